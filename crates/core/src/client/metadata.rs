@@ -1,0 +1,243 @@
+//! What is registered of a client, and what cannot be registered (RFC 7591 section 2; names are its names).
+
+use serde::{Deserialize, Serialize};
+
+use crate::grant::PartyStanding;
+use crate::number::ClientNumber;
+use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
+use crate::redirect_uri::{UriError, check_redirect_uri, check_web_uri};
+use crate::scope::{ScopeError, ScopeSet, ScopeTable};
+
+/// How a client authenticates at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthenticationMethod {
+    /// Not at all: a public client (RFC 6749 section 2.1).
+    None,
+    /// `Authorization: Basic` (RFC 6749 section 2.3.1).
+    ClientSecretBasic,
+    /// `client_id` and `client_secret` in the body.
+    ClientSecretPost,
+}
+
+impl AuthenticationMethod {
+    /// Its registered name (RFC 7591 section 2).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+}
+
+/// A grant a client may be registered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 section 4.1.
+    AuthorizationCode,
+    /// RFC 6749 section 6.
+    RefreshToken,
+    /// RFC 6749 section 4.4.
+    ClientCredentials,
+}
+
+/// When a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentPolicy {
+    /// Once for the same or fewer scopes.
+    Remembered,
+    /// Every time: whoever holds the redirect URI cannot be told from another app (RFC 8252 section 8.6).
+    Always,
+    /// Never: a first-party client.
+    Never,
+}
+
+/// Whether a client that authenticates by header may repeat its secret in the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRepetition {
+    /// One method a request (RFC 6749 section 2.3).
+    #[default]
+    Refused,
+    /// The same secret in both places is taken as the registered method.
+    Tolerated,
+}
+
+/// A client secret under a key of the keyring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretDigest(pub [u8; 32]);
+
+/// What is registered of a client, as the registry keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientMetadata {
+    /// Its name as people read it.
+    pub client_name: String,
+    /// Its icon.
+    #[serde(default)]
+    pub logo_uri: Option<String>,
+    /// Its home page.
+    #[serde(default)]
+    pub client_uri: Option<String>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthenticationMethod,
+    /// The live secrets: one, two during a rotation, none for a public client.
+    #[serde(default)]
+    pub secret_digests: Vec<SecretDigest>,
+    /// Whether the secret may stand in header and body at once.
+    #[serde(default)]
+    pub secret_repetition: SecretRepetition,
+    /// Where its authorization responses may go.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// The grants it may use.
+    pub grant_types: Vec<GrantType>,
+    /// The scopes it may ask for, with spaces between them.
+    pub scope: String,
+    /// When people are asked; absent: as its redirect URIs demand.
+    #[serde(default)]
+    pub consent: Option<ConsentPolicy>,
+    /// Whether it must use PKCE, if not as the realm says. A public client always must.
+    #[serde(default)]
+    pub pkce: Option<PkcePolicy>,
+    /// Whether it is a resource server of the realm and may introspect every token.
+    #[serde(default)]
+    pub resource_server: bool,
+    /// What it shortens of the realm's lifetimes.
+    #[serde(default)]
+    pub lifetimes: ClientLifetimes,
+    /// Web origins beside those of its redirect URIs that may call the token endpoint.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+}
+
+/// Why a client cannot be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// A redirect URI is refused.
+    #[error("redirect_uris: {uri}: {error}")]
+    RedirectUri {
+        /// The URI.
+        uri: String,
+        /// Why.
+        error: UriError,
+    },
+    /// A link or image is refused.
+    #[error("{member}: {error}")]
+    WebUri {
+        /// The member's name.
+        member: &'static str,
+        /// Why.
+        error: UriError,
+    },
+    /// The realm does not have all of its scopes.
+    #[error("scope: {0}")]
+    Scope(ScopeError),
+    /// Grants, redirect URIs and authentication method do not fit together.
+    #[error("{0}")]
+    Contradiction(&'static str),
+}
+
+/// A registered client, checked, with its standing as last heard of.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its number in the realm.
+    pub number: ClientNumber,
+    /// Its `client_id`.
+    pub client_id: String,
+    /// What is registered of it.
+    pub metadata: ClientMetadata,
+    /// The scopes it may ask for.
+    pub scope: ScopeSet,
+    /// When people are asked.
+    pub consent: ConsentPolicy,
+    /// Whether it must use PKCE.
+    pub pkce: PkcePolicy,
+    /// How long its codes, tokens and grants live.
+    pub lifetimes: Lifetimes,
+    /// Its standing as last heard of; the ledger knows better.
+    pub standing: PartyStanding,
+}
+
+impl Client {
+    /// Checks what is registered of a client against its realm.
+    ///
+    /// # Errors
+    /// [`RegistrationError`]: what to change.
+    pub fn register(
+        number: ClientNumber,
+        client_id: String,
+        metadata: ClientMetadata,
+        standing: PartyStanding,
+        (settings, scopes): (&RealmSettings, &ScopeTable),
+    ) -> Result<Self, RegistrationError> {
+        check_uris(&metadata)?;
+        check_grants(&metadata)?;
+        let scope = match metadata.scope.as_str() {
+            "" => ScopeSet::EMPTY,
+            scope => scopes.parse(scope).map_err(RegistrationError::Scope)?,
+        };
+        let is_public = metadata.token_endpoint_auth_method == AuthenticationMethod::None;
+        let consent = metadata.consent.unwrap_or_else(|| default_consent(is_public, &metadata.redirect_uris));
+        let pkce = if is_public { PkcePolicy::Required } else { metadata.pkce.unwrap_or(settings.pkce) };
+        let lifetimes = settings.lifetimes.shortened(&metadata.lifetimes);
+        Ok(Self { number, client_id, metadata, scope, consent, pkce, lifetimes, standing })
+    }
+
+    /// Whether it has no secret (RFC 6749 section 2.1).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.metadata.token_endpoint_auth_method == AuthenticationMethod::None
+    }
+
+    /// Whether it is registered for this grant.
+    #[must_use]
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        self.metadata.grant_types.contains(&grant_type)
+    }
+}
+
+fn check_uris(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
+    for uri in &metadata.redirect_uris {
+        check_redirect_uri(uri).map_err(|error| RegistrationError::RedirectUri { uri: uri.clone(), error })?;
+    }
+    for (member, uri) in [("logo_uri", &metadata.logo_uri), ("client_uri", &metadata.client_uri)] {
+        if let Some(uri) = uri {
+            check_web_uri(uri).map_err(|error| RegistrationError::WebUri { member, error })?;
+        }
+    }
+    Ok(())
+}
+
+fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
+    let is_public = metadata.token_endpoint_auth_method == AuthenticationMethod::None;
+    let has = |grant_type| metadata.grant_types.contains(&grant_type);
+    let contradictions = [
+        (is_public && !metadata.secret_digests.is_empty(), "a client without authentication has no secret"),
+        (!is_public && metadata.secret_digests.is_empty(), "a client that authenticates by secret needs one"),
+        (metadata.secret_digests.len() > 2, "a client has at most two live secrets"),
+        (is_public && has(GrantType::ClientCredentials), "client_credentials needs a secret (RFC 6749 section 4.4)"),
+        (is_public && metadata.resource_server, "a resource server needs a secret (RFC 7662 section 2.1)"),
+        (
+            has(GrantType::AuthorizationCode) == metadata.redirect_uris.is_empty(),
+            "authorization_code and redirect_uris need each other",
+        ),
+        (has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode), "refresh_token needs authorization_code"),
+    ];
+    match contradictions.into_iter().find(|(holds, _)| *holds) {
+        Some((_, text)) => Err(RegistrationError::Contradiction(text)),
+        None => Ok(()),
+    }
+}
+
+fn default_consent(is_public: bool, redirect_uris: &[String]) -> ConsentPolicy {
+    if is_public && !redirect_uris.iter().all(|uri| uri.starts_with("https://")) {
+        ConsentPolicy::Always
+    } else {
+        ConsentPolicy::Remembered
+    }
+}

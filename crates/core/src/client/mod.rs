@@ -1,0 +1,12 @@
+//! Clients: what is registered of them, and how they prove who they are (RFC 6749 section 2).
+
+mod authentication;
+mod metadata;
+
+pub use authentication::{
+    BasicCredentials, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate,
+};
+pub use metadata::{
+    AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, RegistrationError, SecretDigest,
+    SecretRepetition,
+};

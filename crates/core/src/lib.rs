@@ -1,0 +1,17 @@
+//! The rules of Kimbai, pure: grants, clients, requests, scopes, redirect URIs, errors.
+//!
+//! Nothing here reads a clock, draws a random byte or does I/O: time and randomness are arguments, and what is stored arrives as
+//! values. Every decision about a token is made here, so that one test can make it wrong.
+//! Sources: RFC 6749, 7009, 7636, 7662, 8252, 9207, 9700.
+
+pub mod authorize;
+pub mod client;
+pub mod grant;
+pub mod number;
+pub mod pkce;
+pub mod realm;
+pub mod redirect_uri;
+pub mod scope;
+pub mod secret;
+pub mod time;
+pub mod token;

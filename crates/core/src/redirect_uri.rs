@@ -1,0 +1,203 @@
+//! Redirect URIs: what may be registered, and when a requested one is a registered one.
+//!
+//! Compared byte for byte before any decoding; only the port of a loopback IP literal may vary (RFC 8252 section 7.3).
+
+use url::{Host, Url};
+
+/// Why a URI cannot be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UriError {
+    /// It is not an absolute URI of visible ASCII characters.
+    #[error("it is not an absolute URI")]
+    Malformed,
+    /// Its scheme runs code, reads files, or is http to another machine.
+    #[error("its scheme is not allowed: use https, http to this machine, or a private scheme with a dot in it")]
+    Scheme,
+    /// It has a fragment (RFC 6749 section 3.1.2).
+    #[error("it has a fragment")]
+    Fragment,
+    /// It carries a user name or password.
+    #[error("it has a user name or password")]
+    UserInfo,
+    /// It has a wildcard, a backslash or dot segments, which programs read in different ways.
+    #[error("it has a wildcard, a backslash or a dot segment")]
+    Ambiguous,
+}
+
+/// Checks a redirect URI at registration.
+///
+/// # Errors
+/// [`UriError`]: why it is refused.
+pub fn check_redirect_uri(uri: &str) -> Result<(), UriError> {
+    let url = check_shape(uri)?;
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        // RFC 8252 section 7.1: a private-use scheme is a reversed domain name.
+        scheme if scheme.contains('.') => Ok(()),
+        _ => Err(UriError::Scheme),
+    }
+}
+
+/// Checks a URI that is shown as a link or an image: logo, home page, policy.
+///
+/// # Errors
+/// [`UriError`]: why it is refused.
+pub fn check_web_uri(uri: &str) -> Result<(), UriError> {
+    let url = check_shape(uri)?;
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        _ => Err(UriError::Scheme),
+    }
+}
+
+/// Whether a requested redirect URI is one of the registered ones.
+#[must_use]
+pub fn is_registered(registered: &[String], requested: &str) -> bool {
+    registered.iter().any(|uri| uri == requested || differs_in_loopback_port(uri, requested))
+}
+
+fn check_shape(uri: &str) -> Result<Url, UriError> {
+    if uri.len() > 2048 || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(UriError::Malformed);
+    }
+    if uri.contains(['*', '\\']) || uri.contains("/../") || uri.ends_with("/..") || uri.contains("/./") {
+        return Err(UriError::Ambiguous);
+    }
+    let url = Url::parse(uri).map_err(|_| UriError::Malformed)?;
+    if url.fragment().is_some() {
+        return Err(UriError::Fragment);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(UriError::UserInfo);
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+fn differs_in_loopback_port(registered: &str, requested: &str) -> bool {
+    ["http://127.0.0.1", "http://[::1]"].into_iter().any(|origin| {
+        let rest = |uri: &'_ str| uri.strip_prefix(origin).and_then(without_port).map(str::to_owned);
+        matches!((rest(registered), rest(requested)), (Some(a), Some(b)) if a == b)
+    })
+}
+
+/// What follows the authority, if the authority ends after at most a port.
+fn without_port(after_host: &str) -> Option<&str> {
+    let rest = match after_host.strip_prefix(':') {
+        None => after_host,
+        Some(port_on) => {
+            let end = port_on.find(|character: char| !character.is_ascii_digit()).unwrap_or(port_on.len());
+            let (port, rest) = port_on.split_at_checked(end)?;
+            port.parse::<u16>().ok().filter(|port| *port != 0)?;
+            rest
+        }
+    };
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_registered() {
+        for (uri, expect) in [
+            ("https://example.com/tiki/callback", Ok(())),
+            ("https://example.com/cb?tenant=1", Ok(())),
+            ("http://localhost:8080/callback", Ok(())),
+            ("http://127.0.0.1/cb", Ok(())),
+            ("http://[::1]:9/cb", Ok(())),
+            ("com.example.app:/callback", Ok(())),
+            ("http://example.com/cb", Err(UriError::Scheme)),
+            ("http://127.0.0.1.evil.test/cb", Err(UriError::Scheme)),
+            ("javascript:alert(1)", Err(UriError::Scheme)),
+            ("JaVaScRiPt:alert(1)", Err(UriError::Scheme)),
+            ("data:text/html,x", Err(UriError::Scheme)),
+            ("vbscript:x", Err(UriError::Scheme)),
+            ("file:///etc/passwd", Err(UriError::Scheme)),
+            ("myapp:/cb", Err(UriError::Scheme)),
+            ("/callback", Err(UriError::Malformed)),
+            ("https://example.com/cb#x", Err(UriError::Fragment)),
+            ("https://a@example.com/cb", Err(UriError::UserInfo)),
+            ("https://*.example.com/cb", Err(UriError::Ambiguous)),
+            ("https://example.com/a/../cb", Err(UriError::Ambiguous)),
+            ("https:\\\\example.com", Err(UriError::Ambiguous)),
+            ("https://example.com/a b", Err(UriError::Malformed)),
+            ("https://example.com/\u{0}", Err(UriError::Malformed)),
+        ] {
+            assert_eq!(check_redirect_uri(uri), expect, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_never_a_scheme_that_runs_code() {
+        for uri in ["javascript:alert(1)", "DATA:text/html,x", "vbscript:x", "com.example.app:/x"] {
+            assert_eq!(check_web_uri(uri), Err(UriError::Scheme), "{uri}");
+        }
+        assert_eq!(check_web_uri("https://example.com/"), Ok(()));
+    }
+
+    #[test]
+    fn redirect_uris_are_compared_byte_for_byte() {
+        let registered = vec!["https://ok.test/cb".to_owned()];
+        assert!(is_registered(&registered, "https://ok.test/cb"));
+        for requested in [
+            "https://OK.test/cb",
+            "HTTPS://ok.test/cb",
+            "https://ok.test/CB",
+            "https://ok.test/cb/",
+            "https://ok.test/cb?x=1",
+            "https://ok.test/cb#",
+            "https://ok.test/x/../cb",
+            "https://ok.test%2fcb",
+            "https://ok.test/cb;x",
+            "https://ok.test@evil.test/cb",
+            "https://ok.test:443/cb",
+            "https://ok.test\\cb",
+            "https://ok.test/cb\t",
+            "https://ok.test/cb\r",
+            "https://ok.test/cb\0",
+            "https://ok.test.evil.test/cb",
+            "https://ok.test/c",
+            "//ok.test/cb",
+            "",
+        ] {
+            assert!(!is_registered(&registered, requested), "{requested:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_port_of_a_loopback_ip_may_vary() {
+        let registered = vec![
+            "http://127.0.0.1:80/cb".to_owned(),
+            "http://[::1]/cb?a".to_owned(),
+            "http://localhost:1/cb".to_owned(),
+        ];
+        for (requested, expect) in [
+            ("http://127.0.0.1:51004/cb", true),
+            ("http://127.0.0.1/cb", true),
+            ("http://[::1]:51004/cb?a", true),
+            ("http://localhost:51004/cb", false),
+            ("http://127.0.0.1:51004/other", false),
+            ("http://127.0.0.1:51004/cb/", false),
+            ("http://127.0.0.1:0/cb", false),
+            ("http://127.0.0.1:65536/cb", false),
+            ("http://127.0.0.1:80@evil.test/cb", false),
+            ("http://127.0.0.1.evil.test/cb", false),
+            ("http://127.0.0.2:80/cb", false),
+            ("https://127.0.0.1:80/cb", false),
+        ] {
+            assert_eq!(is_registered(&registered, requested), expect, "{requested}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Scopes: the names a realm knows, numbered, and sets of them as bitmaps (RFC 6749 section 3.3).
+//!
+//! A number is never used again, so that a token's bitmap keeps its meaning for ever.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A set of a realm's scopes: bit `n` stands for the scope numbered `n`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct ScopeSet(pub u64);
+
+impl ScopeSet {
+    /// No scope at all.
+    pub const EMPTY: Self = Self(0);
+
+    /// Whether every scope of `other` is in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    /// The scopes in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The scopes in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The scopes of this set that are not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether there is no scope in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The numbers in it, ascending.
+    pub fn numbers(self) -> impl Iterator<Item = u8> {
+        (0..64).filter(move |number| self.0 & (1 << number) != 0)
+    }
+}
+
+/// One scope of a realm: what a client asks for and a person reads on the consent page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeDefinition {
+    /// The scope-token of RFC 6749 section 3.3.
+    pub name: String,
+    /// What it allows, in plain Vietnamese.
+    pub description_vi: String,
+    /// What it allows, in plain English.
+    pub description_en: String,
+    /// A retired scope is refused at every refresh and in every request; its number stays taken.
+    #[serde(default)]
+    pub retired: bool,
+}
+
+/// The scopes of one realm; the position in the table is the number.
+#[derive(Debug, Clone, Default)]
+pub struct ScopeTable {
+    definitions: Vec<ScopeDefinition>,
+    numbers: HashMap<String, u8>,
+    live: ScopeSet,
+}
+
+/// Why a `scope` parameter was not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScopeError {
+    /// A character outside of RFC 6749's scope-token, or nothing between two spaces.
+    #[error("the scope is malformed")]
+    Malformed,
+    /// The realm has no such scope, or has retired it.
+    #[error("the scope is unknown")]
+    Unknown,
+}
+
+/// More scopes than a bitmap can number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a realm has at most 64 scopes, each named once")]
+pub struct ScopeTableError;
+
+impl ScopeTable {
+    /// The table of these definitions, numbered by position.
+    ///
+    /// # Errors
+    /// [`ScopeTableError`]: more than 64, or one name twice.
+    pub fn new(definitions: Vec<ScopeDefinition>) -> Result<Self, ScopeTableError> {
+        let mut numbers = HashMap::new();
+        let mut live = ScopeSet::EMPTY;
+        for (position, definition) in definitions.iter().enumerate() {
+            let number = u8::try_from(position).ok().filter(|number| *number < 64).ok_or(ScopeTableError)?;
+            if numbers.insert(definition.name.clone(), number).is_some() {
+                return Err(ScopeTableError);
+            }
+            if !definition.retired {
+                live = live.union(ScopeSet(1 << number));
+            }
+        }
+        Ok(Self { definitions, numbers, live })
+    }
+
+    /// The scopes that are not retired.
+    #[must_use]
+    pub const fn live(&self) -> ScopeSet {
+        self.live
+    }
+
+    /// Reads a `scope` parameter: scope-tokens with single spaces between them.
+    ///
+    /// # Errors
+    /// [`ScopeError`]: what is wrong with it. A comma-separated list is one unknown scope.
+    pub fn parse(&self, scope: &str) -> Result<ScopeSet, ScopeError> {
+        let mut set = ScopeSet::EMPTY;
+        for token in scope.split(' ') {
+            if token.is_empty() || !token.bytes().all(is_scope_character) {
+                return Err(ScopeError::Malformed);
+            }
+            let number = self.numbers.get(token).ok_or(ScopeError::Unknown)?;
+            set = set.union(ScopeSet(1 << number));
+        }
+        if self.live.contains(set) { Ok(set) } else { Err(ScopeError::Unknown) }
+    }
+
+    /// The set's names with single spaces between them, in the table's order.
+    #[must_use]
+    pub fn render(&self, set: ScopeSet) -> String {
+        let mut out = String::new();
+        for definition in self.definitions(set) {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(&definition.name);
+        }
+        out
+    }
+
+    /// The definitions of the set's scopes, in the table's order.
+    pub fn definitions(&self, set: ScopeSet) -> impl Iterator<Item = &ScopeDefinition> {
+        set.numbers().filter_map(|number| self.definitions.get(usize::from(number)))
+    }
+}
+
+/// `%x21 / %x23-5B / %x5D-7E` (RFC 6749 appendix A.4).
+const fn is_scope_character(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> ScopeTable {
+        let scope = |name: &str, retired| ScopeDefinition {
+            name: name.to_owned(),
+            description_vi: String::new(),
+            description_en: String::new(),
+            retired,
+        };
+        ScopeTable::new(vec![scope("offline", false), scope("order", false), scope("old", true)]).unwrap()
+    }
+
+    #[test]
+    fn a_scope_parameter_is_read_by_the_grammar() {
+        for (scope, expect) in [
+            ("offline", Ok(0b01)),
+            ("order offline", Ok(0b11)),
+            ("order order", Ok(0b10)),
+            ("offline,order", Err(ScopeError::Unknown)),
+            ("all", Err(ScopeError::Unknown)),
+            ("old", Err(ScopeError::Unknown)),
+            ("offline  order", Err(ScopeError::Malformed)),
+            (" offline", Err(ScopeError::Malformed)),
+            ("offline\torder", Err(ScopeError::Malformed)),
+            ("đơn", Err(ScopeError::Malformed)),
+            ("a\"b", Err(ScopeError::Malformed)),
+        ] {
+            assert_eq!(table().parse(scope), expect.map(ScopeSet), "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_rendered_in_the_order_of_the_table() {
+        assert_eq!(table().render(table().parse("order offline").unwrap()), "offline order");
+        assert_eq!(table().render(ScopeSet::EMPTY), "");
+    }
+
+    #[test]
+    fn a_realm_has_64_scopes_and_not_one_more() {
+        let scopes = |count: usize| {
+            (0..count)
+                .map(|n| ScopeDefinition {
+                    name: format!("s{n}"),
+                    description_vi: String::new(),
+                    description_en: String::new(),
+                    retired: false,
+                })
+                .collect()
+        };
+        assert!(ScopeTable::new(scopes(64)).is_ok());
+        assert_eq!(ScopeTable::new(scopes(65)).unwrap_err(), ScopeTableError);
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether a presented token works now (RFC 7662 section 2.2), and who may ask.
+
+use crate::client::Client;
+use crate::grant::{Grant, Look, PartyStanding, State};
+use crate::number::{ClientNumber, Generation};
+use crate::time::Micros;
+
+use super::pointer::{Pointer, Rowless, TokenKind};
+use super::refusal::Refusal;
+
+/// Why a token does not work. The caller is told only that it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Inactive {
+    /// As for a refresh.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The caller may not ask about this token.
+    #[error("the caller is not the token's audience")]
+    NotYours,
+}
+
+/// A token that works, and the grant it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// When it expires, in seconds since 1970.
+    pub expiry_s: u32,
+    /// Its grant.
+    pub grant: Grant,
+}
+
+/// Whether `caller` may learn anything about a token: resource servers of the realm may. No token names an audience yet.
+#[must_use]
+pub fn may_introspect(caller: &Client) -> bool {
+    caller.metadata.resource_server
+}
+
+/// Whether an access or refresh token works.
+///
+/// # Errors
+/// [`Refusal`]: why not.
+pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live, Refusal> {
+    let Some(seen) = &look.seen else { return Err(Refusal::Unknown) };
+    let grant = &seen.grant;
+    let active = match grant.state {
+        State::Active(active) => active,
+        State::Code { .. } => return Err(Refusal::StoreWentBack),
+        State::Ended { .. } => return Err(Refusal::Revoked),
+    };
+    if grant.client != token.client {
+        return Err(Refusal::OtherClient);
+    }
+    if !seen.standing.client.supports(grant.client_epoch) {
+        return Err(Refusal::ClientEnded);
+    }
+    if !seen.standing.user.supports(grant.user_epoch) {
+        return Err(Refusal::UserEnded);
+    }
+    let is_current = token.generation == active.generation;
+    let has_its_time = match kind {
+        TokenKind::Refresh => token.time == active.rotated.low_bits(),
+        TokenKind::Access | TokenKind::Code | TokenKind::Rowless => token.issued_at_s == active.rotated.as_unix_s(),
+    };
+    if token.generation > active.generation || (is_current && !has_its_time) {
+        return Err(Refusal::StoreWentBack);
+    }
+    let (works, end) = match kind {
+        TokenKind::Refresh => (is_current, active.idle_end.min(grant.absolute_end)),
+        TokenKind::Access => {
+            let revoked = token.generation <= active.access_revoked_through || token.generation == Generation::CODE;
+            (!revoked, Micros::from_unix_s(token.time))
+        }
+        TokenKind::Code | TokenKind::Rowless => return Err(Refusal::Forged),
+    };
+    if !works {
+        return Err(if is_current { Refusal::GenerationRevoked } else { Refusal::Reused });
+    }
+    if look.now >= end { Err(Refusal::Expired) } else { Ok(Live { expiry_s: end.as_unix_s(), grant: grant.clone() }) }
+}
+
+/// Whether a row-less access token works.
+///
+/// # Errors
+/// [`Refusal`]: why not.
+pub fn introspect_rowless(
+    token: &Rowless,
+    client: PartyStanding,
+    is_denied: bool,
+    now: Micros,
+) -> Result<ClientNumber, Refusal> {
+    if is_denied {
+        Err(Refusal::Revoked)
+    } else if !client.supports(token.client_epoch) {
+        Err(Refusal::ClientEnded)
+    } else if now >= Micros::from_unix_s(token.expiry_s) {
+        Err(Refusal::Expired)
+    } else {
+        Ok(token.client)
+    }
+}

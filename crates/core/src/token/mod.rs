@@ -1,0 +1,18 @@
+//! The token endpoint's decisions: which verb of the ledger a request asks for, and what its outcome means (RFC 6749 section 3.2).
+//!
+//! Order of the checks, each before the next: repeated and malformed parameters, `grant_type` present, client authentication, grant
+//! type known, client registered for it, its parameters, the sealed credential, client and scope that it names, then the verb.
+
+mod introspect;
+mod plan;
+mod pointer;
+mod refusal;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+pub use introspect::{Inactive, Live, introspect, introspect_rowless, may_introspect};
+pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, plan};
+pub use pointer::{Pointer, Rowless, TokenKind};
+pub use refusal::{Refusal, RequestFault, TokenRefusal};
+pub use settle::{Issued, Note, Refused, Retries, Settled, issue_rowless, settle_redemption, settle_rotation};

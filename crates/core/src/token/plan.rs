@@ -1,0 +1,162 @@
+//! Which verb of the ledger a token request asks for.
+
+use crate::client::{Client, ClientCredentials, GrantType};
+use crate::grant::{CodeBinding, Redemption, Rotation, ShortDigest, Terms};
+use crate::number::GrantId;
+use crate::pkce::CodeChallenge;
+use crate::scope::{ScopeSet, ScopeTable};
+use crate::secret::Secret;
+
+use super::pointer::Pointer;
+use super::refusal::{Refusal, TokenRefusal};
+
+/// An access token request (RFC 6749 sections 4.1.3, 4.4.2, 6).
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// Who asks.
+    pub credentials: ClientCredentials,
+    /// What for.
+    pub grant: TokenGrant,
+}
+
+/// What a token request presents.
+#[derive(Debug, Clone)]
+pub enum TokenGrant {
+    /// `grant_type=authorization_code`.
+    AuthorizationCode {
+        /// The code.
+        code: Secret,
+        /// As in the authorization request.
+        redirect_uri: Option<String>,
+        /// RFC 7636 section 4.5.
+        code_verifier: Option<Secret>,
+    },
+    /// `grant_type=refresh_token`.
+    RefreshToken {
+        /// The refresh token.
+        refresh_token: Secret,
+        /// As much of the granted scope as is wanted.
+        scope: Option<String>,
+    },
+    /// `grant_type=client_credentials`.
+    ClientCredentials {
+        /// As much of the client's scope as is wanted.
+        scope: Option<String>,
+    },
+    /// Any other grant type.
+    Unsupported,
+}
+
+impl TokenGrant {
+    /// The grant type a client must be registered for.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::UnsupportedGrantType`].
+    pub const fn grant_type(&self) -> Result<GrantType, TokenRefusal> {
+        match self {
+            Self::AuthorizationCode { .. } => Ok(GrantType::AuthorizationCode),
+            Self::RefreshToken { .. } => Ok(GrantType::RefreshToken),
+            Self::ClientCredentials { .. } => Ok(GrantType::ClientCredentials),
+            Self::Unsupported => Err(TokenRefusal::UnsupportedGrantType),
+        }
+    }
+}
+
+/// The sealed credential of a request, opened; `None` if it did not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presented {
+    /// A code.
+    Code(Option<Pointer>),
+    /// A refresh token.
+    Refresh(Option<Pointer>),
+    /// None is needed.
+    Nothing,
+}
+
+/// The number of the realm's newest sealing key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealingKeys {
+    /// With which new generations are sealed.
+    pub newest: u8,
+}
+
+/// What to do for a token request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Redeem a code.
+    Redeem(GrantId, Redemption),
+    /// Refresh a grant, and issue an access token of this scope.
+    Rotate(GrantId, Rotation, ScopeSet),
+    /// Issue a row-less access token of this scope.
+    Rowless(ScopeSet),
+}
+
+/// Decides which verb an authenticated client's request asks for. `offline`: the scope that asks for a refresh token; a grant
+/// without it lives as long as its access token.
+///
+/// # Errors
+/// [`TokenRefusal`]: what is wrong before any row is looked at.
+pub fn plan(
+    client: &Client,
+    request: &TokenGrant,
+    presented: Presented,
+    (scopes, offline, keys): (&ScopeTable, ScopeSet, SealingKeys),
+) -> Result<Plan, TokenRefusal> {
+    if !client.may_use(request.grant_type()?) {
+        return Err(TokenRefusal::UnauthorizedClient);
+    }
+    let refused = |refusal| Err(TokenRefusal::Grant(refusal));
+    let access_lifetime_s = client.lifetimes.access_token_s;
+    let terms = Terms { access_lifetime_s, idle_lifetime_s: client.lifetimes.refresh_idle_s, sealing_key: keys.newest };
+    match (request, presented) {
+        (TokenGrant::AuthorizationCode { redirect_uri, code_verifier, .. }, Presented::Code(pointer)) => {
+            let Some(code) = pointer else { return refused(Refusal::Forged) };
+            let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
+            let has_refresh_token = !offline.is_empty() && code.scope.contains(offline);
+            let idle_lifetime_s = if has_refresh_token { terms.idle_lifetime_s } else { Some(access_lifetime_s) };
+            let terms = Terms { idle_lifetime_s, ..terms };
+            Ok(Plan::Redeem(code.grant, Redemption { client: client.number, binding, terms }))
+        }
+        (TokenGrant::RefreshToken { scope, .. }, Presented::Refresh(pointer)) => {
+            let Some(token) = pointer else { return refused(Refusal::Forged) };
+            if token.client != client.number {
+                return refused(Refusal::OtherClient);
+            }
+            if !scopes.live().contains(token.scope) {
+                return refused(Refusal::ScopeRetired);
+            }
+            let scope = requested(scope.as_deref(), token.scope, scopes)?;
+            let rotation =
+                Rotation { client: client.number, generation: token.generation, rotated_low: token.time, terms };
+            Ok(Plan::Rotate(token.grant, rotation, scope))
+        }
+        (TokenGrant::ClientCredentials { scope }, _) => {
+            let scope = requested(scope.as_deref(), client.scope.intersection(scopes.live()), scopes)?;
+            Ok(Plan::Rowless(scope))
+        }
+        (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, _) => refused(Refusal::Forged),
+        (TokenGrant::Unsupported, _) => Err(TokenRefusal::UnsupportedGrantType),
+    }
+}
+
+/// What a code must be bound to for this request to redeem it.
+fn binding(redirect_uri: Option<&str>, code_verifier: Option<&Secret>) -> Result<CodeBinding, TokenRefusal> {
+    let challenge = match code_verifier {
+        None => None,
+        Some(verifier) => {
+            let answered = CodeChallenge::of_verifier(verifier.expose());
+            Some(answered.ok_or(TokenRefusal::Grant(Refusal::Verifier))?)
+        }
+    };
+    Ok(CodeBinding {
+        redirect_uri: redirect_uri.map_or(ShortDigest::ABSENT, |uri| ShortDigest::of(uri.as_bytes())),
+        code_challenge: CodeChallenge::digest(challenge),
+    })
+}
+
+/// The scope asked for, within what there is to give; absent: all of it.
+fn requested(scope: Option<&str>, available: ScopeSet, scopes: &ScopeTable) -> Result<ScopeSet, TokenRefusal> {
+    let Some(scope) = scope else { return Ok(available) };
+    let scope = scopes.parse(scope).map_err(TokenRefusal::Scope)?;
+    if available.contains(scope) { Ok(scope) } else { Err(TokenRefusal::ScopeNotGranted) }
+}

@@ -1,0 +1,78 @@
+//! What a sealed token says: a pointer to a grant, or the whole of a row-less one.
+
+use crate::grant::{Active, Grant};
+use crate::number::{ClientNumber, Generation, GrantId};
+use crate::scope::ScopeSet;
+
+/// What a sealed token is for; what opens one kind opens no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// An authorization code.
+    Code,
+    /// An access token of a grant.
+    Access,
+    /// A refresh token.
+    Refresh,
+    /// An access token without a grant, from client credentials.
+    Rowless,
+}
+
+impl TokenKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Code, Self::Access, Self::Refresh, Self::Rowless];
+}
+
+/// A pointer to a grant in one of its generations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pointer {
+    /// The grant.
+    pub grant: GrantId,
+    /// The generation it belongs to.
+    pub generation: Generation,
+    /// In codes and access tokens the expiry in seconds since 1970, in refresh tokens the low bits of the rotation's time.
+    pub time: u32,
+    /// The client it was issued to.
+    pub client: ClientNumber,
+    /// When it was issued, in seconds since 1970.
+    pub issued_at_s: u32,
+    /// What it allows.
+    pub scope: ScopeSet,
+}
+
+/// An access token without a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rowless {
+    /// The client it was issued to.
+    pub client: ClientNumber,
+    /// The client's epoch then.
+    pub client_epoch: u32,
+    /// When it was issued, in seconds since 1970.
+    pub issued_at_s: u32,
+    /// When it expires, in seconds since 1970.
+    pub expiry_s: u32,
+    /// What it allows.
+    pub scope: ScopeSet,
+    /// Tells tokens of one second apart.
+    pub random: u64,
+}
+
+impl Pointer {
+    /// The access token of a grant's current generation, for as much of its scope as was asked for.
+    #[must_use]
+    pub fn access(grant: &Grant, active: &Active, scope: ScopeSet) -> Self {
+        Self {
+            grant: grant.id,
+            generation: active.generation,
+            time: active.access_expiry_s,
+            client: grant.client,
+            issued_at_s: active.rotated.as_unix_s(),
+            scope,
+        }
+    }
+
+    /// The refresh token of a grant's current generation.
+    #[must_use]
+    pub fn refresh(grant: &Grant, active: &Active) -> Self {
+        Self { time: active.rotated.low_bits(), ..Self::access(grant, active, grant.scope) }
+    }
+}

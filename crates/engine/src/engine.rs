@@ -1,0 +1,120 @@
+//! The engine: a store, the master key, and the realms that were loaded from them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use kimbai_core::grant::{Seen, Verdict};
+use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
+use kimbai_core::time::Micros;
+use kimbai_keyring::{MasterKey, random_u64};
+use kimbai_store::{AuditEvent, Ledger, Registry, StoreError};
+use quick_cache::sync::Cache;
+
+use crate::realm::Realm;
+use crate::source::Source;
+
+/// A ledger and a registry in one.
+pub trait Store: Ledger + Registry {}
+impl<S: Ledger + Registry> Store for S {}
+
+const SUBJECTS_MAX: usize = 100_000;
+const RETRIES_MAX: usize = 10_000;
+
+/// All operations; cheap to share.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) master: MasterKey,
+    pub(crate) realms: RwLock<HashMap<String, Arc<Realm>>>,
+    /// Subjects of users: never reassigned, so that they may be kept.
+    pub(crate) subjects: Cache<(RealmNumber, UserNumber), Arc<str>>,
+    /// The last retry of a grant: its generation and where it came from.
+    pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// An engine over a store; [`Engine::load`] brings in what the store holds.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, master: MasterKey) -> Self {
+        Self {
+            store,
+            master,
+            realms: RwLock::default(),
+            subjects: Cache::new(SUBJECTS_MAX),
+            retries: Cache::new(RETRIES_MAX),
+        }
+    }
+
+    /// The realm with this name.
+    #[must_use]
+    pub fn realm(&self, name: &str) -> Option<Arc<Realm>> {
+        self.realms.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The store's time, as this server knows it.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.store.now()
+    }
+
+    /// Whether the store would take a verb now.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.store.is_ready()
+    }
+
+    pub(crate) fn attempt() -> AttemptId {
+        AttemptId(random_u64())
+    }
+
+    pub(crate) fn record(&self, realm: &Realm, event: &'static str, about: About<'_>) {
+        let grant = about.seen.map(|seen| &seen.grant);
+        self.store.record(AuditEvent {
+            realm: realm.number,
+            event: event.into(),
+            grant: grant.map(|grant| grant.id.0),
+            client: grant.map(|grant| grant.client.0).or(about.client),
+            user: grant.map(|grant| grant.user.0).or(about.user),
+            source: about.source.map(|source| source.to_string()),
+        });
+    }
+}
+
+/// What an audit event is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) seen: Option<&'a Seen>,
+    pub(crate) client: Option<u32>,
+    pub(crate) user: Option<u32>,
+    pub(crate) source: Option<Source>,
+}
+
+/// The row in an outcome, whichever way it went.
+pub(crate) const fn seen(verdict: &Verdict) -> Option<&Seen> {
+    match verdict {
+        Verdict::Done(seen) | Verdict::Refused(Some(seen)) => Some(seen),
+        Verdict::Refused(None) => None,
+    }
+}
+
+/// How often an attempt whose outcome is unknown is made again before the caller is told so.
+const REPETITIONS_MAX: u32 = 2;
+
+/// Makes an attempt, and makes it again while its outcome is unknown: a read could not decide it.
+pub(crate) async fn until_known<T, F>(mut verb: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut repetitions = 0;
+    loop {
+        match verb().await {
+            Err(StoreError::Unknown) if repetitions < REPETITIONS_MAX => repetitions += 1,
+            known => return known,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Introspection (RFC 7662), and the same question asked by a resource of our own.
+
+use std::sync::Arc;
+
+use kimbai_core::client::{Client, ClientCredentials};
+use kimbai_core::number::UserNumber;
+use kimbai_core::scope::ScopeSet;
+use kimbai_core::secret::Secret;
+use kimbai_core::token::{
+    Inactive, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless, may_introspect,
+};
+use kimbai_keyring::Opened;
+
+use crate::client_authentication::authenticated;
+use crate::engine::Engine;
+use crate::error::{EngineError, TokenError};
+use crate::realm::Realm;
+use crate::revoke::rowless_digest;
+use crate::setup::UserClaims;
+
+/// What a token is, if it works.
+#[derive(Debug, Clone)]
+pub enum Introspection {
+    /// It works.
+    Active(TokenFacts),
+    /// It does not; the caller is told no more.
+    Inactive(Inactive),
+}
+
+/// What a resource server may know of a token (RFC 7662 section 2.2).
+#[derive(Debug, Clone)]
+pub struct TokenFacts {
+    /// What it allows.
+    pub scope: ScopeSet,
+    /// The client it was issued to.
+    pub client: Arc<Client>,
+    /// The user's subject; the `client_id` where there is no user (RFC 9068 section 2.2).
+    pub subject: Arc<str>,
+    /// The user, where there is one.
+    pub user: Option<UserNumber>,
+    /// When it was issued, in seconds since 1970.
+    pub issued_at_s: u32,
+    /// When it expires, in seconds since 1970.
+    pub expiry_s: u32,
+    /// Access or refresh.
+    pub kind: TokenKind,
+}
+
+impl Engine {
+    /// Answers an introspection request of an authenticated client.
+    ///
+    /// # Errors
+    /// [`TokenError`]: the client is not who it says, or the store failed.
+    pub async fn introspect(
+        &self,
+        realm: &Realm,
+        credentials: &ClientCredentials,
+        token: &Secret,
+    ) -> Result<Introspection, TokenError> {
+        let caller = authenticated(realm, credentials)?;
+        if caller.is_public() {
+            return Err(TokenRefusal::UnauthorizedClient.into());
+        }
+        if !may_introspect(&caller) {
+            return Ok(Introspection::Inactive(Inactive::NotYours));
+        }
+        let kinds = [TokenKind::Access, TokenKind::Rowless, TokenKind::Refresh];
+        Ok(self.look_into(realm, &kinds, token).await?)
+    }
+
+    /// Whether a Bearer token opens a resource of ours.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn verify_access_token(&self, realm: &Realm, token: &Secret) -> Result<Introspection, EngineError> {
+        self.look_into(realm, &[TokenKind::Access, TokenKind::Rowless], token).await
+    }
+
+    async fn look_into(
+        &self,
+        realm: &Realm,
+        kinds: &[TokenKind],
+        token: &Secret,
+    ) -> Result<Introspection, EngineError> {
+        let facts = match realm.keyring.open(kinds, token.expose()) {
+            None => Err(Refusal::Forged),
+            Some(Opened::Pointer(kind, pointer)) => self.look_into_pointer(realm, kind, &pointer).await?,
+            Some(Opened::Rowless(rowless)) => self.look_into_rowless(realm, &rowless, token).await?,
+        };
+        Ok(match facts {
+            Ok(facts) => Introspection::Active(facts),
+            Err(refusal) => Introspection::Inactive(Inactive::Refused(refusal)),
+        })
+    }
+
+    async fn look_into_pointer(
+        &self,
+        realm: &Realm,
+        kind: TokenKind,
+        pointer: &Pointer,
+    ) -> Result<Result<TokenFacts, Refusal>, EngineError> {
+        let look = self.store.lookup(realm.number, pointer.grant).await?;
+        let live = match introspect(kind, pointer, &look) {
+            Ok(live) => live,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if !realm.scopes.live().contains(pointer.scope) {
+            return Ok(Err(Refusal::ScopeRetired));
+        }
+        let Some(client) = realm.client_by_number(pointer.client) else { return Ok(Err(Refusal::ClientEnded)) };
+        let Some(subject) = self.subject(realm, live.grant.user).await? else { return Ok(Err(Refusal::UserEnded)) };
+        Ok(Ok(TokenFacts {
+            scope: pointer.scope,
+            client,
+            subject,
+            user: Some(live.grant.user),
+            issued_at_s: pointer.issued_at_s,
+            expiry_s: live.expiry_s,
+            kind,
+        }))
+    }
+
+    async fn look_into_rowless(
+        &self,
+        realm: &Realm,
+        rowless: &Rowless,
+        token: &Secret,
+    ) -> Result<Result<TokenFacts, Refusal>, EngineError> {
+        let digest = rowless_digest(realm, token);
+        let look = self.store.lookup_rowless(realm.number, rowless.client, digest).await?;
+        if let Err(refusal) = introspect_rowless(rowless, look.client, look.denied, look.now) {
+            return Ok(Err(refusal));
+        }
+        if !realm.scopes.live().contains(rowless.scope) {
+            return Ok(Err(Refusal::ScopeRetired));
+        }
+        let Some(client) = realm.client_by_number(rowless.client) else { return Ok(Err(Refusal::ClientEnded)) };
+        Ok(Ok(TokenFacts {
+            scope: rowless.scope,
+            subject: client.client_id.as_str().into(),
+            client,
+            user: None,
+            issued_at_s: rowless.issued_at_s,
+            expiry_s: rowless.expiry_s,
+            kind: TokenKind::Rowless,
+        }))
+    }
+
+    async fn subject(&self, realm: &Realm, user: UserNumber) -> Result<Option<Arc<str>>, EngineError> {
+        if let Some(subject) = self.subjects.get(&(realm.number, user)) {
+            return Ok(Some(subject));
+        }
+        let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
+        let subject: Arc<str> = UserClaims::parse(&row.claims)?.sub.into();
+        self.subjects.insert((realm.number, user), Arc::clone(&subject));
+        Ok(Some(subject))
+    }
+}

@@ -1,0 +1,33 @@
+//! The operations: what every dialect, the command line and the sandbox call. A file each.
+//!
+//! An operation loads, asks the core, lets the ledger do one verb, asks the core what came of it, and seals. It knows no HTTP and no
+//! platform.
+
+mod administration;
+mod authorize;
+mod client_authentication;
+mod continuation;
+mod engine;
+mod error;
+mod introspect;
+mod log_in;
+mod password_pool;
+mod realm;
+mod revoke;
+mod session;
+mod setup;
+mod source;
+mod sweep;
+mod token;
+
+pub use authorize::{Authorized, ConsentAsked};
+pub use continuation::{FormBinding, FormFault};
+pub use engine::{Engine, Store};
+pub use error::{EngineError, TokenError};
+pub use introspect::{Introspection, TokenFacts};
+pub use log_in::LogInRefusal;
+pub use realm::Realm;
+pub use session::{BrowserSecret, SessionSecret, SignedIn};
+pub use setup::{NewClient, NewUser, SetupError, UserClaims};
+pub use source::Source;
+pub use token::TokenAnswer;

@@ -1,0 +1,158 @@
+//! Logging a person in by name and password.
+//!
+//! An attempt is counted in the store before its password is looked at, so that 200 parallel guesses are 200 guesses. A name that
+//! does not exist is counted, locked and hashed alike. A browser that has logged the user in before has a count of its own, so that
+//! guessing strangers cannot lock the owner out.
+
+use kimbai_core::secret::Secret;
+use kimbai_store::{LogInKey, LogInLimits, LogInVerdict, StoreError, UserRow};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::engine::{About, Engine};
+use crate::error::EngineError;
+use crate::realm::Realm;
+use crate::session::{BrowserSecret, SessionSecret, SignedIn, session_id, view};
+use crate::source::Source;
+
+/// The design's limits; sessions of a realm's settings come with administration.
+const LIMITS: LogInLimits = LogInLimits {
+    free_failures: 5,
+    first_delay_s: 1,
+    lock_failures: 10,
+    lock_s: 900,
+    source_failures: 100,
+    source_window_s: 900,
+    keys_max: 100_000,
+};
+
+/// Longer names and passwords are nobody's; in bytes.
+const USERNAME_BYTES_MAX: usize = 256;
+const PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// Checked for names that do not exist, so that they take as long. The hash of a random password that was thrown away.
+const NOBODYS_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$cTdXM1lKZ0xwUm5CdkQ4eA$3v8mQeyFqM4nTqvO1y4dWc3Gd0Vn3m0CqvX8l2eYb1o";
+
+/// Why a person is not logged in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogInRefusal {
+    /// No such user, a wrong password, or a disabled user: a stranger cannot tell.
+    #[error("the user name or the password is wrong")]
+    Wrong,
+    /// Too many failures: the next attempt counts only after so many seconds.
+    #[error("too many failures, wait {0} s")]
+    Wait(u32),
+    /// The account or the source is locked for so many seconds.
+    #[error("locked for {0} s")]
+    Locked(u32),
+    /// The password pool is full.
+    #[error("too many log-ins at once")]
+    Busy,
+    /// We failed.
+    #[error("the server failed")]
+    Failed(#[from] EngineError),
+}
+
+impl From<StoreError> for LogInRefusal {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(EngineError::Store(error))
+    }
+}
+
+impl Engine {
+    /// Logs a person in and makes a session, whose secret is new.
+    ///
+    /// # Errors
+    /// [`LogInRefusal`].
+    pub async fn log_in(
+        &self,
+        realm: &Realm,
+        (username, password): (&str, &Secret),
+        browser: &BrowserSecret,
+        source: Source,
+    ) -> Result<SignedIn, LogInRefusal> {
+        if username.len() > USERNAME_BYTES_MAX || password.expose().len() > PASSWORD_BYTES_MAX {
+            return Err(LogInRefusal::Wrong);
+        }
+        let username = normalised(username);
+        let user = self.store.user_by_name(realm.number, username.clone()).await?;
+        let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
+        let account = self.account_key(realm, &username, user.as_ref(), browser_digest).await?;
+        let source_key = LogInKey(realm.keyring.keyed_digest("log-in source", source.to_string().as_bytes()));
+        match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
+            LogInVerdict::Allowed => {}
+            LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
+            LogInVerdict::Locked { wait_s } => return Err(LogInRefusal::Locked(wait_s)),
+        }
+        let stored_hash = user.as_ref().map_or(NOBODYS_HASH, |user| &user.password_hash);
+        let is_right = realm.passwords.verify(password, stored_hash).await.map_err(|_| LogInRefusal::Busy)?;
+        let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
+        let Some(user) = user.filter(|user| is_right && user.standing.active) else {
+            self.record(realm, "log_in_refused", about);
+            return Err(LogInRefusal::Wrong);
+        };
+        self.store.clear_log_in(realm.number, account, source_key).await?;
+        self.store.remember_browser(realm.number, user.number, browser_digest).await?;
+        self.record(realm, "logged_in", about);
+        self.start_session(realm, &user).await
+    }
+
+    /// Ends a session; its cookie leads nowhere afterwards.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn end_session(&self, realm: &Realm, secret: &SessionSecret) -> Result<(), EngineError> {
+        Ok(self.store.remove_session(realm.number, session_id(realm, secret)).await?)
+    }
+
+    async fn start_session(&self, realm: &Realm, user: &UserRow) -> Result<SignedIn, LogInRefusal> {
+        let secret = SessionSecret::generate();
+        let id = session_id(realm, &secret);
+        let row = self.store.put_session(realm.number, id, user.number, user.standing.epoch).await?;
+        Ok(SignedIn { secret, view: view(&row) })
+    }
+
+    /// Under what an attempt is counted: the account; for a browser that knows it, the account in that browser.
+    async fn account_key(
+        &self,
+        realm: &Realm,
+        username: &str,
+        user: Option<&UserRow>,
+        browser: [u8; 16],
+    ) -> Result<LogInKey, LogInRefusal> {
+        let is_known = match user {
+            Some(user) => self.store.knows_browser(realm.number, user.number, browser).await?,
+            None => false,
+        };
+        let mut value = username.as_bytes().to_vec();
+        if is_known {
+            value.push(0);
+            value.extend_from_slice(&browser);
+        }
+        Ok(LogInKey(realm.keyring.keyed_digest("log-in account", &value)))
+    }
+}
+
+/// One spelling for each user name: NFKC, lower case, without surrounding white space.
+pub(crate) fn normalised(username: &str) -> String {
+    username.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_account_has_one_spelling() {
+        for spelling in ["an@example.vn", "AN@Example.VN", " an@example.vn ", "ａｎ@example.vn"] {
+            assert_eq!(normalised(spelling), "an@example.vn");
+        }
+        assert_eq!(normalised("A\u{302}\u{323}nh"), normalised("ậnh"));
+    }
+
+    #[test]
+    fn the_hash_for_nobody_costs_what_a_real_one_costs() {
+        assert_eq!(kimbai_keyring::verify_password("x", NOBODYS_HASH), Ok(false));
+        assert!(NOBODYS_HASH.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+}

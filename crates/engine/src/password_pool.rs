@@ -1,0 +1,98 @@
+//! The pool on which passwords are checked: bounded, so that a flood of log-ins leaves everything else alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kimbai_core::secret::Secret;
+use kimbai_keyring::verify_password;
+use tokio::sync::Semaphore;
+
+/// So many passwords are checked at once.
+const AT_ONCE: usize = 2;
+/// So many more may wait; beyond it a log-in is answered 503.
+const WAITING_MAX: usize = 64;
+
+/// A realm's password pool.
+#[derive(Debug)]
+pub(crate) struct PasswordPool {
+    permits: Arc<Semaphore>,
+    inside: AtomicUsize,
+}
+
+/// The pool is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+impl PasswordPool {
+    pub(crate) fn new() -> Self {
+        Self { permits: Arc::new(Semaphore::new(AT_ONCE)), inside: AtomicUsize::new(0) }
+    }
+
+    /// Whether a password is the one that was hashed. A malformed hash fits no password.
+    pub(crate) async fn verify(&self, password: &Secret, stored_hash: &str) -> Result<bool, Busy> {
+        let _inside = Inside::enter(&self.inside)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Busy)?;
+        let (password, stored_hash) = (password.clone(), stored_hash.to_owned());
+        let checked = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            verify_password(password.expose(), &stored_hash)
+        });
+        Ok(matches!(checked.await, Ok(Ok(true))))
+    }
+}
+
+/// One who is in the pool or waits for it; leaves also when the caller gives up.
+struct Inside<'a>(&'a AtomicUsize);
+
+impl<'a> Inside<'a> {
+    fn enter(count: &'a AtomicUsize) -> Result<Self, Busy> {
+        if count.fetch_add(1, Ordering::Relaxed) >= AT_ONCE + WAITING_MAX {
+            count.fetch_sub(1, Ordering::Relaxed);
+            return Err(Busy);
+        }
+        Ok(Self(count))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_of_log_ins_finds_the_pool_full_and_leaves_it_empty() {
+        let pool = Arc::new(PasswordPool::new());
+        let hash = kimbai_keyring::hash_password("right").unwrap();
+        let blocker = Arc::clone(&pool.permits).acquire_many_owned(2).await.unwrap();
+        let log_ins: Vec<_> = (0..AT_ONCE + WAITING_MAX + 10)
+            .map(|_| {
+                let (pool, hash) = (Arc::clone(&pool), hash.clone());
+                tokio::spawn(async move { pool.verify(&Secret::new("right".to_owned()), &hash).await })
+            })
+            .collect();
+        while pool.inside.load(Ordering::Relaxed) < AT_ONCE + WAITING_MAX
+            || log_ins.iter().filter(|l| l.is_finished()).count() < 10
+        {
+            tokio::task::yield_now().await;
+        }
+        for log_in in log_ins.iter().take(AT_ONCE + WAITING_MAX - 4) {
+            log_in.abort();
+        }
+        drop(blocker);
+        let mut busy = 0;
+        for log_in in log_ins {
+            match log_in.await {
+                Ok(Err(Busy)) => busy += 1,
+                Ok(Ok(is_right)) => assert!(is_right),
+                Err(error) => assert!(error.is_cancelled()),
+            }
+        }
+        assert_eq!(busy, 10);
+        assert_eq!(pool.inside.load(Ordering::Relaxed), 0);
+    }
+}

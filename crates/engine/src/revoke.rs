@@ -1,0 +1,78 @@
+//! Revocation (RFC 7009): a refresh token, spent or not, ends its grant; an access token ends those of its generation and before.
+
+use kimbai_core::client::ClientCredentials;
+use kimbai_core::grant::{EndReason, Revocation};
+use kimbai_core::secret::Secret;
+use kimbai_core::token::{Pointer, TokenKind, TokenRefusal};
+use kimbai_keyring::Opened;
+
+use crate::client_authentication::authenticated;
+use crate::engine::{About, Engine, until_known};
+use crate::error::TokenError;
+use crate::realm::Realm;
+use crate::source::Source;
+
+/// So many denied row-less tokens a client; beyond it the client's epoch advances.
+const DENIED_PER_CLIENT_MAX: u32 = 1_000;
+
+impl Engine {
+    /// Revokes a token of the authenticated client. What is no token of ours is no error (section 2.2).
+    ///
+    /// # Errors
+    /// [`TokenError`]: the client is not who it says, the token is another client's, or the store failed.
+    pub async fn revoke(
+        &self,
+        realm: &Realm,
+        credentials: &ClientCredentials,
+        token: &Secret,
+        source: Source,
+    ) -> Result<(), TokenError> {
+        let client = authenticated(realm, credentials)?;
+        let kinds = [TokenKind::Refresh, TokenKind::Access, TokenKind::Rowless];
+        match realm.keyring.open(&kinds, token.expose()) {
+            None => Ok(()),
+            Some(Opened::Pointer(_, pointer)) if pointer.client != client.number => {
+                Err(TokenRefusal::UnauthorizedClient.into())
+            }
+            Some(Opened::Rowless(rowless)) if rowless.client != client.number => {
+                Err(TokenRefusal::UnauthorizedClient.into())
+            }
+            Some(Opened::Pointer(kind, pointer)) => self.revoke_pointer(realm, kind, &pointer, source).await,
+            Some(Opened::Rowless(rowless)) => {
+                let digest = rowless_digest(realm, token);
+                let per_client_max = DENIED_PER_CLIENT_MAX;
+                let expiry_s = rowless.expiry_s;
+                self.store.deny_rowless(realm.number, client.number, digest, expiry_s, per_client_max).await?;
+                self.refresh_client(realm, &client.client_id).await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn revoke_pointer(
+        &self,
+        realm: &Realm,
+        kind: TokenKind,
+        pointer: &Pointer,
+        source: Source,
+    ) -> Result<(), TokenError> {
+        let revocation = match kind {
+            TokenKind::Refresh => Revocation::Grant(EndReason::RevokedByClient),
+            TokenKind::Access | TokenKind::Code | TokenKind::Rowless => Revocation::AccessThrough(pointer.generation),
+        };
+        let attempt = Self::attempt();
+        let look = until_known(|| self.store.revoke(realm.number, pointer.grant, revocation, attempt)).await?;
+        let event = match revocation {
+            Revocation::Grant(_) => "grant_revoked_by_client",
+            Revocation::AccessThrough(_) => "access_revoked_by_client",
+        };
+        let about = About { seen: look.seen.as_ref(), source: Some(source), ..About::default() };
+        self.record(realm, event, about);
+        Ok(())
+    }
+}
+
+/// By what the deny list knows a row-less token.
+pub(crate) fn rowless_digest(realm: &Realm, token: &Secret) -> [u8; 16] {
+    realm.keyring.keyed_digest("row-less", token.expose().as_bytes())
+}

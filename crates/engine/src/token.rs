@@ -1,0 +1,170 @@
+//! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
+
+use kimbai_core::client::Client;
+use kimbai_core::grant::{EndReason, Outcome, Revocation};
+use kimbai_core::number::GrantId;
+use kimbai_core::scope::ScopeSet;
+use kimbai_core::token::{
+    Issued, Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
+    TokenRequest, issue_rowless, plan, settle_redemption, settle_rotation,
+};
+use kimbai_keyring::{Opened, RetiredKey, SealedToken, random_u64};
+
+use crate::client_authentication::authenticated;
+use crate::engine::{About, Engine, seen, until_known};
+use crate::error::{EngineError, TokenError};
+use crate::realm::Realm;
+use crate::source::Source;
+
+/// What a client is given, sealed (RFC 6749 section 5.1).
+#[derive(Debug, Clone)]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access_token: SealedToken,
+    /// The refresh token, where the grant has one.
+    pub refresh_token: Option<SealedToken>,
+    /// Seconds the access token still lives.
+    pub expires_in_s: u32,
+    /// What the access token allows.
+    pub scope: ScopeSet,
+    /// What the operator should know of it.
+    pub note: Option<Note>,
+}
+
+impl Engine {
+    /// Answers an access token request.
+    ///
+    /// # Errors
+    /// [`TokenError`]: refused, or the store failed; then the client may ask again and gets the same successor.
+    pub async fn token(
+        &self,
+        realm: &Realm,
+        request: &TokenRequest,
+        source: Source,
+    ) -> Result<TokenAnswer, TokenError> {
+        let client = authenticated(realm, &request.credentials)?;
+        let presented = presented(realm, &request.grant);
+        let context = (&realm.scopes, realm.offline, realm.keyring.sealing_keys());
+        let attempt = Self::attempt();
+        let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
+            Plan::Redeem(id, redemption) => {
+                let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
+                let settled = settle_redemption(&outcome, &redemption, realm.offline);
+                (outcome, settled, None)
+            }
+            Plan::Rotate(id, rotation, scope) => {
+                let outcome = until_known(|| self.store.rotate(realm.number, id, rotation, attempt)).await?;
+                let settled = settle_rotation(&outcome, &rotation, scope, self.retries(&client), realm.offline);
+                (outcome, settled, Some(id))
+            }
+            Plan::Rowless(scope) => return self.rowless(realm, &client, scope),
+        };
+        self.answer(realm, (&outcome, scope), settled, source).await
+    }
+
+    async fn answer(
+        &self,
+        realm: &Realm,
+        (outcome, rotated): (&Outcome, Option<GrantId>),
+        settled: Settled,
+        source: Source,
+    ) -> Result<TokenAnswer, TokenError> {
+        let about = About { seen: seen(&outcome.verdict), source: Some(source), ..About::default() };
+        match settled {
+            Ok(issued) => {
+                if let (Some(Note::Retried), Some(id)) = (issued.note, rotated) {
+                    self.note_retry(realm, id, &issued.access, about);
+                }
+                Ok(seal(realm, &issued).map_err(|error| EngineError::Stored(error.to_string()))?)
+            }
+            Err(refused) => {
+                if let (Some(reason), Some(seen)) = (refused.revoke, about.seen) {
+                    self.end(realm, seen.grant.id, reason).await?;
+                    self.record(realm, audit_event(reason), about);
+                }
+                if refused.refusal == Refusal::StoreWentBack {
+                    tracing::error!(realm = %realm.name, "a token is newer than its grant: the store has lost its tail");
+                    self.record(realm, "store_went_back", about);
+                }
+                Err(TokenRefusal::Grant(refused.refusal).into())
+            }
+        }
+    }
+
+    pub(crate) async fn end(&self, realm: &Realm, id: GrantId, reason: EndReason) -> Result<(), EngineError> {
+        let attempt = Self::attempt();
+        until_known(|| self.store.revoke(realm.number, id, Revocation::Grant(reason), attempt)).await?;
+        Ok(())
+    }
+
+    fn rowless(&self, realm: &Realm, client: &Client, scope: ScopeSet) -> Result<TokenAnswer, TokenError> {
+        let lifetime_s = client.lifetimes.access_token_s;
+        let issuer = (client.number, client.standing.epoch);
+        let token = issue_rowless(issuer, scope, lifetime_s, self.store.now(), random_u64());
+        let access_token =
+            realm.keyring.seal_rowless(&token).map_err(|error| EngineError::Stored(error.to_string()))?;
+        Ok(TokenAnswer { access_token, refresh_token: None, expires_in_s: lifetime_s, scope, note: None })
+    }
+
+    /// Clients that prove themselves may retry until the successor is presented; public ones for a short while, counted from the
+    /// end of an outage if there was one since.
+    fn retries(&self, client: &Client) -> Retries {
+        if client.is_public() {
+            let window_s = client.lifetimes.retry_public_s;
+            Retries { window_s, counted_from: (window_s > 0).then(|| self.store.available_since()) }
+        } else {
+            Retries { window_s: client.lifetimes.retry_confidential_s, counted_from: None }
+        }
+    }
+
+    /// Each retry served is an audit event; retries in successive generations from different sources raise an alarm, because two
+    /// holders of one chain look like that.
+    fn note_retry(&self, realm: &Realm, id: GrantId, access: &Pointer, about: About<'_>) {
+        self.record(realm, "refresh_retried", about);
+        let Some(source) = about.source else { return };
+        let generation = access.generation.number();
+        let before = self.retries.get(&(realm.number, id));
+        if before.is_some_and(|(retried, from)| retried + 1 == generation && from != source) {
+            tracing::warn!(realm = %realm.name, grant = id.0, "retries of successive generations from different sources");
+            self.record(realm, "refresh_retried_from_elsewhere", about);
+        }
+        self.retries.insert((realm.number, id), (generation, source));
+    }
+}
+
+const fn audit_event(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::RevokedByClient => "grant_revoked_by_client",
+        EndReason::ConsentWithdrawn => "consent_withdrawn",
+        EndReason::CodeReplayed => "code_replayed",
+        EndReason::RefreshTokenReused => "refresh_token_reused",
+    }
+}
+
+fn presented(realm: &Realm, grant: &TokenGrant) -> Presented {
+    let open = |kind, token: &str| match realm.keyring.open(&[kind], token) {
+        Some(Opened::Pointer(_, pointer)) => Some(pointer),
+        Some(Opened::Rowless(_)) | None => None,
+    };
+    match grant {
+        TokenGrant::AuthorizationCode { code, .. } => Presented::Code(open(TokenKind::Code, code.expose())),
+        TokenGrant::RefreshToken { refresh_token, .. } => {
+            Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose()))
+        }
+        TokenGrant::ClientCredentials { .. } | TokenGrant::Unsupported => Presented::Nothing,
+    }
+}
+
+fn seal(realm: &Realm, issued: &Issued) -> Result<TokenAnswer, RetiredKey> {
+    let key = issued.sealing_key;
+    Ok(TokenAnswer {
+        access_token: realm.keyring.seal(TokenKind::Access, &issued.access, key)?,
+        refresh_token: match &issued.refresh {
+            Some(refresh) => Some(realm.keyring.seal(TokenKind::Refresh, refresh, key)?),
+            None => None,
+        },
+        expires_in_s: issued.expires_in_s,
+        scope: issued.access.scope,
+        note: issued.note,
+    })
+}

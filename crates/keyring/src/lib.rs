@@ -1,0 +1,19 @@
+//! Keys and what is done with them: sealing of tokens, digests of client secrets, hashes of passwords.
+//!
+//! Knows payloads and bytes, not protocols. All cryptography is a library's; here is decided which key does what.
+//! Sources: RFC 8452 (AES-GCM-SIV), RFC 5869 (HKDF), RFC 2104 (HMAC), RFC 9106 (Argon2).
+
+mod layout;
+mod master_key;
+mod password;
+mod random;
+mod realm_keyring;
+mod render;
+mod seal;
+
+pub use master_key::{MasterKey, MasterKeyError};
+pub use password::{PasswordError, hash_password, verify_password};
+pub use random::{random_array, random_u32, random_u64};
+pub use realm_keyring::{KeyUsage, KeyringError, RealmKeyring, StoredKey};
+pub use render::SealedToken;
+pub use seal::{Opened, RetiredKey};

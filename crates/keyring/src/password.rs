@@ -1,0 +1,54 @@
+//! Hashes of people's passwords: argon2id with 19 MiB and two passes (RFC 9106; the OWASP minimum).
+//!
+//! Slow on purpose: callers run it on a bounded pool.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+
+use crate::random::random_array;
+
+/// Why a password cannot be hashed or checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Longer than the hash function takes.
+    #[error("the password cannot be hashed")]
+    Unhashable,
+    /// What is stored is not an argon2 PHC string.
+    #[error("the stored password hash is malformed")]
+    StoredHash,
+}
+
+/// The PHC string of a new password.
+///
+/// # Errors
+/// [`PasswordError::Unhashable`].
+pub fn hash_password(password: &str) -> Result<String, PasswordError> {
+    let salt: [u8; 16] = random_array();
+    let hash: PasswordHash =
+        Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(|_| PasswordError::Unhashable)?;
+    Ok(hash.to_string())
+}
+
+/// Whether a password is the one that was hashed.
+///
+/// # Errors
+/// [`PasswordError::StoredHash`].
+pub fn verify_password(password: &str, stored: &str) -> Result<bool, PasswordError> {
+    let hash = PasswordHash::new(stored).map_err(|_| PasswordError::StoredHash)?;
+    Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_recognised_and_another_is_not() {
+        let hash = hash_password("mật khẩu").unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_eq!(verify_password("mật khẩu", &hash), Ok(true));
+        assert_eq!(verify_password("mat khau", &hash), Ok(false));
+        assert_eq!(verify_password("x", "plain"), Err(PasswordError::StoredHash));
+    }
+}

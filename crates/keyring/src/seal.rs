@@ -1,0 +1,110 @@
+//! Sealing of tokens: AES-256-GCM-SIV with a zero nonce, deterministic, one key for each kind.
+//!
+//! Deterministic, because a retried refresh must get the same bytes; a payload is never sealed under two meanings, because the kind
+//! is in the key and in the associated data. `docs/decisions/0001-token-sealing.md` says why this cipher.
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use kimbai_core::number::RealmNumber;
+use kimbai_core::token::{Pointer, Rowless, TokenKind};
+
+use crate::layout::{PAYLOAD_BYTES, read_pointer, read_rowless, write_pointer, write_rowless};
+use crate::master_key::derive;
+use crate::render::SEALED_BYTES;
+
+pub(crate) const TAG_BYTES: usize = 16;
+
+const FORMAT_VERSION: u8 = 1;
+
+/// What a sealed token turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// A code, access or refresh token.
+    Pointer(TokenKind, Pointer),
+    /// A row-less access token.
+    Rowless(Rowless),
+}
+
+/// A sealing key with which a grant's tokens were made is no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sealing key of this generation is retired")]
+pub struct RetiredKey;
+
+/// One of a realm's sealing keys: a derived key for each kind.
+pub(crate) struct SealingKey {
+    pub(crate) number: u8,
+    kinds: [(TokenKind, LessSafeKey); 4],
+    realm: RealmNumber,
+}
+
+impl SealingKey {
+    /// Derives the keys of all kinds from a root.
+    pub(crate) fn new(realm: RealmNumber, number: u8, root: &[u8]) -> Option<Self> {
+        let key = |kind: TokenKind| {
+            let derived = derive(root, &[b"kimbai token 1 ", kind_name(kind)]);
+            UnboundKey::new(&AES_256_GCM_SIV, derived.as_slice()).ok().map(|key| (kind, LessSafeKey::new(key)))
+        };
+        let [code, access, refresh, rowless] = TokenKind::ALL.map(key);
+        Some(Self { number, kinds: [code?, access?, refresh?, rowless?], realm })
+    }
+
+    pub(crate) fn seal_pointer(&self, kind: TokenKind, pointer: &Pointer) -> Option<[u8; SEALED_BYTES]> {
+        self.seal(kind, write_pointer(pointer))
+    }
+
+    pub(crate) fn seal_rowless(&self, token: &Rowless) -> Option<[u8; SEALED_BYTES]> {
+        self.seal(TokenKind::Rowless, write_rowless(token))
+    }
+
+    pub(crate) fn open(&self, kind: TokenKind, sealed: &[u8; SEALED_BYTES]) -> Option<Opened> {
+        let mut in_out = *sealed;
+        let payload = self.key(kind)?.open_in_place(zero_nonce(), self.aad(kind), &mut in_out).ok()?;
+        let payload: &[u8; PAYLOAD_BYTES] = payload.as_ref().try_into().ok()?;
+        match kind {
+            TokenKind::Rowless => read_rowless(payload).map(Opened::Rowless),
+            TokenKind::Code | TokenKind::Access | TokenKind::Refresh => {
+                read_pointer(payload).map(|pointer| Opened::Pointer(kind, pointer))
+            }
+        }
+    }
+
+    fn seal(&self, kind: TokenKind, mut payload: [u8; PAYLOAD_BYTES]) -> Option<[u8; SEALED_BYTES]> {
+        let tag = self.key(kind)?.seal_in_place_separate_tag(zero_nonce(), self.aad(kind), &mut payload).ok()?;
+        let mut sealed = [0; SEALED_BYTES];
+        let (ciphertext, rest) = sealed.split_at_mut(PAYLOAD_BYTES);
+        ciphertext.copy_from_slice(&payload);
+        rest.copy_from_slice(tag.as_ref());
+        Some(sealed)
+    }
+
+    fn key(&self, kind: TokenKind) -> Option<&LessSafeKey> {
+        self.kinds.iter().find_map(|(of, key)| (*of == kind).then_some(key))
+    }
+
+    /// Format version, realm and kind, each behind its length.
+    fn aad(&self, kind: TokenKind) -> Aad<[u8; 9]> {
+        let [r3, r2, r1, r0] = self.realm.0.to_be_bytes();
+        Aad::from([1, FORMAT_VERSION, 4, r3, r2, r1, r0, 1, kind_byte(kind)])
+    }
+}
+
+fn zero_nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
+}
+
+const fn kind_name(kind: TokenKind) -> &'static [u8] {
+    match kind {
+        TokenKind::Code => b"code",
+        TokenKind::Access => b"access",
+        TokenKind::Refresh => b"refresh",
+        TokenKind::Rowless => b"rowless",
+    }
+}
+
+const fn kind_byte(kind: TokenKind) -> u8 {
+    match kind {
+        TokenKind::Code => 1,
+        TokenKind::Access => 2,
+        TokenKind::Refresh => 3,
+        TokenKind::Rowless => 4,
+    }
+}

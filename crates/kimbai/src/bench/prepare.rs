@@ -1,0 +1,81 @@
+//! What must exist before a case begins: grants, and browser sessions. Nothing of it is measured.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::cases::Worker;
+use super::forms;
+use super::report::progress;
+
+/// A log-in costs the server tens of milliseconds and megabytes, on purpose; more at once would only queue there.
+const LOG_INS_AT_ONCE: usize = 4;
+
+/// Gives the workers grants of their own, as evenly as it goes.
+pub(super) async fn mint(workers: Vec<Worker>, grants: u32) -> anyhow::Result<Vec<Worker>> {
+    let connections = u32::try_from(workers.len()).unwrap_or(u32::MAX);
+    let minted = Arc::new(AtomicU32::new(0));
+    let step = |mut worker: Worker| {
+        let minted = Arc::clone(&minted);
+        async move {
+            let share = grants / connections + u32::from(worker.number() < grants % connections);
+            for _ in 0..share {
+                worker.mint().await?;
+                minted.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(worker)
+        }
+    };
+    let shown = Arc::clone(&minted);
+    for_each(workers, step, || format!("minted {} of {grants} grants", shown.load(Ordering::Relaxed))).await
+}
+
+/// Gives each worker a browser session with a remembered consent.
+pub(super) async fn log_in(workers: Vec<Worker>) -> anyhow::Result<Vec<Worker>> {
+    let connections = workers.len();
+    let places = Arc::new(Semaphore::new(LOG_INS_AT_ONCE));
+    let logged_in = Arc::new(AtomicU32::new(0));
+    let step = |mut worker: Worker| {
+        let (places, logged_in) = (Arc::clone(&places), Arc::clone(&logged_in));
+        async move {
+            let _place = places.acquire().await.context("log-in places")?;
+            forms::log_in(&mut worker).await?;
+            logged_in.fetch_add(1, Ordering::Relaxed);
+            Ok(worker)
+        }
+    };
+    let shown = Arc::clone(&logged_in);
+    for_each(workers, step, || format!("{} of {connections} logged in", shown.load(Ordering::Relaxed))).await
+}
+
+/// Runs a step on all workers at once and says every second how far it is.
+async fn for_each<F, Fut, S>(workers: Vec<Worker>, step: F, so_far: S) -> anyhow::Result<Vec<Worker>>
+where
+    F: Fn(Worker) -> Fut,
+    Fut: Future<Output = anyhow::Result<Worker>> + Send + 'static,
+    S: Fn() -> String,
+{
+    let mut running = JoinSet::new();
+    for worker in workers {
+        running.spawn(step(worker));
+    }
+    let mut done = Vec::new();
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.tick().await;
+    loop {
+        tokio::select! {
+            finished = running.join_next() => match finished {
+                Some(worker) => done.push(worker.context("a connection's task")??),
+                None => break,
+            },
+            _ = second.tick() => progress(&so_far()),
+        }
+    }
+    progress(&so_far());
+    Ok(done)
+}

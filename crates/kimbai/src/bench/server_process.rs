@@ -1,0 +1,122 @@
+//! The server under measurement: a process of its own on a temporary directory, gone when the guard is.
+//! It is the same binary, started with the hidden command `bench-server`; its first line describes it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tempfile::TempDir;
+
+use super::figures;
+use super::report::progress;
+use super::target::Document;
+
+/// Killed on drop; the directory goes after it.
+#[derive(Debug)]
+pub(super) struct ServerProcess {
+    child: Killed,
+    document: Document,
+    data: TempDir,
+}
+
+#[derive(Debug)]
+struct Killed(Child);
+
+const START_TIME_MAX: Duration = Duration::from_secs(30);
+const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+/// As many as the sandbox's contract takes: one a realm, the operator's at base + 9.
+const PORTS: u16 = 10;
+/// Below the range from which the system takes the ports of outgoing connections, of which a bench opens many.
+const FIRST_PORT: u16 = 20_000;
+const LAST_PORT: u16 = 32_000;
+
+impl ServerProcess {
+    /// Starts it and waits until it says that it answers.
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let data = figures::data_directory()?;
+        let port_base = free_ports().context("no free block of ports")?;
+        let program = std::env::current_exe().context("own program file")?;
+        let mut command = Command::new(program);
+        command.arg("bench-server").arg("--data").arg(data.path()).arg("--port-base").arg(port_base.to_string());
+        // Its stdin is a pipe that closes with this process, however this process ends.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = Killed(command.spawn().context("cannot start the server process")?);
+        progress(&format!("server process {} on {}", child.0.id(), data.path().display()));
+        let stdout = child.0.stdout.take().context("the server's stdout")?;
+        let line = first_line(stdout)?;
+        let document = serde_json::from_str(&line)
+            .with_context(|| format!("the server's first line is not its description: {line:?}"))?;
+        Ok(Self { child, document, data })
+    }
+
+    pub(super) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    pub(super) fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    pub(super) fn process_id(&self) -> u32 {
+        self.child.0.id()
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended already; there is nothing left to do about an error here.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads on a thread of its own, which also keeps the pipe empty and open until the server ends.
+fn first_line(stdout: ChildStdout) -> anyhow::Result<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        let read = stdout.by_ref().take(DOCUMENT_BYTES_MAX).read_line(&mut line).map(|_| line);
+        if sender.send(read).is_ok() {
+            let _ = std::io::copy(&mut stdout, &mut std::io::sink());
+        }
+    });
+    match receiver.recv_timeout(START_TIME_MAX) {
+        Ok(line) => {
+            let line = line.context("the server's stdout")?;
+            if line.is_empty() {
+                bail!("the server process ended before it answered")
+            }
+            Ok(line)
+        }
+        Err(_) => bail!("the server process did not answer within {START_TIME_MAX:?}"),
+    }
+}
+
+/// The first of a block of free ports; begins somewhere else in each process, so that two benches do not meet.
+fn free_ports() -> Option<u16> {
+    let blocks = (LAST_PORT - FIRST_PORT) / PORTS;
+    let begin = u16::try_from(std::process::id() % u32::from(blocks)).ok()?;
+    let base = |block: u16| FIRST_PORT + (begin + block) % blocks * PORTS;
+    (0..blocks).map(base).find(|&base| (base..base + PORTS).all(is_free))
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_with_a_busy_port_is_passed_over() {
+        let first = free_ports().unwrap();
+        let busy = TcpListener::bind(("127.0.0.1", first + 3)).unwrap();
+        assert_ne!(free_ports().unwrap(), first);
+        drop(busy);
+    }
+}

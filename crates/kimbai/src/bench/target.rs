@@ -1,0 +1,264 @@
+//! What is driven: one realm's endpoints and clients, with the requests to them prepared.
+//! Made from the document that the server prints, or, for `--url`, from the sandbox's fixed registrations.
+
+use anyhow::{Context, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use form_urlencoded::byte_serialize;
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION};
+use serde::Deserialize;
+use url::Url;
+
+use super::connection::{Connection, Template};
+use super::realms::{self, DemoClient, Introspector, ProofKey, Realm};
+
+/// The pair of RFC 7636 appendix B. What a driver proves with need not be secret, and a digest for each request would
+/// be the driver's cost, not the server's.
+pub(super) const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(super) const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw_cM";
+
+/// The first line of the server process.
+#[derive(Debug, Deserialize)]
+pub(super) struct Document {
+    realms: Vec<Registration>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Registration {
+    name: String,
+    issuer: String,
+    #[serde(default)]
+    endpoints: Endpoints,
+    #[serde(default)]
+    clients: Vec<RegisteredClient>,
+    #[serde(default)]
+    users: Vec<User>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Endpoints {
+    authorize: Option<String>,
+    token: Option<String>,
+    introspect: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct RegisteredClient {
+    client_id: String,
+    client_secret: Option<String>,
+    token_endpoint_auth_method: String,
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    #[serde(default)]
+    grant_types: Vec<String>,
+}
+
+/// A person who logs in.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct User {
+    pub(super) username: String,
+    pub(super) password: String,
+}
+
+/// An endpoint as one client posts to it: everything but the parameters of the case.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) template: Template,
+    /// Credentials that stand in the body, with a leading `&`; often empty.
+    pub(super) credentials: String,
+}
+
+/// A realm, ready to be driven.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) issuer: Url,
+    pub(super) user: User,
+    /// The client of the code and refresh grants.
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: &'static [&'static str],
+    pub(super) proof_key: ProofKey,
+    /// Without a query.
+    authorize_url: Url,
+    pub(super) authorize: Template,
+    pub(super) floor: Endpoint,
+    pub(super) token: Endpoint,
+    pub(super) token_of_service: Endpoint,
+    pub(super) introspect: Endpoint,
+    pub(super) sandbox_code: Template,
+}
+
+impl Target {
+    /// The realm as a server process of ours describes it.
+    pub(super) fn of_document(realm: &Realm, document: &Document) -> anyhow::Result<Self> {
+        let registration = document.realms.iter().find(|known| known.name == realm.name);
+        let registration = registration.with_context(|| {
+            let known: Vec<&str> = document.realms.iter().map(|known| known.name.as_str()).collect();
+            format!("the server has no realm `{}`: it has {}", realm.name, known.join(", "))
+        })?;
+        Self::new(realm, registration)
+    }
+
+    /// The realm of a running sandbox, by the registrations of its contract.
+    pub(super) fn at_url(realm: &Realm, url: &str) -> anyhow::Result<Self> {
+        let base = url.trim_end_matches('/');
+        let endpoint = |path: &str| Some(format!("{base}/{path}"));
+        let registration = Registration {
+            name: realm.name.to_owned(),
+            issuer: base.to_owned(),
+            endpoints: Endpoints {
+                authorize: endpoint(realm.demo.authorize),
+                token: endpoint(realm.demo.token),
+                introspect: endpoint(realm.demo.introspect),
+            },
+            clients: vec![
+                RegisteredClient::demo(&realm.demo.app, "authorization_code", &[realm.demo.redirect_uri]),
+                RegisteredClient::demo(&realm.demo.service, "client_credentials", &[]),
+            ],
+            users: Vec::new(),
+        };
+        Self::new(realm, &registration)
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        // Both were checked when the target was made.
+        let host = self.issuer.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        Connection::new(host, self.issuer.port_or_known_default().unwrap_or_default())
+    }
+
+    pub(super) fn scope(&self) -> String {
+        self.scopes.join(" ")
+    }
+
+    pub(super) fn authorize_url(&self, query: &str) -> Url {
+        let mut url = self.authorize_url.clone();
+        url.set_query(Some(query));
+        url
+    }
+
+    fn new(realm: &Realm, registration: &Registration) -> anyhow::Result<Self> {
+        let issuer = parse_url(&registration.issuer)?;
+        let at_issuer = |path: &str| parse_url(&format!("{}/{path}", registration.issuer.trim_end_matches('/')));
+        let endpoints = &registration.endpoints;
+        let app = registration.client("authorization_code")?;
+        let service = registration.client("client_credentials")?;
+        let authorize_url = endpoint_url(&issuer, endpoints.authorize.as_deref(), "authorize")?;
+        let token = endpoint_url(&issuer, endpoints.token.as_deref(), "token")?;
+        let introspect = endpoint_url(&issuer, endpoints.introspect.as_deref(), "introspect")?;
+        let introspecting = match realm.introspected_by {
+            Introspector::App => app,
+            Introspector::Service => service,
+        };
+        let demo_user =
+            || User { username: realms::DEMO_USERNAME.to_owned(), password: realms::DEMO_PASSWORD.to_owned() };
+        Ok(Self {
+            user: registration.users.first().cloned().unwrap_or_else(demo_user),
+            client_id: app.client_id.clone(),
+            redirect_uri: app.redirect_uris.first().context("the client has no redirect URI")?.clone(),
+            scopes: realm.scopes,
+            proof_key: realm.proof_key,
+            authorize: Template::get(&authorize_url)?.with(ACCEPT, HeaderValue::from_static("text/html")),
+            authorize_url,
+            floor: app.endpoint(&at_issuer("floor")?, realm)?,
+            token: app.endpoint(&token, realm)?,
+            token_of_service: service.endpoint(&token, realm)?,
+            introspect: introspecting.endpoint(&introspect, realm)?,
+            sandbox_code: Template::json(&at_issuer("sandbox/code")?)?,
+            issuer,
+        })
+    }
+}
+
+impl Registration {
+    /// The first confidential client that may use a grant type.
+    fn client(&self, grant_type: &str) -> anyhow::Result<&RegisteredClient> {
+        let fits = |client: &&RegisteredClient| {
+            client.client_secret.is_some() && client.grant_types.iter().any(|known| known == grant_type)
+        };
+        let client = self.clients.iter().find(fits);
+        client.with_context(|| format!("realm `{}` has no client with a secret and {grant_type}", self.name))
+    }
+}
+
+impl RegisteredClient {
+    fn demo(client: &DemoClient, grant_type: &str, redirect_uris: &[&str]) -> Self {
+        Self {
+            client_id: client.client_id.to_owned(),
+            client_secret: Some(client.client_secret.to_owned()),
+            token_endpoint_auth_method: client.token_endpoint_auth_method.to_owned(),
+            redirect_uris: redirect_uris.iter().map(|&uri| uri.to_owned()).collect(),
+            grant_types: vec![grant_type.to_owned()],
+        }
+    }
+
+    /// Prepares posts to an endpoint with this client's authentication (RFC 6749 section 2.3.1).
+    fn endpoint(&self, url: &Url, realm: &Realm) -> anyhow::Result<Endpoint> {
+        let template = Template::form(url)?.with(ACCEPT, HeaderValue::from_static("application/json"));
+        let id: String = byte_serialize(self.client_id.as_bytes()).collect();
+        let secret: String = byte_serialize(self.client_secret.as_deref().unwrap_or_default().as_bytes()).collect();
+        if self.token_endpoint_auth_method == "client_secret_post" {
+            return Ok(Endpoint { template, credentials: format!("&client_id={id}&client_secret={secret}") });
+        }
+        ensure!(
+            self.token_endpoint_auth_method == "client_secret_basic",
+            "client {} authenticates by {}, which the bench does not speak",
+            self.client_id,
+            self.token_endpoint_auth_method
+        );
+        let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+        let template = template.with(AUTHORIZATION, HeaderValue::from_str(&basic).context("Authorization")?);
+        let credentials = if realm.client_id_beside_basic { format!("&client_id={id}") } else { String::new() };
+        Ok(Endpoint { template, credentials })
+    }
+}
+
+fn parse_url(text: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(text).with_context(|| format!("`{text}` is not a URL"))?;
+    ensure!(url.scheme() == "http" && url.has_host(), "`{text}`: the bench drives http:// only");
+    Ok(url)
+}
+
+/// All requests of a worker go over one connection, so all endpoints must be on the issuer's host.
+fn endpoint_url(issuer: &Url, text: Option<&str>, name: &str) -> anyhow::Result<Url> {
+    let url = parse_url(text.with_context(|| format!("the realm has no {name} endpoint"))?)?;
+    ensure!(url.origin() == issuer.origin(), "{name} endpoint {url} is on another host than the issuer {issuer}");
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r#"{"realms":[{"name":"tini","issuer":"http://localhost:1","more":1},
+        {"name":"marketplace","issuer":"http://localhost:4602","endpoints":{"authorize":"http://localhost:4602/a",
+        "token":"http://localhost:4602/t","revoke":"http://localhost:4602/r","introspect":"http://localhost:4602/i"},
+        "clients":[{"client_id":"public","token_endpoint_auth_method":"none","grant_types":["authorization_code"]},
+        {"client_id":"web","client_secret":"s3 cret","token_endpoint_auth_method":"client_secret_basic",
+        "redirect_uris":["http://localhost:8080/callback"],"grant_types":["authorization_code","refresh_token"]},
+        {"client_id":"job","client_secret":"x","token_endpoint_auth_method":"client_secret_post",
+        "grant_types":["client_credentials"]}],"users":[{"username":"u","password":"p","name":"n"}]}],"operator":"x"}"#;
+
+    #[test]
+    fn clients_are_taken_from_the_document() {
+        let document: Document = serde_json::from_str(DOCUMENT).unwrap();
+        let target = Target::of_document(realms::find("marketplace").unwrap(), &document).unwrap();
+        assert_eq!((target.client_id.as_str(), target.user.username.as_str()), ("web", "u"));
+        assert_eq!(target.token.template.to_string(), "POST /t");
+        assert_eq!(target.token.credentials, "&client_id=web");
+        assert_eq!(target.token_of_service.credentials, "&client_id=job&client_secret=x");
+        assert_eq!(target.introspect.credentials, target.token.credentials);
+        let missing = Target::of_document(realms::find("standard").unwrap(), &document).unwrap_err();
+        assert_eq!(missing.to_string(), "the server has no realm `standard`: it has tini, marketplace");
+    }
+
+    #[test]
+    fn a_url_is_driven_with_the_demo_registrations() {
+        let target = Target::at_url(realms::find("standard").unwrap(), "http://localhost:4600/").unwrap();
+        assert_eq!(target.token.template.to_string(), "POST /token");
+        assert_eq!(target.sandbox_code.to_string(), "POST /sandbox/code");
+        assert_eq!(target.client_id, "demo-web");
+        assert!(Target::at_url(realms::find("standard").unwrap(), "https://localhost:4600").is_err());
+        assert!(Target::at_url(realms::find("standard").unwrap(), "localhost").is_err());
+    }
+}

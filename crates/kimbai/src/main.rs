@@ -1,0 +1,2 @@
+//! Kimbai.
+fn main() {}

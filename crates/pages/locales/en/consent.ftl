@@ -1,0 +1,11 @@
+consent-title = Allow access?
+consent-lead = wants to access your account
+consent-account = Logged in as
+consent-required = It asks to
+consent-optional = Optional, your choice
+consent-optional-note = Untick what you do not want to share. The app works with the rest.
+consent-nothing = It only wants to know that you have an account here.
+consent-destination = You will then be sent to
+consent-note = Allow only if you know this app and trust it. It never sees your password.
+consent-deny = Deny
+consent-allow = Allow

@@ -1,0 +1,2 @@
+frame-request = Request ID, for support:
+frame-error-prefix = Error:

@@ -1,0 +1,11 @@
+consent-title = Cho phép truy cập?
+consent-lead = muốn truy cập tài khoản của bạn
+consent-account = Tài khoản đang dùng
+consent-required = Ứng dụng xin quyền
+consent-optional = Tùy bạn chọn
+consent-optional-note = Bỏ chọn những gì bạn không muốn chia sẻ. Ứng dụng vẫn hoạt động với phần còn lại.
+consent-nothing = Ứng dụng chỉ cần biết rằng bạn có tài khoản ở đây.
+consent-destination = Sau đó bạn sẽ được chuyển đến
+consent-note = Chỉ cho phép khi bạn biết và tin tưởng ứng dụng này. Ứng dụng không bao giờ thấy mật khẩu của bạn.
+consent-deny = Từ chối
+consent-allow = Cho phép

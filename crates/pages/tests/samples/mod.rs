@@ -1,0 +1,245 @@
+//! Pages with realistic and with awkward values, for the snapshots and for the gallery.
+
+use kimbai_pages::{
+    ClientCard, ClientLine, CommandLine, Consent, EndpointLine, ErrorPage, Frame, Language, Login, LoginError, Outcome,
+    PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, consent, error, login,
+    sandbox_callback, sandbox_index, sandbox_requests,
+};
+
+/// Every kind of page, by name.
+pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
+    let frame = Frame { language, realm: "Tiki Marketplace", request_id: "01JD7Q3V9X8K2M5N6P7R8S9T0A" };
+    let mut pages = vec![("login".to_owned(), login(&frame, &LOGIN))];
+    for (name, error) in LOGIN_ERRORS {
+        pages.push((format!("login-{name}"), login(&frame, &Login { username: "an", error: Some(*error), ..LOGIN })));
+    }
+    let long = ClientCard { name: LONG_NAME, logo_uri: None, home_uri: Some(LONG_HOME) };
+    pages.push(("login-long-name".to_owned(), login(&frame, &Login { client: long, cancel: None, ..LOGIN })));
+    let consent_of = |client, scopes| {
+        consent(&frame, &Consent { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER, scopes, ..CONSENT })
+    };
+    pages.push(("consent".to_owned(), consent_of(SHOP, scopes(language).get(..3).unwrap_or_default())));
+    pages.push(("consent-optional".to_owned(), consent_of(SHOP, scopes(language).get(..6).unwrap_or_default())));
+    pages.push(("consent-twelve".to_owned(), consent_of(long, scopes(language))));
+    pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
+    for problem in Problem::ALL {
+        let page =
+            ErrorPage { problem, error: "invalid_request", hint: Some(HINT), back: Some("http://localhost:8080/") };
+        pages.push((format!("error-{problem:?}"), error(&frame, &page)));
+    }
+    let plain = ErrorPage { problem: Problem::NotFound, error: "not_found", hint: None, back: None };
+    pages.push(("error-plain".to_owned(), error(&frame, &plain)));
+    pages.push(("sandbox-index".to_owned(), sandbox_index(&frame, &INDEX)));
+    for (name, outcome) in OUTCOMES {
+        let callback = SandboxCallback { parameters: PARAMETERS, outcome: *outcome };
+        pages.push((format!("sandbox-callback-{name}"), sandbox_callback(&frame, &callback)));
+    }
+    pages.push(("sandbox-requests".to_owned(), sandbox_requests(&frame, REQUESTS)));
+    pages.push(("sandbox-requests-empty".to_owned(), sandbox_requests(&frame, &[])));
+    pages
+}
+
+const LOGIN: Login<'static> = Login {
+    action: "/sc/oauth2/auth",
+    hidden: HIDDEN,
+    username: "",
+    client: SHOP,
+    error: None,
+    cancel: Some("/sc/oauth2/auth?cancel"),
+};
+
+const CONSENT: Consent<'static> =
+    Consent { action: "", hidden: &[], client: SHOP, user_name: "", scopes: &[], redirect_host: "localhost:8080" };
+
+const HIDDEN: &[(&str, &str)] = &[("continuation", "kbc_AAECAwQFBgcICQ"), ("form_token", "kbf_Dw4NDAsKCQgHBg")];
+
+const SHOP: ClientCard<'static> = ClientCard {
+    name: "Cửa hàng Ảnh Việt",
+    logo_uri: Some("/assets/demo-shop.svg"),
+    home_uri: Some("https://demo-shop.example/gioi-thieu"),
+};
+
+const LONG_NAME: &str = "Phần mềm Quản lý Đơn hàng, Tồn kho và Khuyến mãi Đa kênh Thương Nghiệp Trẻ Việt";
+const LONG_HOME: &str = "https://quan-ly-don-hang-ton-kho-va-khuyen-mai-da-kenh.thuong-nghiep-tre-viet.example.vn/";
+const USER: &str = "Đặng Thị Ngọc Ảnh (an@example.vn)";
+const HINT: &str = "redirect_uri “http://localhost:8080/callback/” is not registered; did you mean \
+                    “http://localhost:8080/callback”, without the slash at its end?";
+
+const LOGIN_ERRORS: &[(&str, LoginError)] = &[
+    ("wrong-password", LoginError::WrongPassword),
+    ("throttled", LoginError::Throttled { wait_s: 1 }),
+    ("locked", LoginError::Locked { wait_s: 895 }),
+    ("stale-form", LoginError::StaleForm),
+    ("busy", LoginError::Busy),
+];
+
+fn scopes(language: Language) -> &'static [ScopeLine<'static>] {
+    match language {
+        Language::Vi => SCOPES_VI,
+        Language::En => SCOPES_EN,
+    }
+}
+
+const fn scope(name: &'static str, description: &'static str, optional: bool) -> ScopeLine<'static> {
+    ScopeLine { name, description, optional }
+}
+
+const SCOPES_VI: &[ScopeLine<'_>] = &[
+    scope("order", "Xem và xử lý đơn hàng của gian hàng", false),
+    scope("product", "Xem, thêm và sửa sản phẩm", false),
+    scope("offline", "Truy cập cả khi bạn không mở ứng dụng", false),
+    scope("inventory", "Xem và điều chỉnh số lượng tồn kho ở mọi kho hàng", true),
+    scope("email", "Biết địa chỉ email của bạn", true),
+    scope("phone", "Biết số điện thoại của bạn", true),
+    scope("openid", "Biết bạn là ai", false),
+    scope("profile", "Xem họ tên và ảnh đại diện", false),
+    scope("address", "Xem địa chỉ giao hàng đã lưu", true),
+    scope("promotion.write", "Tạo và kết thúc chương trình khuyến mãi", true),
+    scope("com.read_customer_conversations_and_attachments", "Đọc hội thoại với khách hàng", true),
+    scope("finance.read", "Xem đối soát, số dư và lịch sử rút tiền", true),
+];
+
+const SCOPES_EN: &[ScopeLine<'_>] = &[
+    scope("order", "See and handle your shop’s orders", false),
+    scope("product", "See, add and change products", false),
+    scope("offline", "Have access even while you are not using the app", false),
+    scope("inventory", "See and adjust stock in all warehouses", true),
+    scope("email", "Know your email address", true),
+    scope("phone", "Know your phone number", true),
+    scope("openid", "Know who you are", false),
+    scope("profile", "See your name and picture", false),
+    scope("address", "See your saved delivery addresses", true),
+    scope("promotion.write", "Start and end promotions", true),
+    scope("com.read_customer_conversations_and_attachments", "Read conversations with customers", true),
+    scope("finance.read", "See statements, balance and withdrawals", true),
+];
+
+const INDEX: SandboxIndex<'static> = SandboxIndex {
+    issuer: "http://localhost:4602",
+    endpoints: &[
+        EndpointLine { name: "authorization_endpoint", url: "http://localhost:4602/sc/oauth2/auth" },
+        EndpointLine { name: "token_endpoint", url: "http://localhost:4602/sc/oauth2/token" },
+        EndpointLine { name: "introspection_endpoint", url: "http://localhost:4602/sc/oauth2/introspect" },
+        EndpointLine { name: "revocation_endpoint", url: "http://localhost:4602/sc/oauth2/revoke" },
+    ],
+    clients: &[
+        ClientLine {
+            name: "Demo Shop",
+            client_id: "7590139168389961",
+            client_secret: Some("tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew"),
+            auth_method: "client_secret_basic",
+            redirect_uris: &["https://example.com/tiki/callback", "http://localhost:8080/callback"],
+            scopes: &["offline", "product", "order", "inventory"],
+            try_uri: Some("/sc/oauth2/auth?response_type=code&client_id=7590139168389961"),
+        },
+        ClientLine {
+            name: "In-house app",
+            client_id: "3750000000000017",
+            client_secret: Some("demo-inhouse-secret-0123456789ab"),
+            auth_method: "client_secret_post",
+            redirect_uris: &[],
+            scopes: &["product", "order", "inventory"],
+            try_uri: None,
+        },
+        ClientLine {
+            name: "Single-page app",
+            client_id: "demo-spa",
+            client_secret: None,
+            auth_method: "none",
+            redirect_uris: &["http://localhost:8080/callback"],
+            scopes: &[
+                "openid",
+                "profile",
+                "email",
+                "phone",
+                "address",
+                "offline_access",
+                "orders.read",
+                "orders.write",
+            ],
+            try_uri: Some("/authorize?client_id=demo-spa"),
+        },
+    ],
+    people: &[
+        PersonLine { username: "an", password: "kimbai-demo", name: "Đặng Thị Ngọc Ảnh" },
+        PersonLine { username: "binh", password: "kimbai-demo", name: "Nguyễn Hữu Bình" },
+        PersonLine { username: "chi", password: "kimbai-demo", name: "Trần Quỳnh Chi" },
+    ],
+    commands: &[
+        CommandLine {
+            title: "POST /sandbox/code",
+            command: r#"curl -s http://localhost:4602/sandbox/code \
+  -d '{"client_id":"7590139168389961","user":"an","scopes":["offline","product","order","inventory"]}'"#,
+        },
+        CommandLine {
+            title: "client_credentials",
+            command: "curl -s -u 7590139168389961:tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew \\\n\
+\x20 -d grant_type=client_credentials -d scope='product order' \\\n\
+\x20 http://localhost:4602/sc/oauth2/token",
+        },
+    ],
+    realms: &[
+        RealmLink { name: "Standard", url: "http://localhost:4600" },
+        RealmLink { name: "Tiki Marketplace", url: "http://localhost:4602" },
+    ],
+    requests_uri: "/sandbox/requests",
+};
+
+const PARAMETERS: &[(&str, &str)] = &[
+    ("code", "s6Zq3N0bQm1xkq5dH7eTWm3Yt8vJ2LrC9uXaPzKfG4o.5WcVnB1yEhSjDxR7tMqAzLp"),
+    ("state", "xoxo-8-characters"),
+    ("iss", "http://localhost:4602"),
+];
+
+const OUTCOMES: &[(&str, Outcome<'_>)] = &[
+    (
+        "code",
+        Outcome::Code {
+            code: "s6Zq3N0bQm1xkq5dH7eTWm3Yt8vJ2LrC9uXaPzKfG4o.5WcVnB1yEhSjDxR7tMqAzLp",
+            command: "curl -s -u 7590139168389961:tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew \\\n\
+\x20 -d grant_type=authorization_code \\\n\
+\x20 -d code=s6Zq3N0bQm1xkq5dH7eTWm3Yt8vJ2LrC9uXaPzKfG4o.5WcVnB1yEhSjDxR7tMqAzLp \\\n\
+\x20 -d client_id=7590139168389961 -d redirect_uri=http://localhost:8080/callback \\\n\
+\x20 http://localhost:4602/sc/oauth2/token",
+        },
+    ),
+    ("error", Outcome::Error { error: "access_denied", explanation: "The person chose “deny” on the consent page." }),
+    ("nothing", Outcome::Nothing),
+];
+
+const REQUESTS: &[RequestLine<'_>] = &[
+    RequestLine {
+        id: "01JD7Q3V9X8K2M5N6P7R8S9T0A",
+        at: "2026-11-21 09:42:17.123",
+        method: "POST",
+        path: "/sc/oauth2/token",
+        status: 400,
+        reason: Some("grant.reused"),
+        mistake: Some("refresh_token_reuse"),
+        explanation: Some(
+            "This refresh token was used before and its time for a retry is over. \
+The grant is revoked; start a new authorization.",
+        ),
+    },
+    RequestLine {
+        id: "01JD7Q3V9X8K2M5N6P7R8S9T0B",
+        at: "2026-11-21 09:42:16.002",
+        method: "POST",
+        path: "/sc/oauth2/token",
+        status: 200,
+        reason: None,
+        mistake: None,
+        explanation: None,
+    },
+    RequestLine {
+        id: "01JD7Q3V9X8K2M5N6P7R8S9T0C",
+        at: "2026-11-21 09:41:59.871",
+        method: "GET",
+        path: "/sc/oauth2/auth?response_type=code&client_id=7590139168389961\
+&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fcallback&state=xoxo",
+        status: 503,
+        reason: Some("store"),
+        mistake: None,
+        explanation: Some("The store could not be reached."),
+    },
+];

@@ -1,0 +1,95 @@
+//! The ledger: where grants live. Few verbs, each atomic on one row, each durable before its answer.
+//!
+//! Time in a verb is the store's, and comes back with the outcome; callers pass durations. Each verb is one conditional update whose
+//! condition holds all that must hold; the row comes back with the standing of its parties, read with it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::time::Micros;
+
+use crate::StoreError;
+
+/// What a verb promises.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Grants, and the standing of their clients and users.
+///
+/// Every verb: [`StoreError::NotDone`] when it was certainly not carried out, [`StoreError::Unknown`] when it may have been; the
+/// caller may then repeat it with the same attempt, and a repetition that finds its own attempt in the row is a success.
+pub trait Ledger: Send + Sync {
+    /// Inserts a grant in state `Code`. An id that is taken is a refusal with the row that has it.
+    fn open(&self, realm: RealmNumber, opening: Opening, attempt: AttemptId) -> Answer<'_, Outcome>;
+
+    /// `Code -> Active(1)`, on the whole condition of `redemption`.
+    fn redeem(
+        &self,
+        realm: RealmNumber,
+        id: GrantId,
+        redemption: Redemption,
+        attempt: AttemptId,
+    ) -> Answer<'_, Outcome>;
+
+    /// `Active(n) -> Active(n + 1)`, on the whole condition of `rotation`.
+    fn rotate(&self, realm: RealmNumber, id: GrantId, rotation: Rotation, attempt: AttemptId) -> Answer<'_, Outcome>;
+
+    /// Ends a grant or its access tokens; the row as it stands afterwards. Nothing to revoke is no refusal.
+    fn revoke(&self, realm: RealmNumber, id: GrantId, revocation: Revocation, attempt: AttemptId) -> Answer<'_, Look>;
+
+    /// The row as it stands, with the standing of its parties.
+    fn lookup(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, Look>;
+
+    /// The standing of the client of a row-less token, and whether the token was denied.
+    fn lookup_rowless(&self, realm: RealmNumber, client: ClientNumber, token: [u8; 16]) -> Answer<'_, RowlessLook>;
+
+    /// Puts a row-less token on the deny list until it expires; beyond `per_client_max` entries the client's epoch grows instead.
+    fn deny_rowless(
+        &self,
+        realm: RealmNumber,
+        client: ClientNumber,
+        token: [u8; 16],
+        expiry_s: u32,
+        per_client_max: u32,
+    ) -> Answer<'_, ()>;
+
+    /// The grants of a user that are not over, oldest first, at most `limit`.
+    fn grants_of_user(&self, realm: RealmNumber, user: UserNumber, limit: u32) -> Answer<'_, Vec<GrantId>>;
+
+    /// The grants of a client that are not over, oldest first, at most `limit`.
+    fn grants_of_client(&self, realm: RealmNumber, client: ClientNumber, limit: u32) -> Answer<'_, Vec<GrantId>>;
+
+    /// Deletes what has been over for `retention_s` seconds among the next `rows_max` grants after `cursor`, and as many old
+    /// sessions, denials, log-in counts and audit events; walks the primary key, in one short transaction.
+    fn sweep(&self, cursor: Option<(RealmNumber, GrantId)>, rows_max: u32, retention_s: u32) -> Answer<'_, SweepStep>;
+
+    /// This server's idea of the store's time, for what is verified without the store.
+    fn now(&self) -> Micros;
+
+    /// Since when the store has been reachable without a break, by its own clock: the end of the last outage, or the start.
+    fn available_since(&self) -> Micros;
+
+    /// Whether the store would take a verb now.
+    fn is_ready(&self) -> bool;
+}
+
+/// What a look for a row-less token found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowlessLook {
+    /// The store's time.
+    pub now: Micros,
+    /// The standing of the token's client.
+    pub client: PartyStanding,
+    /// Whether the token was revoked.
+    pub denied: bool,
+}
+
+/// How far a sweep came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepStep {
+    /// Where to go on; `None` when the table's end was reached.
+    pub cursor: Option<(RealmNumber, GrantId)>,
+    /// How many rows of any table were deleted.
+    pub deleted: u32,
+}

@@ -1,0 +1,20 @@
+//! Where Kimbai keeps things: the [`Ledger`] of grants, the [`Registry`] of everything else.
+//!
+//! Traits and row types stand here; each store is a folder. A store knows rows and time, not protocols: what a refusal means is
+//! decided in `kimbai_core`.
+
+mod clock;
+mod error;
+mod ledger;
+mod registry;
+pub mod sqlite;
+#[cfg(feature = "suite")]
+pub mod suite;
+
+pub use clock::Clock;
+pub use error::StoreError;
+pub use ledger::{Answer, Ledger, RowlessLook, SweepStep};
+pub use registry::{
+    AttemptCount, AuditEvent, ClientRow, ConsentRow, LogInKey, LogInLimits, LogInVerdict, RealmRow, Registry,
+    SealedKeyRow, SessionId, SessionRow, UserRow,
+};

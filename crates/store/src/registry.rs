@@ -1,0 +1,255 @@
+//! The registry: realms, users, clients, consents, sessions, keys, audit events. Read often, written seldom.
+//!
+//! Settings and metadata travel as JSON that the callers own: a store keeps them and does not read them. Secrets arrive sealed or
+//! hashed.
+
+use std::borrow::Cow;
+
+use kimbai_core::grant::PartyStanding;
+use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::scope::ScopeSet;
+use kimbai_core::time::Micros;
+
+use crate::ledger::Answer;
+
+/// Everything that is stored and is not a grant.
+pub trait Registry: Send + Sync {
+    /// A value the store keeps for the whole installation, such as the check value of its master key.
+    fn meta(&self, key: &'static str) -> Answer<'_, Option<Vec<u8>>>;
+    /// Sets such a value if it is absent, and answers what stands afterwards.
+    fn init_meta(&self, key: &'static str, value: Vec<u8>) -> Answer<'_, Vec<u8>>;
+
+    /// Makes a realm or changes its settings, by name; answers its number.
+    fn put_realm(&self, name: String, settings: String) -> Answer<'_, RealmNumber>;
+    /// All realms.
+    fn realms(&self) -> Answer<'_, Vec<RealmRow>>;
+
+    /// Makes a client or changes its metadata, by `client_id`; answers its number. A new one is active, of epoch 0.
+    fn put_client(&self, realm: RealmNumber, client_id: String, metadata: String) -> Answer<'_, ClientNumber>;
+    /// All clients of a realm with their standing.
+    fn clients(&self, realm: RealmNumber) -> Answer<'_, Vec<ClientRow>>;
+    /// Enables or disables a client and advances its epoch when it is disabled; answers the new standing, `None` without such a client.
+    fn set_client_active(
+        &self,
+        realm: RealmNumber,
+        client: ClientNumber,
+        active: bool,
+    ) -> Answer<'_, Option<PartyStanding>>;
+
+    /// Makes a user or changes password hash and claims, by user name; answers its number.
+    fn put_user(
+        &self,
+        realm: RealmNumber,
+        username: String,
+        password_hash: String,
+        claims: String,
+    ) -> Answer<'_, UserNumber>;
+    /// The user with this name (compared as given: callers normalise).
+    fn user_by_name(&self, realm: RealmNumber, username: String) -> Answer<'_, Option<UserRow>>;
+    /// The user with this number.
+    fn user(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Option<UserRow>>;
+    /// Enables or disables a user and advances its epoch when it is disabled; answers the new standing, `None` without such a user.
+    fn set_user_active(&self, realm: RealmNumber, user: UserNumber, active: bool) -> Answer<'_, Option<PartyStanding>>;
+
+    /// What a user has consented to for a client.
+    fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>>;
+    /// Adds scopes to a remembered consent.
+    fn add_consent(
+        &self,
+        realm: RealmNumber,
+        user: UserNumber,
+        client: ClientNumber,
+        scope: ScopeSet,
+    ) -> Answer<'_, ()>;
+    /// Forgets a consent; its grants are the caller's to revoke.
+    fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()>;
+
+    /// Stores a new browser session.
+    fn put_session(
+        &self,
+        realm: RealmNumber,
+        id: SessionId,
+        user: UserNumber,
+        user_epoch: u32,
+    ) -> Answer<'_, SessionRow>;
+    /// The session with its user's standing; the caller checks its ends.
+    fn session(&self, realm: RealmNumber, id: SessionId) -> Answer<'_, Option<SessionRow>>;
+    /// Moves a session's last use to now.
+    fn touch_session(&self, realm: RealmNumber, id: SessionId) -> Answer<'_, ()>;
+    /// Ends a session.
+    fn remove_session(&self, realm: RealmNumber, id: SessionId) -> Answer<'_, ()>;
+
+    /// Remembers that a browser logged a user in; the oldest of more than ten is forgotten.
+    fn remember_browser(&self, realm: RealmNumber, user: UserNumber, browser: [u8; 16]) -> Answer<'_, ()>;
+    /// Whether a browser has logged this user in before.
+    fn knows_browser(&self, realm: RealmNumber, user: UserNumber, browser: [u8; 16]) -> Answer<'_, bool>;
+
+    /// Counts a log-in attempt for an account and a source before its password is looked at, in one step, or refuses it.
+    fn count_log_in(
+        &self,
+        realm: RealmNumber,
+        account: LogInKey,
+        source: LogInKey,
+        limits: LogInLimits,
+    ) -> Answer<'_, LogInVerdict>;
+    /// Forgets the counted attempts of an account after a success, and takes this one back from its source.
+    fn clear_log_in(&self, realm: RealmNumber, account: LogInKey, source: LogInKey) -> Answer<'_, ()>;
+    /// What is counted for a key, for tests and administration.
+    fn log_in_count(&self, realm: RealmNumber, key: LogInKey) -> Answer<'_, AttemptCount>;
+
+    /// Stores a sealed key of a realm under the next number of its use.
+    fn add_key(&self, realm: RealmNumber, usage: String, sealed: Vec<u8>) -> Answer<'_, SealedKeyRow>;
+    /// The keys of a realm, all uses, oldest first.
+    fn keys(&self, realm: RealmNumber) -> Answer<'_, Vec<SealedKeyRow>>;
+
+    /// Records an event; it is stored with one of the next batches and lost only if the store is.
+    fn record(&self, event: AuditEvent);
+    /// The newest events of a realm, newest first.
+    fn audit(&self, realm: RealmNumber, limit: u32) -> Answer<'_, Vec<(Micros, AuditEvent)>>;
+}
+
+/// A realm as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealmRow {
+    /// Its immutable number.
+    pub number: RealmNumber,
+    /// Its name.
+    pub name: String,
+    /// Its settings, as JSON.
+    pub settings: String,
+}
+
+/// A client as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Its number in the realm.
+    pub number: ClientNumber,
+    /// Its `client_id` (RFC 6749 section 2.2).
+    pub client_id: String,
+    /// Its metadata, as JSON.
+    pub metadata: String,
+    /// Its standing.
+    pub standing: PartyStanding,
+}
+
+/// A user as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRow {
+    /// Its number in the realm.
+    pub number: UserNumber,
+    /// Its name, as its owner writes it.
+    pub username: String,
+    /// PHC string of its password.
+    pub password_hash: String,
+    /// Its claims, as JSON.
+    pub claims: String,
+    /// Its standing.
+    pub standing: PartyStanding,
+}
+
+/// A remembered consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentRow {
+    /// All that was ever agreed to and not withdrawn.
+    pub scope: ScopeSet,
+    /// When it last grew.
+    pub given: Micros,
+}
+
+/// The digest of a browser session's secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub [u8; 16]);
+
+/// A browser session as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Whose it is.
+    pub user: UserNumber,
+    /// The user's epoch at log-in.
+    pub user_epoch: u32,
+    /// When the user authenticated.
+    pub authenticated: Micros,
+    /// When it was last used, to the precision of [`Registry::touch_session`]'s calls.
+    pub last_used: Micros,
+    /// The user's standing now.
+    pub standing: PartyStanding,
+    /// The store's time of this look.
+    pub now: Micros,
+}
+
+/// Whom a log-in attempt is counted for: a keyed digest of an account's or a source's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogInKey(pub [u8; 16]);
+
+/// When counted attempts lead to delays and locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogInLimits {
+    /// So many failures are free of delay.
+    pub free_failures: u32,
+    /// The delay after the first failure beyond; it doubles with each further one. In seconds.
+    pub first_delay_s: u32,
+    /// So many failures lock the account.
+    pub lock_failures: u32,
+    /// How long, in seconds; also how long failures are remembered.
+    pub lock_s: u32,
+    /// So many failures of one source lock the source.
+    pub source_failures: u32,
+    /// Over this time, in seconds.
+    pub source_window_s: u32,
+    /// So many keys are counted in one realm; beyond it those whose time ends first are forgotten.
+    pub keys_max: u32,
+}
+
+/// What is counted for one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AttemptCount {
+    /// Attempts that were let through and not followed by a success.
+    pub failures: u32,
+}
+
+/// Whether an attempt may try its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogInVerdict {
+    /// It was counted and may.
+    Allowed,
+    /// It was not counted and may not, before so many seconds have passed.
+    Wait {
+        /// Seconds until the next attempt may be made, at least 1.
+        wait_s: u32,
+    },
+    /// The account or its source is locked for so many seconds.
+    Locked {
+        /// Seconds until the lock ends, at least 1.
+        wait_s: u32,
+    },
+}
+
+/// A key of a realm, sealed under the master key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKeyRow {
+    /// Its number among the realm's keys of its use, from 0; never used again.
+    pub number: u8,
+    /// What it is for.
+    pub usage: String,
+    /// The sealed key.
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub made: Micros,
+}
+
+/// Something that an operator may want to know afterwards. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// The realm it happened in.
+    pub realm: RealmNumber,
+    /// What happened, in snake case.
+    pub event: Cow<'static, str>,
+    /// The grant, if one was concerned.
+    pub grant: Option<u64>,
+    /// The client's number, if one was concerned.
+    pub client: Option<u32>,
+    /// The user's number, if one was concerned.
+    pub user: Option<u32>,
+    /// Where the request came from.
+    pub source: Option<String>,
+}

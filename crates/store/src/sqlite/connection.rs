@@ -1,0 +1,130 @@
+//! Connections: how each is opened, and the proof of the log that a writer's needs.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Result};
+
+use super::OpenError;
+
+/// Bytes of a page; a frame of the log is one page with a head.
+pub(super) const PAGE_BYTES: u64 = 4_096;
+/// Bytes of a frame in the log.
+pub(super) const FRAME_BYTES: u64 = PAGE_BYTES + 24;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Writer,
+    Reader,
+    Copier,
+}
+
+/// The files of a store in a directory.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    directory: PathBuf,
+}
+
+impl Files {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.directory.join("kimbai.db")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.directory.join("kimbai.db-wal")
+    }
+
+    /// Makes directory and files for their owner alone, and locks them for this process.
+    pub(super) fn make(&self) -> std::result::Result<File, OpenError> {
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| OpenError::Files { path, source }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.directory).map_err(failed(&self.directory))?;
+        let open = |path: &Path| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed(path))
+        };
+        let path = self.directory.join("kimbai.lock");
+        let lock = open(&path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { directory: self.directory.clone() }),
+            Err(TryLockError::Error(source)) => return Err(OpenError::Files { path, source }),
+        }
+        // SQLite gives its log the permissions of the database.
+        drop(open(&self.database())?);
+        Ok(lock)
+    }
+}
+
+/// Opens a connection on a database file.
+pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
+    // Each connection is used by one thread at a time, so that SQLite's own locks of it are not needed.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    match role {
+        Role::Writer => {
+            connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            connection.pragma_update(None, "temp_store", "MEMORY")?;
+        }
+        // A reader's cache is empty after each batch of the writer's: what it reads again comes from the mapping.
+        Role::Reader => {
+            connection.pragma_update(None, "query_only", true)?;
+            connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+            connection.pragma_update_and_check(None, "mmap_size", MAPPED_BYTES, |row| row.get::<_, i64>(0))?;
+        }
+        Role::Copier => connection.pragma_update(None, "synchronous", "FULL")?,
+    }
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |row| row.get::<_, i64>(0))?;
+    Ok(connection)
+}
+
+/// Opens a database that lives as long as its connection.
+pub(super) fn connect_memory() -> Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// How a checkpoint goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checkpoint {
+    /// Copies what it can without making anyone wait.
+    Passive,
+    /// Copies all, and the next write starts the log anew.
+    Restart,
+    /// Copies all, and the file is empty afterwards.
+    Truncate,
+}
+
+/// Copies the log into the database; true if all of it was.
+pub(super) fn checkpoint(connection: &Connection, how: Checkpoint) -> Result<bool> {
+    let sql = match how {
+        Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Checkpoint::Restart => "PRAGMA wal_checkpoint(RESTART)",
+        Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    let (busy, frames, copied) = connection
+        .query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+    Ok(busy == 0 && frames == copied && (how != Checkpoint::Truncate || frames == 0))
+}
+
+const BUSY: Duration = Duration::from_secs(1);
+const STATEMENTS: usize = 96;
+const CACHE_KIB: i64 = 32 * 1024;
+const READER_CACHE_KIB: i64 = 2 * 1024;
+const MAPPED_BYTES: i64 = 1 << 30;

@@ -1,0 +1,152 @@
+//! The ledger on SQLite: verbs go to the writer, look-ups to the readers.
+
+use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::time::Micros;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Fault;
+use super::rows::{self, seen_columns};
+use super::{SqliteStore, sweep, verbs};
+use crate::ledger::Answer;
+use crate::{Ledger, RowlessLook, SweepStep};
+
+impl Ledger for SqliteStore {
+    fn open(&self, realm: RealmNumber, opening: Opening, attempt: AttemptId) -> Answer<'_, Outcome> {
+        self.verb(move |hand| Ok(hand.verbs.open(&hand.verb(realm, opening.id, attempt), &opening)?))
+    }
+
+    fn redeem(
+        &self,
+        realm: RealmNumber,
+        id: GrantId,
+        redemption: Redemption,
+        attempt: AttemptId,
+    ) -> Answer<'_, Outcome> {
+        self.verb(move |hand| Ok(hand.verbs.redeem(&hand.verb(realm, id, attempt), &redemption)?))
+    }
+
+    fn rotate(&self, realm: RealmNumber, id: GrantId, rotation: Rotation, attempt: AttemptId) -> Answer<'_, Outcome> {
+        self.verb(move |hand| Ok(hand.verbs.rotate(&hand.verb(realm, id, attempt), &rotation)?))
+    }
+
+    fn revoke(&self, realm: RealmNumber, id: GrantId, revocation: Revocation, attempt: AttemptId) -> Answer<'_, Look> {
+        self.verb(move |hand| Ok(hand.verbs.revoke(&hand.verb(realm, id, attempt), revocation)?))
+    }
+
+    fn lookup(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, Look> {
+        self.read(move |connection, now| {
+            let mut statement = connection.prepare_cached(verbs::SEEN)?;
+            let seen = statement.query_row(params![realm.0, rows::id_column(id)], rows::seen).optional()?;
+            Ok(Look { now, seen })
+        })
+    }
+
+    fn lookup_rowless(&self, realm: RealmNumber, client: ClientNumber, token: [u8; 16]) -> Answer<'_, RowlessLook> {
+        self.read(move |connection, now| {
+            let mut statement = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM denials WHERE realm = ?1 AND client = ?2 AND token = ?3)",
+            )?;
+            let denied = statement.query_row(params![realm.0, client.0, token], |row| row.get(0))?;
+            Ok(RowlessLook { now, client: standing(connection, realm, CLIENT, client.0)?, denied })
+        })
+    }
+
+    fn deny_rowless(
+        &self,
+        realm: RealmNumber,
+        client: ClientNumber,
+        token: [u8; 16],
+        expiry_s: u32,
+        per_client_max: u32,
+    ) -> Answer<'_, ()> {
+        self.change(move |connection, now| {
+            let denied = |sql| connection.prepare_cached(sql);
+            let known = denied("SELECT 1 FROM denials WHERE realm = ?1 AND client = ?2 AND token = ?3")?
+                .exists(params![realm.0, client.0, token])?;
+            if known {
+                return Ok(());
+            }
+            let count: u32 = denied("SELECT count(*) FROM denials WHERE realm = ?1 AND client = ?2 AND expiry_s > ?3")?
+                .query_row(params![realm.0, client.0, now.as_unix_s()], |row| row.get(0))?;
+            if count < per_client_max {
+                denied("INSERT INTO denials (realm, client, token, expiry_s) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![realm.0, client.0, token, expiry_s])?;
+            } else {
+                denied("UPDATE standing SET epoch = epoch + 1 WHERE realm = ?1 AND party = ?2 AND number = ?3")?
+                    .execute(params![realm.0, CLIENT, client.0])?;
+                // The epoch says no to all of them now.
+                denied("DELETE FROM denials WHERE realm = ?1 AND client = ?2")?.execute(params![realm.0, client.0])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn grants_of_user(&self, realm: RealmNumber, user: UserNumber, limit: u32) -> Answer<'_, Vec<GrantId>> {
+        self.read(move |connection, now| live_grants(connection, GRANTS_OF_USER, (realm, user.0), limit, now))
+    }
+
+    fn grants_of_client(&self, realm: RealmNumber, client: ClientNumber, limit: u32) -> Answer<'_, Vec<GrantId>> {
+        self.read(move |connection, now| live_grants(connection, GRANTS_OF_CLIENT, (realm, client.0), limit, now))
+    }
+
+    fn sweep(&self, cursor: Option<(RealmNumber, GrantId)>, rows_max: u32, retention_s: u32) -> Answer<'_, SweepStep> {
+        self.change(move |connection, now| sweep::step(connection, cursor, rows_max, retention_s, now))
+    }
+
+    fn now(&self) -> Micros {
+        self.shared.clock.now()
+    }
+
+    fn available_since(&self) -> Micros {
+        Micros(self.shared.available_since.load(std::sync::atomic::Ordering::Acquire))
+    }
+
+    fn is_ready(&self) -> bool {
+        self.shared.is_ready()
+    }
+}
+
+/// `standing.party` of a client.
+pub(super) const CLIENT: u8 = 0;
+/// `standing.party` of a user.
+pub(super) const USER: u8 = 1;
+
+/// The standing of one party.
+pub(super) fn standing(
+    connection: &Connection,
+    realm: RealmNumber,
+    party: u8,
+    number: u32,
+) -> Result<PartyStanding, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT active, epoch FROM standing WHERE realm = ?1 AND party = ?2 AND number = ?3")?;
+    let found = statement.query_row(params![realm.0, party, number], |row| rows::standing(row, 0)).optional()?;
+    Ok(found.unwrap_or(PartyStanding::GONE))
+}
+
+fn live_grants(
+    connection: &Connection,
+    sql: &str,
+    (realm, party): (RealmNumber, u32),
+    limit: u32,
+    now: Micros,
+) -> Result<Vec<GrantId>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params![realm.0, party])?;
+    let mut live = Vec::new();
+    while live.len() < usize::try_from(limit).unwrap_or(usize::MAX)
+        && let Some(row) = found.next()?
+    {
+        let grant = rows::grant(row)?;
+        if !grant.is_over(now) {
+            live.push(grant.id);
+        }
+    }
+    Ok(live)
+}
+
+const GRANTS_OF_USER: &str =
+    concat!("SELECT ", seen_columns!(), " FROM grants AS g WHERE g.realm = ?1 AND g.user = ?2 ORDER BY g.id");
+const GRANTS_OF_CLIENT: &str =
+    concat!("SELECT ", seen_columns!(), " FROM grants AS g WHERE g.realm = ?1 AND g.client = ?2 ORDER BY g.id");

@@ -1,0 +1,200 @@
+//! What waits for the writer: tasks with an answer, and audit events without one. Both are bounded.
+//!
+//! A sleeping writer is woken once; while it is busy nobody wakes it, so that a batch costs few calls of the kernel.
+
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use kimbai_core::time::Micros;
+use tokio::sync::oneshot;
+
+use super::fault::Fault;
+use super::writer::Hand;
+use crate::{AuditEvent, StoreError};
+
+/// So many tasks may wait; one more is answered [`StoreError::NotDone`] at once.
+pub(super) const WAITING_MAX: usize = 4_096;
+/// So many tasks make one batch at most.
+pub(super) const BATCH_MAX: usize = 512;
+/// So many audit events may wait; what comes beyond is dropped and counted.
+pub(super) const EVENTS_MAX: usize = 4_096;
+
+/// One thing the writer does within a batch.
+pub(super) trait Task: Send {
+    /// Whether what it did must be rolled back when it fails: it is more than one statement.
+    fn needs_savepoint(&self) -> bool;
+    /// Does it; the answer stays here until the batch is committed.
+    fn run(&mut self, hand: &mut Hand<'_>) -> Result<(), Failed>;
+    /// It was rolled back alone, or the batch was: keeps this as its answer.
+    fn fail(&mut self, fault: Fault);
+    /// Answers: what came of it if its batch was committed.
+    fn settle(self: Box<Self>, end: Result<(), StoreError>);
+}
+
+/// A task failed; its fault.
+pub(super) struct Failed(pub(super) Fault);
+
+/// A task made of a closure.
+pub(super) struct Work<T, F> {
+    work: Option<F>,
+    needs_savepoint: bool,
+    result: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Work<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Hand<'_>) -> Result<T, Fault> + Send + 'static,
+{
+    pub(super) fn new(needs_savepoint: bool, work: F) -> (Box<dyn Task>, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Self { work: Some(work), needs_savepoint, result: Err(StoreError::NotDone), reply }), answer)
+    }
+}
+
+impl<T, F> Task for Work<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Hand<'_>) -> Result<T, Fault> + Send + 'static,
+{
+    fn needs_savepoint(&self) -> bool {
+        self.needs_savepoint
+    }
+
+    fn run(&mut self, hand: &mut Hand<'_>) -> Result<(), Failed> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        self.result = Ok(work(hand).map_err(Failed)?);
+        Ok(())
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.result = Err(fault.answer());
+    }
+
+    fn settle(self: Box<Self>, end: Result<(), StoreError>) {
+        // Nobody may be waiting any more: a verb that was sent is carried out all the same.
+        drop(self.reply.send(end.and(self.result)));
+    }
+}
+
+/// The queue of one writer.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    tasks: Vec<Box<dyn Task>>,
+    events: Vec<(Micros, AuditEvent)>,
+    events_dropped: u64,
+    sleeping: bool,
+    refusing: bool,
+    closed: bool,
+}
+
+impl Queue {
+    /// Adds a task; gives it back where none is taken.
+    pub(super) fn push(&self, task: Box<dyn Task>) -> Result<(), Box<dyn Task>> {
+        let mut waiting = self.lock();
+        if waiting.refusing || waiting.closed || waiting.tasks.len() >= WAITING_MAX {
+            return Err(task);
+        }
+        waiting.tasks.push(task);
+        self.wake(waiting);
+        Ok(())
+    }
+
+    /// Adds an event, or drops it when too many wait.
+    pub(super) fn push_event(&self, at: Micros, event: AuditEvent) {
+        let mut waiting = self.lock();
+        if waiting.events.len() >= EVENTS_MAX {
+            waiting.events_dropped += 1;
+            let dropped = waiting.events_dropped;
+            drop(waiting);
+            // Loud, but not once for each of a flood.
+            if dropped.is_power_of_two() {
+                tracing::warn!(dropped, "audit events were dropped: the store does not keep up");
+            }
+            return;
+        }
+        waiting.events.push((at, event));
+        if !waiting.refusing {
+            self.wake(waiting);
+        }
+    }
+
+    /// Waits for work and moves a batch of it out; false when the queue is closed and empty.
+    pub(super) fn take(&self, tasks: &mut Vec<Box<dyn Task>>, events: &mut Vec<(Micros, AuditEvent)>) -> bool {
+        let mut waiting = self.lock();
+        while waiting.tasks.is_empty() && waiting.events.is_empty() {
+            if waiting.closed {
+                return false;
+            }
+            waiting.sleeping = true;
+            waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting.sleeping = false;
+        }
+        if waiting.tasks.len() <= BATCH_MAX {
+            mem::swap(&mut waiting.tasks, tasks);
+        } else {
+            tasks.extend(waiting.tasks.drain(..BATCH_MAX));
+        }
+        mem::swap(&mut waiting.events, events);
+        true
+    }
+
+    /// From now on nothing is taken; what waits is handed out to be answered.
+    pub(super) fn refuse(&self) -> Vec<Box<dyn Task>> {
+        let mut waiting = self.lock();
+        waiting.refusing = true;
+        mem::take(&mut waiting.tasks)
+    }
+
+    /// Tasks are taken again.
+    pub(super) fn accept(&self) {
+        self.lock().refusing = false;
+    }
+
+    /// Puts back the events of a batch that failed, before those that came meanwhile.
+    pub(super) fn put_back(&self, events: &mut Vec<(Micros, AuditEvent)>) {
+        let mut waiting = self.lock();
+        events.append(&mut waiting.events);
+        events.truncate(EVENTS_MAX);
+        mem::swap(&mut waiting.events, events);
+    }
+
+    /// The writer finishes what waits and ends; nothing more is taken.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        drop(waiting);
+        self.bell.notify_all();
+    }
+
+    /// Sleeps this long, less when the queue is closed; true when it is.
+    pub(super) fn sleep(&self, time: std::time::Duration) -> bool {
+        let waiting = self.lock();
+        let slept = self.bell.wait_timeout_while(waiting, time, |waiting| !waiting.closed);
+        slept.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
+    /// How many events were dropped since the start.
+    pub(super) fn events_dropped(&self) -> u64 {
+        self.lock().events_dropped
+    }
+
+    fn wake(&self, waiting: MutexGuard<'_, Waiting>) {
+        let asleep = waiting.sleeping;
+        drop(waiting);
+        if asleep {
+            self.bell.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

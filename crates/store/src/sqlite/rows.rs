@@ -1,0 +1,119 @@
+//! A grant's row and its spelling in the table, in both directions.
+//!
+//! What cannot be read is an error with the column's name in it, never a default.
+
+use kimbai_core::grant::{Active, CodeBinding, EndReason, Grant, PartyStanding, Seen, ShortDigest, Standing, State};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
+use kimbai_core::scope::ScopeSet;
+use kimbai_core::time::Micros;
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+
+/// The columns of a grant `g` and of the standings `c` and `u` of its client and user, in the order that [`seen`] reads.
+macro_rules! seen_columns {
+    () => {
+        "g.id, g.client, g.user, g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, g.absolute_end, \
+         g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, g.rotated, \
+         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key"
+    };
+}
+pub(super) use seen_columns;
+
+/// `grants.state` of a code.
+pub(super) const CODE: i64 = 0;
+/// `grants.state` of a grant that has tokens.
+pub(super) const ACTIVE: i64 = 1;
+
+/// A grant's id as its column holds it: in the order of the ids, for ever.
+pub(super) const fn id_column(id: GrantId) -> i64 {
+    (id.0 ^ TOP_BIT).cast_signed()
+}
+
+/// The id behind a column.
+pub(super) const fn id_of(column: i64) -> GrantId {
+    GrantId(column.cast_unsigned() ^ TOP_BIT)
+}
+
+/// `grants.state` of a grant that ended for this reason.
+pub(super) const fn ended_column(reason: EndReason) -> i64 {
+    match reason {
+        EndReason::RevokedByClient => 2,
+        EndReason::ConsentWithdrawn => 3,
+        EndReason::CodeReplayed => 4,
+        EndReason::RefreshTokenReused => 5,
+    }
+}
+
+/// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
+pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {
+    let standing = Standing { client: standing(row, 21)?, user: standing(row, 23)? };
+    Ok(Seen { grant: grant(row)?, standing })
+}
+
+/// The standing in two columns from `first` on; nulls of an outer join say that there is no such party.
+pub(super) fn standing(row: &Row<'_>, first: usize) -> Result<PartyStanding> {
+    let active: Option<i64> = row.get(first)?;
+    let Some(active) = active else { return Ok(PartyStanding::GONE) };
+    Ok(PartyStanding { active: active != 0, epoch: row.get(first + 1)? })
+}
+
+/// The grant, from a row of `seen_columns`.
+pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
+    Ok(Grant {
+        id: id_of(row.get(0)?),
+        client: ClientNumber(row.get(1)?),
+        user: UserNumber(row.get(2)?),
+        client_epoch: row.get(3)?,
+        user_epoch: row.get(4)?,
+        scope: ScopeSet(bits(row, 5)?),
+        auth_time_s: row.get(6)?,
+        opened: Micros(row.get(7)?),
+        absolute_end: Micros(row.get(8)?),
+        binding: CodeBinding {
+            redirect_uri: ShortDigest(bytes(row, 9)?),
+            code_challenge: ShortDigest(bytes(row, 10)?),
+        },
+        attempt: AttemptId(bits(row, 11)?),
+        state: state(row)?,
+    })
+}
+
+/// A number of 64 bits without a sign.
+pub(super) fn bits(row: &Row<'_>, column: usize) -> Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+/// A digest.
+pub(super) fn bytes(row: &Row<'_>, column: usize) -> Result<[u8; 16]> {
+    row.get(column)
+}
+
+fn state(row: &Row<'_>) -> Result<State> {
+    let end = Micros(row.get(13)?);
+    match row.get::<_, i64>(12)? {
+        CODE => Ok(State::Code { end }),
+        ACTIVE => Ok(State::Active(Active {
+            generation: generation(row, 14)?,
+            redeemed: Micros(row.get(15)?),
+            rotated: Micros(row.get(16)?),
+            previous_rotation: row.get(17)?,
+            access_expiry_s: row.get(18)?,
+            idle_end: end,
+            access_revoked_through: generation(row, 19)?,
+            sealing_key: row.get(20)?,
+        })),
+        ended => match EndReason::ALL.into_iter().find(|reason| ended_column(*reason) == ended) {
+            Some(reason) => Ok(State::Ended { reason, at: end }),
+            None => Err(Error::IntegralValueOutOfRange(12, ended)),
+        },
+    }
+}
+
+fn generation(row: &Row<'_>, column: usize) -> Result<Generation> {
+    let number = row.get(column)?;
+    Generation::new(number).ok_or_else(|| {
+        Error::FromSqlConversionFailure(column, Type::Integer, format!("{number} is no generation").into())
+    })
+}
+
+const TOP_BIT: u64 = 1 << 63;
