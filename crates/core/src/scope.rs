@@ -119,6 +119,15 @@ impl ScopeTable {
     /// # Errors
     /// [`ScopeError`]: what is wrong with it. A comma-separated list is one unknown scope.
     pub fn parse(&self, scope: &str) -> Result<ScopeSet, ScopeError> {
+        let set = self.parse_registered(scope)?;
+        if self.live.contains(set) { Ok(set) } else { Err(ScopeError::Unknown) }
+    }
+
+    /// Reads the `scope` that a client is registered for: as [`ScopeTable::parse`], but scopes retired since are still known.
+    ///
+    /// # Errors
+    /// [`ScopeError`]: what is wrong with it.
+    pub fn parse_registered(&self, scope: &str) -> Result<ScopeSet, ScopeError> {
         let mut set = ScopeSet::EMPTY;
         for token in scope.split(' ') {
             if token.is_empty() || !token.bytes().all(is_scope_character) {
@@ -127,7 +136,7 @@ impl ScopeTable {
             let number = self.numbers.get(token).ok_or(ScopeError::Unknown)?;
             set = set.union(ScopeSet(1 << number));
         }
-        if self.live.contains(set) { Ok(set) } else { Err(ScopeError::Unknown) }
+        Ok(set)
     }
 
     /// The set's names with single spaces between them, in the table's order.

@@ -12,6 +12,15 @@ use crate::realm::Realm;
 const SLICE: u32 = 256;
 
 impl Engine {
+    /// The user with this name, and its epoch. `None` without such a user, or when it is disabled.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn user_by_name(&self, realm: &Realm, username: &str) -> Result<Option<(UserNumber, u32)>, EngineError> {
+        let row = self.store.user_by_name(realm.number, normalised(username)).await?;
+        Ok(row.filter(|row| row.standing.active).map(|row| (row.number, row.standing.epoch)))
+    }
+
     /// Enables or disables a client; disabling ends all it was issued. False without such a client.
     ///
     /// # Errors
@@ -54,21 +63,26 @@ impl Engine {
     ) -> Result<usize, EngineError> {
         let Some(client) = realm.client(client_id) else { return Ok(0) };
         self.store.remove_consent(realm.number, user, client.number).await?;
-        let mut ended = 0;
+        let (mut ended, mut limit) = (0, SLICE);
         loop {
-            let mut ended_now = 0;
-            for id in self.store.grants_of_user(realm.number, user, SLICE).await? {
+            let ids = self.store.grants_of_user(realm.number, user, limit).await?;
+            let reached_all = u32::try_from(ids.len()).is_ok_and(|count| count < limit);
+            let ended_before = ended;
+            for id in ids {
                 let look = self.store.lookup(realm.number, id).await?;
                 if look.seen.is_some_and(|seen| seen.grant.client == client.number) {
                     self.end(realm, id, EndReason::ConsentWithdrawn).await?;
-                    ended_now += 1;
+                    ended += 1;
                 }
             }
-            ended += ended_now;
-            if ended_now == 0 {
+            if reached_all {
                 let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
                 self.record(realm, "consent_withdrawn", about);
                 return Ok(ended);
+            }
+            if ended == ended_before {
+                // A whole slice of other clients' grants: those of this one lie behind it.
+                limit = limit.saturating_mul(2);
             }
         }
     }

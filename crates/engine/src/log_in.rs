@@ -31,7 +31,7 @@ const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// Checked for names that do not exist, so that they take as long. The hash of a random password that was thrown away.
 const NOBODYS_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$cTdXM1lKZ0xwUm5CdkQ4eA$3v8mQeyFqM4nTqvO1y4dWc3Gd0Vn3m0CqvX8l2eYb1o";
+    "$argon2id$v=19$m=19456,t=2,p=1$SdAkeBv7mRFdeN4W9L71hg$EpajUvd9XghJ7iZCx2hnqWjMhWmwMDQVGpYVRhjUSoo";
 
 /// Why a person is not logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

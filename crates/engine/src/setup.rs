@@ -18,6 +18,8 @@ use crate::realm::Realm;
 
 /// Shorter client secrets are refused: HMAC makes none that can be guessed safe.
 const SECRET_CHARACTERS_MIN: usize = 22;
+/// RFC 6749 section 4.1.2.
+const CODE_LIFETIME_MAX_S: u32 = 600;
 const CHECK_VALUE: &str = "master key check";
 
 /// A client to be made, with its secret as it will be presented.
@@ -84,6 +86,12 @@ pub enum SetupError {
     /// The scopes of a realm are wrong.
     #[error("{0}")]
     Scopes(#[from] ScopeTableError),
+    /// A scope would get another number: tokens that were issued would come to mean something else.
+    #[error("realm {0}: scopes are added at the end and retired, never moved, renamed or removed")]
+    ScopeNumbers(String),
+    /// Codes would live too long.
+    #[error("realm {0}: a code lives at most {CODE_LIFETIME_MAX_S} s")]
+    CodeLifetime(String),
     /// A client is refused.
     #[error("client {client_id}: {error}")]
     Client {
@@ -117,6 +125,10 @@ impl Engine {
     /// [`SetupError`].
     pub async fn put_realm(&self, name: &str, settings: &RealmSettings) -> Result<Arc<Realm>, SetupError> {
         ScopeTable::new(settings.scopes.clone())?;
+        if settings.lifetimes.code_s > CODE_LIFETIME_MAX_S {
+            return Err(SetupError::CodeLifetime(name.to_owned()));
+        }
+        self.check_scope_numbers(name, settings).await?;
         let settings = to_json("settings", settings)?;
         let number = self.store.put_realm(name.to_owned(), settings.clone()).await?;
         for usage in [KeyUsage::Root, KeyUsage::Sealing] {
@@ -165,6 +177,17 @@ impl Engine {
         Ok(())
     }
 
+    async fn check_scope_numbers(&self, name: &str, settings: &RealmSettings) -> Result<(), SetupError> {
+        let Some(row) = self.store.realms().await?.into_iter().find(|row| row.name == name) else { return Ok(()) };
+        let before = read_settings(&row)?.scopes;
+        let mut after = settings.scopes.iter();
+        if before.iter().all(|scope| after.next().is_some_and(|kept| kept.name == scope.name)) {
+            Ok(())
+        } else {
+            Err(SetupError::ScopeNumbers(row.name))
+        }
+    }
+
     async fn make_key_if_missing(&self, realm: RealmNumber, usage: KeyUsage) -> Result<(), SetupError> {
         let keys = self.store.keys(realm).await?;
         if !keys.iter().any(|key| key.usage == usage.name()) {
@@ -175,8 +198,7 @@ impl Engine {
     }
 
     async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
-        let settings: RealmSettings = serde_json::from_str(&row.settings)
-            .map_err(|error| SetupError::Json { what: format!("settings of realm {}", row.name), error })?;
+        let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
         let keys: Vec<_> = self.store.keys(row.number).await?.into_iter().map(stored_key).collect();
         let keyring = RealmKeyring::open_keys(&self.master, row.number, settings.token_shape, &keys)
@@ -188,6 +210,11 @@ impl Engine {
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
     }
+}
+
+fn read_settings(row: &RealmRow) -> Result<RealmSettings, SetupError> {
+    serde_json::from_str(&row.settings)
+        .map_err(|error| SetupError::Json { what: format!("settings of realm {}", row.name), error })
 }
 
 fn stored_key(row: kimbai_store::SealedKeyRow) -> StoredKey {

@@ -151,7 +151,9 @@ fn presented(realm: &Realm, grant: &TokenGrant) -> Presented {
         TokenGrant::RefreshToken { refresh_token, .. } => {
             Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose()))
         }
-        TokenGrant::ClientCredentials { .. } | TokenGrant::Unsupported => Presented::Nothing,
+        TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
+            Presented::Nothing
+        }
     }
 }
 

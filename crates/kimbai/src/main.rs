@@ -1,2 +1,40 @@
-//! Kimbai.
-fn main() {}
+//! Kimbai, the token server of an open commerce platform.
+//!
+//! A file per command; what they share stands in `boot`.
+
+mod bench;
+mod bench_server;
+mod boot;
+mod sandbox;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Kimbai, the token server of an open commerce platform.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the platforms on this machine, offline, with demo apps and people.
+    Sandbox(sandbox::SandboxArgs),
+    /// Measures what a request costs.
+    Bench(bench::BenchArgs),
+    /// The server that `bench` measures.
+    #[command(hide = true)]
+    BenchServer(bench_server::BenchServerArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Bench(args) => bench::run(args),
+        Command::BenchServer(args) => bench_server::run(&args),
+    }
+}

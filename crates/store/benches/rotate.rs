@@ -1,8 +1,13 @@
 //! How many durable rotations a second the store carries out, and what each costs in CPU time, all threads together.
 //!
-//! `cargo bench -p kimbai-store --bench rotate -- [SECONDS] [GRANTS] [DIRECTORY]`
+//! `cargo bench -p kimbai-store --bench rotate -- [SECONDS] [GRANTS] [LOG_MIB] [DIRECTORY]`
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and stops at the first failure")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a measurement prints, and stops at the first failure"
+)]
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -13,8 +18,9 @@ use std::time::{Duration, Instant};
 use kimbai_core::grant::{CodeBinding, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
-use kimbai_store::sqlite::{Location, Options, SqliteStore};
+use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
 use kimbai_store::{Clock, Ledger, Registry};
+use tokio::task::JoinSet;
 
 const TERMS: Terms = Terms { access_lifetime_s: 3_600, idle_lifetime_s: Some(30 * 86_400), sealing_key: 0 };
 const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([7; 16]), code_challenge: ShortDigest::ABSENT };
@@ -25,29 +31,30 @@ fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let seconds: u64 = arguments.next().map_or(3, |seconds| seconds.parse().unwrap());
     let grants: u64 = arguments.next().map_or(10_000, |grants| grants.parse().unwrap());
+    let log = arguments.next().map_or(LogLimits::default(), |mib| {
+        let copy_bytes = mib.parse::<u64>().unwrap() << 20;
+        LogLimits { copy_bytes, wait_bytes: copy_bytes * 4 }
+    });
     let temporary = tempfile::tempdir().unwrap();
     let directory = arguments.next().map_or(temporary.path().to_path_buf(), PathBuf::from);
     println!("{{\"case\":\"disk\",\"fdatasync_per_s\":{:.0}}}", flushes_per_s(&directory));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(measure(&directory, grants, Duration::from_secs(seconds)));
+    runtime.block_on(measure(&directory, Options { log }, grants, Duration::from_secs(seconds)));
 }
 
-async fn measure(directory: &Path, grants: u64, time: Duration) {
-    let store = SqliteStore::open(Location::Directory(directory.join("store")), Clock::default(), Options::default());
+async fn measure(directory: &Path, options: Options, grants: u64, time: Duration) {
+    let store = SqliteStore::open(Location::Directory(directory.join("store")), Clock::default(), options);
     let store = Arc::new(store.unwrap());
     store.put_client(REALM, "client".into(), "{}".into()).await.unwrap();
     store.put_user(REALM, "user".into(), String::new(), "{}".into()).await.unwrap();
-    let mut chains = Vec::new();
+    let (mut rows, mut chains) = (Vec::new(), JoinSet::new());
     for number in 0..grants {
-        chains.push(tokio::spawn(open(Arc::clone(&store), GrantId((1_790_000_000 + number) << 32))));
-        if chains.len() % 1_000 == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        if chains.len() >= 1_000 {
+            rows.extend(chains.join_next().await.map(Result::unwrap));
         }
+        chains.spawn(open(Arc::clone(&store), GrantId((1_790_000_000 + number) << 32)));
     }
-    let mut rows = Vec::new();
-    for chain in chains {
-        rows.push(chain.await.unwrap());
-    }
+    rows.extend(chains.join_all().await);
     for in_flight in [1, 64, 256] {
         rows = rotations(&store, rows, in_flight, time).await;
     }
@@ -68,16 +75,14 @@ async fn rotations(store: &Arc<SqliteStore>, rows: Vec<Seen>, in_flight: usize, 
         rows.extend(share);
         times.extend(taken);
     }
-    let (elapsed, cpu) = (start.elapsed().as_secs_f64(), cpu_time() - cpu);
+    let (elapsed, cpu) = (start.elapsed().as_secs_f64(), cpu_time().saturating_sub(cpu));
     times.sort_unstable();
     let count = f64::from(u32::try_from(times.len()).unwrap());
-    let p99 = times.get(times.len() * 99 / 100).unwrap();
+    let [p50, p99] = [50, 99].map(|percent| times.get(times.len() * percent / 100).unwrap().as_micros());
     println!(
-        "{{\"case\":\"rotate\",\"in_flight\":{in_flight},\"per_s\":{:.0},\"cpu_us\":{:.2},\"p50_us\":{},\"p99_us\":{}}}",
+        "{{\"case\":\"rotate\",\"in_flight\":{in_flight},\"per_s\":{:.0},\"cpu_us\":{:.2},\"p50_us\":{p50},\"p99_us\":{p99}}}",
         count / elapsed,
         cpu.as_secs_f64() * 1e6 / count,
-        times.get(times.len() / 2).unwrap().as_micros(),
-        p99.as_micros(),
     );
     rows
 }
@@ -123,7 +128,7 @@ async fn look_ups(store: &Arc<SqliteStore>, rows: &[Seen], time: Duration) {
             count += 1;
         }
     }
-    let cpu_us = (cpu_time() - cpu).as_secs_f64() * 1e6 / f64::from(count);
+    let cpu_us = cpu_time().saturating_sub(cpu).as_secs_f64() * 1e6 / f64::from(count);
     println!(
         "{{\"case\":\"lookup\",\"per_s\":{:.0},\"cpu_us\":{cpu_us:.2}}}",
         f64::from(count) / start.elapsed().as_secs_f64()
@@ -160,7 +165,7 @@ fn cpu_time() -> Duration {
 
 fn flushes_per_s(directory: &Path) -> f64 {
     let mut file = File::create(directory.join("flush")).unwrap();
-    file.write_all(&[1; 1 << 20]).unwrap();
+    file.write_all(&vec![1; 1 << 20]).unwrap();
     file.sync_all().unwrap();
     let start = Instant::now();
     let mut count = 0_u32;

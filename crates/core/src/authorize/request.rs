@@ -138,9 +138,6 @@ pub enum AuthorizeError {
     /// The user said no.
     #[error("the user denied the request")]
     AccessDenied,
-    /// The store is away (answered by redirect only where the redirect URI is known to be right).
-    #[error("the server cannot answer now")]
-    TemporarilyUnavailable,
 }
 
 /// Checks a request in the order that stands at the head of [`crate::authorize`].

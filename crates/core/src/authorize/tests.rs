@@ -1,1 +1,393 @@
+//! Authorization requests and decisions, by table.
 
+use std::sync::Arc;
+
+use super::{
+    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Consents, Decision, PageProblem, Parameter, SessionView,
+    Step, ValidRequest, decide, session_is_live, validate,
+};
+use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, client, public_client, scope_table, settings};
+use crate::client::{Client, ConsentPolicy, GrantType};
+use crate::grant::{CodeBinding, PartyStanding, ShortDigest};
+use crate::number::UserNumber;
+use crate::pkce::{ChallengeError, CodeChallenge};
+use crate::realm::{ConsentForm, PkcePolicy};
+use crate::scope::{ScopeError, ScopeSet};
+use crate::time::Micros;
+
+const REDIRECT_URI: &str = "https://example.com/tiki/callback";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+fn once(value: &str) -> Parameter {
+    Parameter::Once(value.to_owned())
+}
+
+fn request() -> AuthorizationRequest {
+    AuthorizationRequest {
+        client_id: once("7590139168389961"),
+        redirect_uri: once(REDIRECT_URI),
+        response_type: once("code"),
+        response_mode: Parameter::Absent,
+        scope: once("offline order"),
+        state: once("12345678"),
+        code_challenge: Parameter::Absent,
+        code_challenge_method: Parameter::Absent,
+    }
+}
+
+fn check(client: Option<Client>, request: &AuthorizationRequest) -> Result<ValidRequest, AuthorizeRefusal> {
+    validate(request, client.map(Arc::new), &settings(), &scope_table())
+}
+
+fn refusal(client: Option<Client>, request: &AuthorizationRequest) -> AuthorizeRefusal {
+    check(client, request).unwrap_err()
+}
+
+/// The error that is sent to the client, which gets its own state back.
+fn error(client: Client, request: &AuthorizationRequest) -> AuthorizeError {
+    match refusal(Some(client), request) {
+        AuthorizeRefusal::Redirect { redirect_uri, state, error } => {
+            assert_eq!(redirect_uri, REDIRECT_URI);
+            assert_eq!(state.as_deref(), request.state.value());
+            error
+        }
+        page @ AuthorizeRefusal::Page(_) => panic!("{page:?}"),
+    }
+}
+
+fn page(problem: PageProblem) -> AuthorizeRefusal {
+    AuthorizeRefusal::Page(problem)
+}
+
+fn redirect(error: AuthorizeError, request: &AuthorizationRequest) -> AuthorizeRefusal {
+    let state = request.state.value().map(str::to_owned);
+    AuthorizeRefusal::Redirect { redirect_uri: REDIRECT_URI.to_owned(), state, error }
+}
+
+struct Attempt {
+    client: Option<Client>,
+    request: AuthorizationRequest,
+}
+
+type Mistake = (&'static str, fn(&mut Attempt), fn(&AuthorizationRequest) -> AuthorizeRefusal);
+
+/// In the order in which they are noticed.
+const MISTAKES: [Mistake; 11] = [
+    ("client", |a| a.client = None, |_| page(PageProblem::Client)),
+    ("redirect_uri", |a| a.request.redirect_uri = once("https://evil.test/"), |_| page(PageProblem::RedirectUri)),
+    (
+        "malformed",
+        |a| a.request.code_challenge = Parameter::Malformed,
+        |r| redirect(AuthorizeError::Malformed("code_challenge"), r),
+    ),
+    (
+        "grant",
+        |a| {
+            if let Some(client) = &mut a.client {
+                client.metadata.grant_types = vec![GrantType::ClientCredentials];
+            }
+        },
+        |r| redirect(AuthorizeError::UnauthorizedClient, r),
+    ),
+    (
+        "unknown scope",
+        |a| a.request.scope = once("inventory all"),
+        |r| redirect(AuthorizeError::Scope(ScopeError::Unknown), r),
+    ),
+    ("another's scope", |a| a.request.scope = once("inventory"), |r| redirect(AuthorizeError::ScopeNotRegistered, r)),
+    (
+        "response_type",
+        |a| a.request.response_type = once("token"),
+        |r| redirect(AuthorizeError::UnsupportedResponseType, r),
+    ),
+    (
+        "response_mode",
+        |a| a.request.response_mode = once("fragment"),
+        |r| redirect(AuthorizeError::UnsupportedResponseMode, r),
+    ),
+    ("state", |a| a.request.state = once("1234567"), |r| redirect(AuthorizeError::State(8), r)),
+    (
+        "challenge",
+        |a| a.request.code_challenge_method = once("plain"),
+        |r| redirect(AuthorizeError::Challenge(ChallengeError::Challenge), r),
+    ),
+    (
+        "no challenge",
+        |a| {
+            if let Some(client) = &mut a.client {
+                client.pkce = PkcePolicy::Required;
+            }
+        },
+        |r| redirect(AuthorizeError::Challenge(ChallengeError::Missing), r),
+    ),
+];
+
+#[test]
+fn of_two_mistakes_the_first_in_the_order_is_answered() {
+    for (position, (name, make, expect)) in MISTAKES.iter().enumerate() {
+        let mut alone = Attempt { client: Some(client(|_| {})), request: request() };
+        make(&mut alone);
+        assert_eq!(refusal(alone.client, &alone.request), expect(&alone.request), "{name}");
+        for (other, make_other, _) in &MISTAKES[position + 1..] {
+            let mut both = Attempt { client: Some(client(|_| {})), request: request() };
+            make_other(&mut both);
+            make(&mut both);
+            assert_eq!(refusal(both.client, &both.request), expect(&both.request), "{name} and {other}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_is_not_named_exactly_once_and_active_is_told_on_a_page() {
+    let mut disabled = client(|_| {});
+    disabled.standing.active = false;
+    assert_eq!(refusal(Some(disabled), &request()), page(PageProblem::Client));
+    for client_id in [Parameter::Absent, Parameter::Malformed] {
+        assert_eq!(refusal(None, &AuthorizationRequest { client_id, ..request() }), page(PageProblem::Client));
+    }
+}
+
+#[test]
+fn a_redirect_uri_is_registered_or_the_only_one() {
+    const OTHER: &str = "http://127.0.0.1:8080/callback";
+    for (registered, requested, expect) in [
+        (vec![REDIRECT_URI], once(REDIRECT_URI), Ok(REDIRECT_URI)),
+        (vec![REDIRECT_URI], Parameter::Absent, Ok(REDIRECT_URI)),
+        (vec![REDIRECT_URI], Parameter::Malformed, Err(PageProblem::RedirectUri)),
+        (vec![REDIRECT_URI], once("https://example.com/auth/tiki/callback"), Err(PageProblem::RedirectUri)),
+        (vec![REDIRECT_URI], once("https://example.com/tiki/callback/"), Err(PageProblem::RedirectUri)),
+        (vec![REDIRECT_URI, OTHER], Parameter::Absent, Err(PageProblem::RedirectUri)),
+        (vec![REDIRECT_URI, OTHER], once(OTHER), Ok(OTHER)),
+        (vec![REDIRECT_URI, OTHER], once("http://127.0.0.1:1/callback"), Ok("http://127.0.0.1:1/callback")),
+        (vec![], once(REDIRECT_URI), Err(PageProblem::RedirectUri)),
+        (vec![], Parameter::Absent, Err(PageProblem::RedirectUri)),
+    ] {
+        let mut client = client(|_| {});
+        client.metadata.redirect_uris = registered.iter().map(|uri| (*uri).to_owned()).collect();
+        let request = AuthorizationRequest { redirect_uri: requested, ..request() };
+        let found = check(Some(client), &request).map(|valid| valid.redirect_uri);
+        assert_eq!(found, expect.map(str::to_owned).map_err(page), "{registered:?} {:?}", request.redirect_uri);
+    }
+}
+
+#[test]
+fn a_parameter_that_is_there_twice_is_named() {
+    type Repeat = fn(&mut AuthorizationRequest);
+    let repeats: [(Repeat, &str); 6] = [
+        (|r| r.response_type = Parameter::Malformed, "response_type"),
+        (|r| r.response_mode = Parameter::Malformed, "response_mode"),
+        (|r| r.scope = Parameter::Malformed, "scope"),
+        (|r| r.state = Parameter::Malformed, "state"),
+        (|r| r.code_challenge = Parameter::Malformed, "code_challenge"),
+        (|r| r.code_challenge_method = Parameter::Malformed, "code_challenge_method"),
+    ];
+    for (repeat, expect) in repeats {
+        let mut request = request();
+        repeat(&mut request);
+        assert_eq!(error(client(|_| {}), &request), AuthorizeError::Malformed(expect));
+    }
+}
+
+#[test]
+fn a_state_is_counted_in_characters() {
+    let short = |least| Err(AuthorizeError::State(least));
+    for (state, least, expect) in [
+        (once("1234567"), 8, short(8)),
+        (once("12345678"), 8, Ok(())),
+        (once("ậặểệỗộờ"), 8, short(8)),
+        (once("ậặểệỗộờữ"), 8, Ok(())),
+        (once("🦀🦀🦀🦀🦀🦀🦀"), 8, short(8)),
+        (once("\u{fffd}\u{fffd} &#\u{fffd}\u{fffd}="), 8, Ok(())),
+        (Parameter::Absent, 8, short(8)),
+        (Parameter::Absent, 0, Ok(())),
+        (once("1"), 0, Ok(())),
+    ] {
+        let request = AuthorizationRequest { state: state.clone(), ..request() };
+        let mut settings = settings();
+        settings.state_length_min = least;
+        match validate(&request, Some(Arc::new(client(|_| {}))), &settings, &scope_table()) {
+            Ok(valid) => {
+                assert_eq!(expect, Ok(()), "{state:?}");
+                assert_eq!(valid.state.as_deref(), state.value());
+            }
+            Err(refused) => assert_eq!(Err(refused), expect.map_err(|error| redirect(error, &request))),
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_for_must_be_registered() {
+    for (scope, expect) in [
+        (once("offline order product"), Ok(0b0111)),
+        (once("order"), Ok(0b0010)),
+        (Parameter::Absent, Ok(0b0111)),
+        (once("inventory"), Err(AuthorizeError::ScopeNotRegistered)),
+        (once("order inventory"), Err(AuthorizeError::ScopeNotRegistered)),
+        (once("all"), Err(AuthorizeError::Scope(ScopeError::Unknown))),
+        (once("old"), Err(AuthorizeError::Scope(ScopeError::Unknown))),
+        (once("offline,order"), Err(AuthorizeError::Scope(ScopeError::Unknown))),
+        (once("offline  order"), Err(AuthorizeError::Scope(ScopeError::Malformed))),
+    ] {
+        let request = AuthorizationRequest { scope, ..request() };
+        // Registered for a retired scope too, which nobody gets.
+        let client = client(|metadata| metadata.scope.push_str(" old"));
+        let found = check(Some(client), &request).map(|valid| valid.scope);
+        let expect = expect.map(ScopeSet).map_err(|error| redirect(error, &request));
+        assert_eq!(found, expect, "{:?}", request.scope);
+    }
+}
+
+#[test]
+fn a_response_is_a_code_in_the_query() {
+    for (response_type, response_mode, expect) in [
+        (once("code"), once("query"), None),
+        (once("code"), once("form_post"), Some(AuthorizeError::UnsupportedResponseMode)),
+        (once("code id_token"), Parameter::Absent, Some(AuthorizeError::UnsupportedResponseType)),
+        (once("CODE"), Parameter::Absent, Some(AuthorizeError::UnsupportedResponseType)),
+        (Parameter::Absent, once("query"), Some(AuthorizeError::ResponseTypeMissing)),
+    ] {
+        let request = AuthorizationRequest { response_type, response_mode, ..request() };
+        let found = check(Some(client(|_| {})), &request).err();
+        assert_eq!(found, expect.map(|error| redirect(error, &request)));
+    }
+}
+
+#[test]
+fn pkce_is_required_or_optional_and_always_s256() {
+    let absent = Parameter::Absent;
+    let optional = || client(|_| {});
+    let required = || client(|metadata| metadata.pkce = Some(PkcePolicy::Required));
+    let fault = |error| Some(AuthorizeError::Challenge(error));
+    for (client, challenge, method, expect) in [
+        (optional(), absent.clone(), absent.clone(), None),
+        (required(), absent.clone(), absent.clone(), fault(ChallengeError::Missing)),
+        (public_client(), absent.clone(), absent.clone(), fault(ChallengeError::Missing)),
+        (optional(), once(CHALLENGE), once("S256"), None),
+        (public_client(), once(CHALLENGE), once("S256"), None),
+        (optional(), once(CHALLENGE), absent.clone(), fault(ChallengeError::Method)),
+        (optional(), once(CHALLENGE), once("plain"), fault(ChallengeError::Method)),
+        (optional(), once("abc"), once("S256"), fault(ChallengeError::Challenge)),
+        (optional(), absent.clone(), once("S256"), fault(ChallengeError::Challenge)),
+    ] {
+        let request = AuthorizationRequest { code_challenge: challenge, code_challenge_method: method, ..request() };
+        let found = check(Some(client), &request).err();
+        assert_eq!(found, expect.map(|error| redirect(error, &request)), "{request:?}");
+    }
+}
+
+#[test]
+fn a_code_is_bound_to_what_the_request_said() {
+    let uri = ShortDigest::of(REDIRECT_URI.as_bytes());
+    let challenge = CodeChallenge::digest(CodeChallenge::parse(Some(CHALLENGE), Some("S256")).unwrap());
+    for (redirect_uri, code_challenge, method, expect) in [
+        (once(REDIRECT_URI), Parameter::Absent, Parameter::Absent, (uri, ShortDigest::ABSENT)),
+        (Parameter::Absent, Parameter::Absent, Parameter::Absent, (ShortDigest::ABSENT, ShortDigest::ABSENT)),
+        (once(REDIRECT_URI), once(CHALLENGE), once("S256"), (uri, challenge)),
+    ] {
+        let request = AuthorizationRequest { redirect_uri, code_challenge, code_challenge_method: method, ..request() };
+        let binding = check(Some(client(|_| {})), &request).unwrap().binding;
+        assert_eq!(binding, CodeBinding { redirect_uri: expect.0, code_challenge: expect.1 });
+    }
+}
+
+fn session() -> SessionView {
+    SessionView {
+        user: UserNumber(1),
+        user_epoch: 0,
+        authenticated: Micros::from_unix_s(1_000),
+        last_used: Micros::from_unix_s(1_000),
+        standing: PartyStanding::NEW,
+    }
+}
+
+/// A valid request for `offline order`.
+fn valid(consent: ConsentPolicy) -> ValidRequest {
+    check(Some(client(|metadata| metadata.consent = Some(consent))), &request()).unwrap()
+}
+
+const ASKED: ScopeSet = OFFLINE.union(ORDER);
+const ASK: Step = Step::AskConsent { scope: ASKED, optional: ScopeSet::EMPTY };
+const ALL: Step = Step::Respond { scope: ASKED };
+const DENIED: Step = Step::Refuse(AuthorizeError::AccessDenied);
+const ALLOW: Option<Decision> = Some(Decision::Allow { ticked: ScopeSet::EMPTY });
+
+#[test]
+fn consent_is_asked_for_by_policy_and_memory() {
+    use ConsentPolicy::{Always, Never, Remembered};
+    let (nothing, fewer, same, more) = (ScopeSet::EMPTY, ORDER, ASKED, ASKED.union(PRODUCT));
+    let other = PRODUCT.union(INVENTORY);
+    for (policy, remembered, decision, expect) in [
+        (Remembered, nothing, None, ASK),
+        (Remembered, fewer, None, ASK),
+        (Remembered, other, None, ASK),
+        (Remembered, same, None, ALL),
+        (Remembered, more, None, ALL),
+        (Always, nothing, None, ASK),
+        (Always, same, None, ASK),
+        (Always, more, None, ASK),
+        (Never, nothing, None, ALL),
+        (Never, same, None, ALL),
+        (Remembered, nothing, ALLOW, ALL),
+        (Remembered, same, ALLOW, ALL),
+        (Always, nothing, ALLOW, ALL),
+        (Never, nothing, ALLOW, ALL),
+        (Remembered, nothing, Some(Decision::Deny), DENIED),
+        (Remembered, more, Some(Decision::Deny), DENIED),
+        (Always, more, Some(Decision::Deny), DENIED),
+        (Never, nothing, Some(Decision::Deny), DENIED),
+    ] {
+        let (request, consents) = (valid(policy), Consents { scope: remembered });
+        let form = (ConsentForm::Full, OFFLINE);
+        let case = format!("{policy:?} {remembered:?} {decision:?}");
+        assert_eq!(decide(&request, Some(&session()), consents, decision, form), expect, "{case}");
+        for form in [(ConsentForm::Full, OFFLINE), (ConsentForm::Partial, OFFLINE)] {
+            assert_eq!(decide(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
+        }
+    }
+}
+
+#[test]
+fn scopes_may_be_left_out_where_the_realm_allows_it() {
+    use ConsentForm::{Full, Partial};
+    let asked = |optional| Step::AskConsent { scope: ASKED, optional };
+    let tick = |ticked| Some(Decision::Allow { ticked });
+    let respond = |scope| Step::Respond { scope };
+    for (form, decision, expect) in [
+        (Full, None, asked(ScopeSet::EMPTY)),
+        (Partial, None, asked(ORDER)),
+        (Full, tick(ScopeSet::EMPTY), respond(ASKED)),
+        (Full, tick(ORDER), respond(ASKED)),
+        (Partial, tick(ORDER), respond(ASKED)),
+        (Partial, tick(ScopeSet::EMPTY), respond(OFFLINE)),
+        (Partial, tick(OFFLINE), respond(OFFLINE)),
+        (Partial, tick(ORDER.union(INVENTORY)), respond(ASKED)),
+        (Partial, tick(PRODUCT), respond(OFFLINE)),
+        (Partial, Some(Decision::Deny), DENIED),
+    ] {
+        let request = valid(ConsentPolicy::Always);
+        let consents = Consents { scope: ScopeSet::EMPTY };
+        let found = decide(&request, Some(&session()), consents, decision, (form, OFFLINE));
+        assert_eq!(found, expect, "{form:?} {decision:?}");
+    }
+}
+
+#[test]
+fn a_session_ends_when_it_is_idle_old_or_its_user_is_gone() {
+    let lifetimes = settings().lifetimes;
+    let at = Micros::from_unix_s;
+    let (active, disabled) = (PartyStanding::NEW, PartyStanding { active: false, epoch: 0 });
+    let again = PartyStanding { active: true, epoch: 1 };
+    for (last_used_s, now, standing, expect) in [
+        (1_000, at(1_000), active, true),
+        (1_000, Micros(at(1_000 + 28_800).0 - 1), active, true),
+        (1_000, at(1_000 + 28_800), active, false),
+        (605_000, Micros(at(1_000 + 604_800).0 - 1), active, true),
+        (605_000, at(1_000 + 604_800), active, false),
+        (1_000, at(1_001), disabled, false),
+        (1_000, at(1_001), again, false),
+        (1_000, at(1_001), PartyStanding::GONE, false),
+    ] {
+        let session = SessionView { last_used: at(last_used_s), standing, ..session() };
+        assert_eq!(session_is_live(&session, &lifetimes, now), expect, "{last_used_s} {now:?} {standing:?}");
+    }
+}

@@ -179,7 +179,7 @@ impl Client {
         check_grants(&metadata)?;
         let scope = match metadata.scope.as_str() {
             "" => ScopeSet::EMPTY,
-            scope => scopes.parse(scope).map_err(RegistrationError::Scope)?,
+            scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
         };
         let is_public = metadata.token_endpoint_auth_method == AuthenticationMethod::None;
         let consent = metadata.consent.unwrap_or_else(|| default_consent(is_public, &metadata.redirect_uris));

@@ -2,6 +2,8 @@
 
 mod authentication;
 mod metadata;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use authentication::{
     BasicCredentials, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate,

@@ -8,7 +8,7 @@ use crate::scope::{ScopeSet, ScopeTable};
 use crate::secret::Secret;
 
 use super::pointer::Pointer;
-use super::refusal::{Refusal, TokenRefusal};
+use super::refusal::{Refusal, RequestFault, TokenRefusal};
 
 /// An access token request (RFC 6749 sections 4.1.3, 4.4.2, 6).
 #[derive(Debug, Clone)]
@@ -43,6 +43,13 @@ pub enum TokenGrant {
         /// As much of the client's scope as is wanted.
         scope: Option<String>,
     },
+    /// A grant type without the parameter that it must have; said only to a client that has proven itself.
+    Incomplete {
+        /// The grant type.
+        grant_type: GrantType,
+        /// What is missing.
+        missing: &'static str,
+    },
     /// Any other grant type.
     Unsupported,
 }
@@ -57,6 +64,7 @@ impl TokenGrant {
             Self::AuthorizationCode { .. } => Ok(GrantType::AuthorizationCode),
             Self::RefreshToken { .. } => Ok(GrantType::RefreshToken),
             Self::ClientCredentials { .. } => Ok(GrantType::ClientCredentials),
+            Self::Incomplete { grant_type, .. } => Ok(*grant_type),
             Self::Unsupported => Err(TokenRefusal::UnsupportedGrantType),
         }
     }
@@ -111,6 +119,9 @@ pub fn plan(
     match (request, presented) {
         (TokenGrant::AuthorizationCode { redirect_uri, code_verifier, .. }, Presented::Code(pointer)) => {
             let Some(code) = pointer else { return refused(Refusal::Forged) };
+            if !scopes.live().contains(code.scope) {
+                return refused(Refusal::ScopeRetired);
+            }
             let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
             let has_refresh_token = !offline.is_empty() && code.scope.contains(offline);
             let idle_lifetime_s = if has_refresh_token { terms.idle_lifetime_s } else { Some(access_lifetime_s) };
@@ -135,6 +146,7 @@ pub fn plan(
             Ok(Plan::Rowless(scope))
         }
         (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, _) => refused(Refusal::Forged),
+        (TokenGrant::Incomplete { missing, .. }, _) => Err(TokenRefusal::Malformed(RequestFault::Missing(missing))),
         (TokenGrant::Unsupported, _) => Err(TokenRefusal::UnsupportedGrantType),
     }
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Result};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Result, ffi};
 
 use super::OpenError;
 
@@ -47,6 +48,7 @@ impl Files {
             let path = path.to_path_buf();
             move |source| OpenError::Files { path, source }
         };
+        let is_new = !self.directory.exists();
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory).map_err(failed(&self.directory))?;
         let open = |path: &Path| {
             let mut options = OpenOptions::new();
@@ -61,6 +63,10 @@ impl Files {
         }
         // SQLite gives its log the permissions of the database.
         drop(open(&self.database())?);
+        // A new directory is durable once the one it stands in is; SQLite flushes only its own.
+        for directory in self.directory.ancestors().take(2).filter(|path| is_new && path.is_dir()) {
+            File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
+        }
         Ok(lock)
     }
 }
@@ -71,11 +77,14 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    settle_plans(&connection)?;
     match role {
         Role::Writer => {
             connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+            let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+            if mode != "wal" {
+                return Err(without_log());
+            }
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
             connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -95,9 +104,22 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
 /// Opens a database that lives as long as its connection.
 pub(super) fn connect_memory() -> Result<Connection> {
     let connection = Connection::open_in_memory()?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    settle_plans(&connection)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
+}
+
+/// Some network file systems have no shared memory.
+fn without_log() -> rusqlite::Error {
+    let text = "this file system cannot hold the database's log; use a local one";
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(text.to_owned()))
+}
+
+/// A statement keeps its plan whatever is bound to it: otherwise a look-up was planned anew each time, 50 us instead of
+/// 4 (measured).
+fn settle_plans(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// How a checkpoint goes about it.

@@ -1,4 +1,5 @@
-//! What went wrong in a statement, and what follows from it: for its member alone, or for the whole batch and the connection.
+//! What went wrong in a statement, and what follows from it: for its member alone, or for the whole batch and the
+//! connection.
 
 use rusqlite::ErrorCode;
 
@@ -18,22 +19,11 @@ impl From<rusqlite::Error> for Fault {
 }
 
 impl Fault {
-    /// Whether nothing more may be done on this connection: what it says of the disk is no longer true.
+    /// Whether the connection it happened on must not be used again.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Store(_) => false,
-            Self::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(
-                    ErrorCode::SystemIoFailure
-                        | ErrorCode::DiskFull
-                        | ErrorCode::ReadOnly
-                        | ErrorCode::CannotOpen
-                        | ErrorCode::OutOfMemory
-                        | ErrorCode::FileLockingProtocolFailed
-                        | ErrorCode::NotADatabase
-                )
-            ),
+            Self::Sqlite(error) => ends_connection(error),
         }
     }
 
@@ -59,4 +49,20 @@ impl Fault {
             }
         }
     }
+}
+
+/// Whether nothing more may be done on a connection: what it believes of the disk is no longer true.
+pub(super) fn ends_connection(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::NotADatabase
+        )
+    )
 }

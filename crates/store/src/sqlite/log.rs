@@ -2,15 +2,17 @@
 //!
 //! Left to another thread alone the log grows without bound under load, because new frames always stand behind it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::{Connection, Result};
 
 use super::connection::{self, Checkpoint, FRAME_BYTES, Files, Role};
+use super::queue::Queue;
 
 /// When the log is copied into the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,20 +34,25 @@ pub(super) struct Log {
     limits: LogLimits,
     path: PathBuf,
     frames: Arc<AtomicU64>,
-    copier: Sender<()>,
-    copied: Arc<AtomicBool>,
+    helper: Option<Helper>,
     copying: bool,
+}
+
+struct Helper {
+    orders: Sender<()>,
+    done: Receiver<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Log {
     /// Watches the log of this database; starts the helper, which ends with this value.
     pub(super) fn new(files: &Files, limits: LogLimits) -> std::io::Result<Self> {
-        let (copier, orders) = channel();
-        let copied = Arc::new(AtomicBool::new(false));
-        let (database, done) = (files.database(), Arc::clone(&copied));
-        thread::Builder::new().name("kimbai-copier".to_owned()).spawn(move || copy(&database, &orders, &done))?;
-        let frames = Arc::new(AtomicU64::new(0));
-        Ok(Self { limits, path: files.log(), frames, copier, copied, copying: false })
+        let ((orders, taken), (report, done)) = (channel(), channel());
+        let database = files.database();
+        let thread = thread::Builder::new().name("kimbai-copier".to_owned());
+        let thread = thread.spawn(move || copy(&database, &taken, &report))?;
+        let helper = Some(Helper { orders, done, thread });
+        Ok(Self { limits, path: files.log(), frames: Arc::default(), helper, copying: false })
     }
 
     /// Counts the frames that this connection writes.
@@ -58,25 +65,31 @@ impl Log {
         }))
     }
 
-    /// Between two batches: has the log copied, or copies it.
-    pub(super) fn tend(&mut self, connection: &Connection) -> Result<()> {
-        let bytes = self.frames.load(Ordering::Relaxed) * FRAME_BYTES;
-        if bytes < self.limits.copy_bytes {
+    /// Between two batches: has the log copied, or copies it; beyond the limit until it has been, or the queue is
+    /// closed.
+    pub(super) fn tend(&mut self, connection: &Connection, queue: &Queue) -> Result<()> {
+        if self.bytes() < self.limits.copy_bytes {
             return Ok(());
         }
-        if bytes >= self.limits.wait_bytes {
-            return self.start_anew(connection);
+        let Some(helper) = &self.helper else { return Ok(()) };
+        if self.copying {
+            self.copying = helper.done.try_recv().is_err();
+            if !self.copying {
+                self.start_anew(connection)?;
+            }
+        } else {
+            self.copying = helper.orders.send(()).is_ok();
         }
-        if !self.copying {
-            self.copied.store(false, Ordering::Release);
-            self.copying = self.copier.send(()).is_ok();
-        } else if self.copied.load(Ordering::Acquire) {
-            return self.start_anew(connection);
+        while self.bytes() >= self.limits.wait_bytes && !queue.is_closed() {
+            if let Some(helper) = self.helper.as_ref().filter(|_| self.copying) {
+                self.copying = helper.done.recv_timeout(WAIT).is_err_and(|error| error == RecvTimeoutError::Timeout);
+            }
+            self.start_anew(connection)?;
         }
         Ok(())
     }
 
-    fn start_anew(&mut self, connection: &Connection) -> Result<()> {
+    fn start_anew(&self, connection: &Connection) -> Result<()> {
         // The file keeps its size when the log starts anew, which makes its writes cheaper; but not any size.
         let file_bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
         let large = file_bytes > self.limits.copy_bytes.saturating_mul(2);
@@ -84,14 +97,25 @@ impl Log {
         if connection::checkpoint(connection, how)? {
             self.frames.store(0, Ordering::Relaxed);
         }
-        // A helper that is still at work has nothing left to copy.
-        self.copying = self.copying && !self.copied.load(Ordering::Acquire);
         Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed) * FRAME_BYTES
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(Helper { orders, thread, .. }) = self.helper.take() {
+            drop(orders);
+            drop(thread.join());
+        }
     }
 }
 
 /// The helper: one passive copy for each order, on a connection of its own.
-fn copy(database: &std::path::Path, orders: &Receiver<()>, done: &AtomicBool) {
+fn copy(database: &Path, orders: &Receiver<()>, done: &Sender<()>) {
     let mut kept = None;
     while orders.recv().is_ok() {
         let connection = match kept.take() {
@@ -107,6 +131,11 @@ fn copy(database: &std::path::Path, orders: &Receiver<()>, done: &AtomicBool) {
             // The writer copies all of it then, and finds the cause itself.
             Err(error) => tracing::warn!(%error, "the helper could not copy the log"),
         }
-        done.store(true, Ordering::Release);
+        if done.send(()).is_err() {
+            return;
+        }
     }
 }
+
+/// How long the writer waits for the helper before it tries itself.
+const WAIT: Duration = Duration::from_millis(5);

@@ -1,7 +1,7 @@
 //! Counting log-in attempts, for an account and for the source they come from, before a password is looked at.
 //!
-//! One step of the writer looks and counts, so that 200 attempts at once are 200 attempts. An account counts anew when its lock has
-//! ended, a source when its window has.
+//! One step of the writer looks and counts, so that 200 attempts at once are 200 attempts. An account counts anew when
+//! its lock has ended, a source when its window has.
 
 use kimbai_core::number::RealmNumber;
 use kimbai_core::time::Micros;

@@ -58,3 +58,58 @@ pub(super) fn migrate(connection: &mut Connection, migrations: &[Migration], clo
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: [Migration; 2] = [
+        Migration { number: 1, name: "first", sql: "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (7);" },
+        Migration { number: 2, name: "second", sql: "ALTER TABLE a ADD COLUMN y INTEGER;" },
+    ];
+
+    fn applied(connection: &Connection) -> Vec<u32> {
+        let mut statement = connection.prepare("SELECT number FROM migrations ORDER BY number").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn migrations_are_applied_once_and_forwards() {
+        let (mut connection, clock) = (Connection::open_in_memory().unwrap(), Clock::default());
+        migrate(&mut connection, &TWO[..1], &clock).unwrap();
+        assert_eq!(applied(&connection), [1]);
+        for _ in 0..2 {
+            migrate(&mut connection, &TWO, &clock).unwrap();
+            assert_eq!(applied(&connection), [1, 2]);
+        }
+        let kept: u32 = connection.query_row("SELECT x FROM a WHERE y IS NULL", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 7);
+        let error = migrate(&mut connection, &TWO[..1], &clock).unwrap_err();
+        assert!(matches!(error, OpenError::NewerSchema { found: 2, known: 1 }), "{error:?}");
+    }
+
+    #[test]
+    fn a_migration_is_applied_wholly_or_not() {
+        let (mut connection, clock) = (Connection::open_in_memory().unwrap(), Clock::default());
+        let broken = Migration { sql: "CREATE TABLE b (x INTEGER); INSERT INTO nowhere VALUES (1);", ..TWO[1] };
+        migrate(&mut connection, &[TWO[0], broken], &clock).unwrap_err();
+        assert_eq!(applied(&connection), [1]);
+        assert!(connection.prepare("SELECT * FROM b").is_err());
+        migrate(&mut connection, &TWO, &clock).unwrap();
+    }
+
+    #[test]
+    fn another_spelling_of_an_applied_migration_is_refused() {
+        let (mut connection, clock) = (Connection::open_in_memory().unwrap(), Clock::default());
+        migrate(&mut connection, &TWO, &clock).unwrap();
+        let other = Migration { sql: "CREATE TABLE c (x INTEGER);", ..TWO[0] };
+        let error = migrate(&mut connection, &[other, TWO[1]], &clock).unwrap_err();
+        assert!(matches!(error, OpenError::OtherSchema { number: 1 }), "{error:?}");
+    }
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        let numbers: Vec<u32> = ALL.iter().map(|migration| migration.number).collect();
+        assert_eq!(numbers, (1..=u32::try_from(ALL.len()).unwrap()).collect::<Vec<_>>());
+    }
+}

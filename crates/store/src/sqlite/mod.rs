@@ -1,7 +1,7 @@
 //! The embedded store: one SQLite database in a directory, or in memory for tests and the sandbox.
 //!
-//! One thread writes, verbs and registry changes alike: what waits is one batch, one transaction, one flush, and no answer leaves
-//! before it. Look-ups have connections of their own. A process owns its directory alone.
+//! One thread writes, verbs and registry changes alike: what waits is one batch, one transaction, one flush, and no
+//! answer leaves before it. Look-ups have connections of their own. A process owns its directory alone.
 
 mod connection;
 mod fault;
@@ -33,7 +33,7 @@ use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
 use self::log::Log;
 pub use self::log::LogLimits;
-use self::queue::{Queue, Work};
+use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
 use self::writer::Hand;
 use crate::ledger::Answer;
@@ -59,7 +59,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
-    #[error("{} is in use by another kimbai process; stop that one first, or use another directory", directory.display())]
+    #[error("{} is in use by another kimbai process; stop that one, or use another directory", directory.display())]
     Locked {
         /// The directory.
         directory: PathBuf,
@@ -185,7 +185,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Hand<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        Box::pin(async move { self.send(false, work).await })
+        Box::pin(async move { self.send(Undo::Statement, work).await })
     }
 
     /// A change of several statements: all of them are carried out, or none.
@@ -194,7 +194,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection, Micros) -> Result<T, Fault> + Send + 'static,
     {
-        Box::pin(async move { self.send(true, move |hand| work(hand.connection, hand.clock.now())).await })
+        Box::pin(async move { self.send(Undo::Savepoint, move |hand| work(hand.connection, hand.clock.now())).await })
     }
 
     /// A read of what is durable.
@@ -205,10 +205,10 @@ impl SqliteStore {
     {
         Box::pin(async move {
             let Home::Directory { readers, .. } = &self.shared.home else {
-                return self.send(false, move |hand| work(hand.connection, hand.clock.now())).await;
+                return self.send(Undo::Statement, move |hand| work(hand.connection, hand.clock.now())).await;
             };
             let outages = self.shared.outages.load(Ordering::Acquire);
-            if outages % 2 == 1 {
+            if !outages.is_multiple_of(2) {
                 return Err(StoreError::NotDone);
             }
             let result = readers.read(|connection| work(connection, self.shared.clock.now()));
@@ -221,12 +221,12 @@ impl SqliteStore {
         })
     }
 
-    async fn send<T, F>(&self, needs_savepoint: bool, work: F) -> Result<T, StoreError>
+    async fn send<T, F>(&self, undo: Undo, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Hand<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let (task, answer) = Work::new(needs_savepoint, work);
+        let (task, answer) = Work::task(undo, work);
         self.shared.queue.push(task).map_err(|_| StoreError::NotDone)?;
         answer.await.unwrap_or(Err(StoreError::Unknown))
     }
@@ -260,6 +260,6 @@ impl Shared {
     }
 
     fn is_ready(&self) -> bool {
-        self.outages.load(Ordering::Acquire) % 2 == 0
+        self.outages.load(Ordering::Acquire).is_multiple_of(2)
     }
 }

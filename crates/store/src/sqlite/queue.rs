@@ -21,8 +21,8 @@ pub(super) const EVENTS_MAX: usize = 4_096;
 
 /// One thing the writer does within a batch.
 pub(super) trait Task: Send {
-    /// Whether what it did must be rolled back when it fails: it is more than one statement.
-    fn needs_savepoint(&self) -> bool;
+    /// How what it did is undone when it fails.
+    fn undo(&self) -> Undo;
     /// Does it; the answer stays here until the batch is committed.
     fn run(&mut self, hand: &mut Hand<'_>) -> Result<(), Failed>;
     /// It was rolled back alone, or the batch was: keeps this as its answer.
@@ -31,13 +31,22 @@ pub(super) trait Task: Send {
     fn settle(self: Box<Self>, end: Result<(), StoreError>);
 }
 
+/// How a task is undone without its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// It changes something in one statement at most, which is carried out or not.
+    Statement,
+    /// It is several statements, and needs a savepoint.
+    Savepoint,
+}
+
 /// A task failed; its fault.
 pub(super) struct Failed(pub(super) Fault);
 
 /// A task made of a closure.
 pub(super) struct Work<T, F> {
-    work: Option<F>,
-    needs_savepoint: bool,
+    todo: Option<F>,
+    undo: Undo,
     result: Result<T, StoreError>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -47,9 +56,10 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Hand<'_>) -> Result<T, Fault> + Send + 'static,
 {
-    pub(super) fn new(needs_savepoint: bool, work: F) -> (Box<dyn Task>, oneshot::Receiver<Result<T, StoreError>>) {
+    /// The task, and where its answer arrives.
+    pub(super) fn task(undo: Undo, work: F) -> (Box<dyn Task>, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Self { work: Some(work), needs_savepoint, result: Err(StoreError::NotDone), reply }), answer)
+        (Box::new(Self { todo: Some(work), undo, result: Err(StoreError::NotDone), reply }), answer)
     }
 }
 
@@ -58,12 +68,12 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Hand<'_>) -> Result<T, Fault> + Send + 'static,
 {
-    fn needs_savepoint(&self) -> bool {
-        self.needs_savepoint
+    fn undo(&self) -> Undo {
+        self.undo
     }
 
     fn run(&mut self, hand: &mut Hand<'_>) -> Result<(), Failed> {
-        let Some(work) = self.work.take() else { return Ok(()) };
+        let Some(work) = self.todo.take() else { return Ok(()) };
         self.result = Ok(work(hand).map_err(Failed)?);
         Ok(())
     }
@@ -172,6 +182,11 @@ impl Queue {
         waiting.closed = true;
         drop(waiting);
         self.bell.notify_all();
+    }
+
+    /// Whether nothing is taken any more, ever.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Sleeps this long, less when the queue is closed; true when it is.

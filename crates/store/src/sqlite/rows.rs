@@ -9,7 +9,8 @@ use kimbai_core::time::Micros;
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 
-/// The columns of a grant `g` and of the standings `c` and `u` of its client and user, in the order that [`seen`] reads.
+/// The columns of a grant `g` and of the standings `c` and `u` of its client and user, in the order that [`seen`]
+/// reads.
 macro_rules! seen_columns {
     () => {
         "g.id, g.client, g.user, g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, g.absolute_end, \

@@ -1,5 +1,6 @@
 //! Deleting what nothing needs any more, a few rows at a time; SQLite uses the pages again.
 
+use kimbai_core::grant::{Grant, State};
 use kimbai_core::number::{GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, params};
@@ -48,7 +49,7 @@ fn grants(connection: &Connection, cursor: Cursor, rows_max: u32, over_at: Micro
             read += 1;
             last = Some(key);
             match rows::grant(row) {
-                Ok(grant) if grant.is_over(over_at) => over.push(key),
+                Ok(grant) if was_over(&grant, over_at) => over.push(key),
                 Ok(_) => {}
                 // It must not keep the others from being swept.
                 Err(error) => tracing::error!(%error, realm = key.0, "a grant's row is unreadable and stays"),
@@ -62,6 +63,13 @@ fn grants(connection: &Connection, cursor: Cursor, rows_max: u32, over_at: Micro
     let reached_end = read < rows_max;
     let cursor = last.filter(|_| !reached_end).map(|(realm, id)| (RealmNumber(realm), rows::id_of(id)));
     Ok((cursor, over.len()))
+}
+
+fn was_over(grant: &Grant, then: Micros) -> bool {
+    match grant.state {
+        State::Ended { at, .. } => at <= then,
+        State::Code { .. } | State::Active(_) => grant.is_over(then),
+    }
 }
 
 fn before(now: Micros, seconds: u32) -> Micros {

@@ -1,7 +1,8 @@
-//! The verbs as statements: one conditional update each, then one look at the row, in the same transaction of the only writer.
+//! The verbs as statements: one conditional update each, then one look at the row, in the same transaction of the only
+//! writer.
 //!
-//! Measured: the look after the update costs less than `RETURNING`, which goes through a temporary table, and serves refusals too.
-//! The conditions are those of `kimbai_core::grant`; the suite compares the two.
+//! Measured: the look after the update costs less than `RETURNING`, which goes through a temporary table, and serves
+//! refusals too. The conditions are those of `kimbai_core::grant`; the suite compares the two.
 
 use kimbai_core::grant::{Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
@@ -118,8 +119,8 @@ impl<'c> Verbs<'c> {
         Ok(Look { now: verb.now, seen: self.seen(verb)? })
     }
 
-    /// The outcome of an update that changed its row or not; a row that bears this very attempt, and stands where the attempt
-    /// would have led it, says that an earlier sending of it succeeded.
+    /// The outcome of an update that changed its row or not; a row that bears this very attempt, and stands where the
+    /// attempt would have led it, says that an earlier sending of it succeeded.
     fn outcome(&mut self, verb: &Verb, done: bool, led_there: impl Fn(&State) -> bool) -> Result<Outcome> {
         let verdict = match self.seen(verb)? {
             Some(seen) if done || (seen.grant.attempt == verb.attempt && led_there(&seen.grant.state)) => {

@@ -1,7 +1,7 @@
 //! The one writer: takes what waits as one batch, one transaction, one flush, and answers after it.
 //!
-//! After a failed flush or write its connection is closed, and nothing is taken until a fresh one has proven the log: otherwise what
-//! was answered as not done could come back as committed.
+//! After a failed flush or write its connection is closed, and nothing is taken until a fresh one has proven the log:
+//! otherwise what was answered as not done could come back as committed.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use kimbai_core::time::Micros;
 use rusqlite::{Connection, Result, Statement, params};
 
 use super::connection::{self, Checkpoint, Role};
-use super::fault::Fault;
+use super::fault::{Fault, ends_connection};
 use super::log::Log;
-use super::queue::{BATCH_MAX, Failed, Task};
+use super::queue::{BATCH_MAX, Failed, Task, Undo};
 use super::verbs::{Verb, Verbs};
 use super::{Home, Shared};
 use crate::{AuditEvent, Clock, StoreError};
@@ -37,7 +37,11 @@ pub(super) fn run(shared: &Shared, connection: Connection, mut log: Option<Log>)
     let mut connection = connection;
     loop {
         match serve(shared, &mut connection, log.as_mut()) {
-            Ok(()) => return finish(shared, &connection),
+            Ok(()) => {
+                // The helper's connection is closed first, so that nothing stands in the way.
+                drop(log);
+                return finish(shared, &connection);
+            }
             Err(error) => tracing::error!(%error, "the store failed; nothing is taken until its log is proven"),
         }
         // Closed before the fresh one is opened: what it believes of the log is not true any more.
@@ -64,7 +68,6 @@ fn serve(shared: &Shared, connection: &mut Connection, mut log: Option<&mut Log>
                 tasks.drain(..).for_each(|task| task.settle(Ok(())));
             }
             Err(error) => {
-                shared.queue.put_back(&mut events);
                 if matches!(shared.home, Home::Memory) {
                     // There is no other copy to go back to; what failed is rolled back.
                     tracing::error!(%error, "a batch in memory failed");
@@ -75,12 +78,13 @@ fn serve(shared: &Shared, connection: &mut Connection, mut log: Option<&mut Log>
                 }
                 // Before the answers: whoever has one must not find the store open.
                 shared.failed();
+                shared.queue.put_back(&mut events);
                 tasks.drain(..).for_each(|task| task.settle(Err(StoreError::Unknown)));
                 return Err(error);
             }
         }
         if let Some(log) = &mut log {
-            log.tend(connection).inspect_err(|_| shared.failed())?;
+            log.tend(connection, &shared.queue).inspect_err(|_| shared.failed())?;
         }
     }
     Ok(())
@@ -118,10 +122,10 @@ impl<'c> Batch<'c> {
             if let Err(Failed(fault)) = self.run(task.as_mut()) {
                 // A full disk and its like end the transaction, not only the statement.
                 match fault {
-                    Fault::Sqlite(error) if self.hand.connection.is_autocommit() => return Err(error),
-                    fault if !fault.ends_connection() => task.fail(fault),
-                    Fault::Sqlite(error) => return Err(error),
-                    fault @ Fault::Store(_) => task.fail(fault),
+                    Fault::Sqlite(error) if ends_connection(&error) || self.hand.connection.is_autocommit() => {
+                        return Err(error);
+                    }
+                    fault @ (Fault::Sqlite(_) | Fault::Store(_)) => task.fail(fault),
                 }
             }
         }
@@ -142,7 +146,7 @@ impl<'c> Batch<'c> {
     }
 
     fn run(&mut self, task: &mut dyn Task) -> std::result::Result<(), Failed> {
-        if !task.needs_savepoint() {
+        if task.undo() == Undo::Statement {
             return task.run(&mut self.hand);
         }
         let failed = |error| Failed(Fault::Sqlite(error));

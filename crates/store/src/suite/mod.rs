@@ -1,1 +1,107 @@
-//! placeholder
+//! The suite: what every store must do, as a library of cases.
+//!
+//! A store runs all of it with one line, `kimbai_store::suite!(fresh);`, where `fresh` makes an empty [`Subject`]: one
+//! test for each case, and none can be left out. A case that is written but not listed below is dead code, which the
+//! lints refuse.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
+
+mod codes;
+mod log_ins;
+mod model;
+mod parties;
+mod refresh;
+mod registry;
+mod revocation;
+mod scene;
+mod sweeping;
+
+pub use self::scene::{Store, Subject};
+
+macro_rules! cases {
+    ($dollar:tt $($room:ident { $($case:ident)* })*) => {
+        $($(
+            #[doc = concat!("The case `", stringify!($case), "`.")]
+            pub async fn $case(subject: Subject) {
+                $room::$case(subject).await;
+            }
+        )*)*
+
+        /// One test for each case of the suite, on what this function makes: `fn() -> Subject`.
+        #[macro_export]
+        macro_rules! suite {
+            ($dollar fresh:path) => {
+                $($(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                    async fn $case() {
+                        $crate::suite::$case($dollar fresh()).await;
+                    }
+                )*)*
+            };
+        }
+    };
+}
+
+cases! { $
+    codes {
+        an_id_that_is_taken_is_refused_with_its_row
+        a_code_is_redeemed_at_most_once
+        a_wrong_client_redirect_uri_or_verifier_leaves_the_code_usable
+        a_code_ends_at_its_time
+        a_repeated_opening_or_redemption_recognises_its_own_success
+        a_code_never_outlives_its_grant
+    }
+    refresh {
+        one_of_a_hundred_rotations_of_a_generation_succeeds
+        a_rotation_names_its_generation_and_time
+        another_client_does_not_rotate
+        a_refresh_token_ends_when_it_lies_unused
+        a_grant_ends_at_its_absolute_end
+        a_repeated_rotation_recognises_its_own_success
+        a_clock_moved_back_and_forth_keeps_the_rules
+        many_chains_rotate_at_once_and_none_is_lost
+    }
+    revocation {
+        a_revocation_ends_the_grant_and_keeps_the_first_reason
+        revoked_access_never_becomes_less
+        nothing_rotates_after_a_revocation_was_answered
+        there_is_nothing_to_revoke_of_an_unknown_grant
+    }
+    parties {
+        the_standing_comes_back_with_each_verb
+        an_epoch_grows_with_each_disabling
+        a_party_that_is_not_there_is_gone
+        one_id_in_two_realms_is_two_grants
+        a_rowless_token_is_denied_alone
+        too_many_denials_advance_the_epoch
+        grants_are_listed_by_user_and_client_until_they_are_over
+    }
+    registry {
+        a_meta_value_is_set_once
+        a_realm_keeps_its_number
+        a_client_keeps_its_number
+        a_user_keeps_its_number
+        a_consent_grows_until_it_is_removed
+        a_session_is_used_and_removed
+        ten_browsers_of_a_user_are_remembered
+        keys_are_numbered_by_use
+        events_are_read_newest_first
+    }
+    log_ins {
+        failures_are_delayed_and_then_locked
+        a_success_forgets_the_failures_of_its_account
+        a_source_is_locked_for_its_window
+        two_hundred_attempts_at_once_are_two_hundred_attempts
+        delays_hold_against_attempts_at_once
+        the_keys_of_a_realm_are_bounded
+        a_clock_set_back_locks_nobody_out_for_longer
+    }
+    sweeping {
+        a_sweep_deletes_only_what_is_over
+        a_sweep_goes_through_the_whole_table
+        a_sweep_deletes_old_sessions_denials_counts_and_events
+    }
+    model {
+        store_and_model_agree
+    }
+}

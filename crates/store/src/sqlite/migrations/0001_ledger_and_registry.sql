@@ -1,5 +1,6 @@
--- Instants are microseconds since 1970 by the store's clock, `*_s` are seconds. 64-bit numbers without a sign are stored by their
--- bits; a grant's id with its top bit turned, so that rows lie in the order of their making beyond 2038 too.
+-- Instants are microseconds since 1970 by the store's clock, `*_s` are seconds. 64-bit numbers without a sign are
+-- stored by their bits; a grant's id with its top bit turned, so that rows lie in the order of their making beyond 2038
+-- too.
 
 -- One row for a grant's whole life. `rotate` writes no indexed column.
 CREATE TABLE grants (

@@ -1,0 +1,345 @@
+//! Client authentication and registration, by table. The builders serve the tests of the neighbouring rooms too.
+
+use crate::client::{
+    AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
+    ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SecretDigest, SecretRepetition, authenticate,
+};
+use crate::grant::PartyStanding;
+use crate::number::ClientNumber;
+use crate::realm::{
+    ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape,
+};
+use crate::redirect_uri::UriError;
+use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
+use crate::secret::Secret;
+
+pub(crate) const OFFLINE: ScopeSet = ScopeSet(0b0_0001);
+pub(crate) const ORDER: ScopeSet = ScopeSet(0b0_0010);
+pub(crate) const PRODUCT: ScopeSet = ScopeSet(0b0_0100);
+pub(crate) const INVENTORY: ScopeSet = ScopeSet(0b0_1000);
+pub(crate) const RETIRED: ScopeSet = ScopeSet(0b1_0000);
+
+pub(crate) fn settings() -> RealmSettings {
+    RealmSettings {
+        display_name: "Marketplace".to_owned(),
+        issuer: "http://localhost:4602".to_owned(),
+        dialect: "marketplace".to_owned(),
+        paths: EndpointPaths {
+            authorize: "/auth".to_owned(),
+            token: "/token".to_owned(),
+            revoke: "/revoke".to_owned(),
+            introspect: "/introspect".to_owned(),
+        },
+        scopes: ["offline", "order", "product", "inventory", "old"]
+            .map(|name| ScopeDefinition {
+                name: name.to_owned(),
+                description_vi: String::new(),
+                description_en: String::new(),
+                retired: name == "old",
+            })
+            .to_vec(),
+        offline_scope: "offline".to_owned(),
+        lifetimes: Lifetimes {
+            code_s: 600,
+            access_token_s: 3_600,
+            refresh_idle_s: Some(30 * 86_400),
+            refresh_absolute_s: 365 * 86_400,
+            retry_confidential_s: 86_400,
+            retry_public_s: 30,
+            session_idle_s: 28_800,
+            session_absolute_s: 604_800,
+        },
+        state_length_min: 8,
+        pkce: PkcePolicy::Optional,
+        error_form: ErrorForm::WithHint,
+        token_shape: TokenShape::Halves,
+        consent_form: ConsentForm::Full,
+    }
+}
+
+pub(crate) fn scope_table() -> ScopeTable {
+    ScopeTable::new(settings().scopes).unwrap()
+}
+
+/// A confidential client that may do everything but `inventory`.
+pub(crate) fn metadata() -> ClientMetadata {
+    ClientMetadata {
+        client_name: "Sổ bán hàng".to_owned(),
+        logo_uri: None,
+        client_uri: None,
+        token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
+        secret_digests: vec![SecretDigest([1; 32])],
+        secret_repetition: SecretRepetition::Refused,
+        redirect_uris: vec!["https://example.com/tiki/callback".to_owned()],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
+        scope: "offline order product".to_owned(),
+        consent: None,
+        pkce: None,
+        resource_server: false,
+        lifetimes: ClientLifetimes::default(),
+        allowed_origins: Vec::new(),
+    }
+}
+
+fn make_public(metadata: &mut ClientMetadata) {
+    metadata.token_endpoint_auth_method = AuthenticationMethod::None;
+    metadata.secret_digests.clear();
+    metadata.grant_types.retain(|grant_type| *grant_type != GrantType::ClientCredentials);
+}
+
+fn register(change: impl FnOnce(&mut ClientMetadata)) -> Result<Client, RegistrationError> {
+    let mut metadata = metadata();
+    change(&mut metadata);
+    let context = (&settings(), &scope_table());
+    Client::register(ClientNumber(7), "7590139168389961".to_owned(), metadata, PartyStanding::NEW, context)
+}
+
+/// The client of [`metadata`], changed.
+pub(crate) fn client(change: impl FnOnce(&mut ClientMetadata)) -> Client {
+    register(change).unwrap()
+}
+
+/// A public client with an https redirect URI.
+pub(crate) fn public_client() -> Client {
+    client(make_public)
+}
+
+type Authenticated = Result<(), ClientAuthenticationError>;
+
+const RIGHT: Option<SecretDigest> = Some(SecretDigest([1; 32]));
+const WRONG: Option<SecretDigest> = Some(SecretDigest([2; 32]));
+const ABSENT: Option<SecretDigest> = None;
+const REFUSED: Authenticated = Err(ClientAuthenticationError::Refused);
+
+const BASIC: AuthenticationMethod = AuthenticationMethod::ClientSecretBasic;
+const POST: AuthenticationMethod = AuthenticationMethod::ClientSecretPost;
+const NONE: AuthenticationMethod = AuthenticationMethod::None;
+
+const fn hint(registered: AuthenticationMethod, used: AuthenticationMethod) -> Authenticated {
+    Err(ClientAuthenticationError::Method { registered, used })
+}
+
+const fn several(registered: AuthenticationMethod) -> Authenticated {
+    Err(ClientAuthenticationError::SeveralMethods { registered })
+}
+
+/// Registered method, secret in the header, secret in the body, then the answer strictly and with repetition tolerated.
+/// A public client has no secret, so that whatever it presents is wrong.
+const TABLE: [(AuthenticationMethod, Option<SecretDigest>, Option<SecretDigest>, Authenticated, Authenticated); 27] = [
+    (BASIC, ABSENT, ABSENT, REFUSED, REFUSED),
+    (BASIC, ABSENT, RIGHT, hint(BASIC, POST), hint(BASIC, POST)),
+    (BASIC, ABSENT, WRONG, REFUSED, REFUSED),
+    (BASIC, RIGHT, ABSENT, Ok(()), Ok(())),
+    (BASIC, RIGHT, RIGHT, several(BASIC), Ok(())),
+    (BASIC, RIGHT, WRONG, REFUSED, REFUSED),
+    (BASIC, WRONG, ABSENT, REFUSED, REFUSED),
+    (BASIC, WRONG, RIGHT, REFUSED, REFUSED),
+    (BASIC, WRONG, WRONG, REFUSED, REFUSED),
+    (POST, ABSENT, ABSENT, REFUSED, REFUSED),
+    (POST, ABSENT, RIGHT, Ok(()), Ok(())),
+    (POST, ABSENT, WRONG, REFUSED, REFUSED),
+    (POST, RIGHT, ABSENT, hint(POST, BASIC), hint(POST, BASIC)),
+    (POST, RIGHT, RIGHT, several(POST), several(POST)),
+    (POST, RIGHT, WRONG, REFUSED, REFUSED),
+    (POST, WRONG, ABSENT, REFUSED, REFUSED),
+    (POST, WRONG, RIGHT, REFUSED, REFUSED),
+    (POST, WRONG, WRONG, REFUSED, REFUSED),
+    (NONE, ABSENT, ABSENT, Ok(()), Ok(())),
+    (NONE, ABSENT, RIGHT, REFUSED, REFUSED),
+    (NONE, ABSENT, WRONG, REFUSED, REFUSED),
+    (NONE, RIGHT, ABSENT, REFUSED, REFUSED),
+    (NONE, RIGHT, RIGHT, REFUSED, REFUSED),
+    (NONE, RIGHT, WRONG, REFUSED, REFUSED),
+    (NONE, WRONG, ABSENT, REFUSED, REFUSED),
+    (NONE, WRONG, RIGHT, REFUSED, REFUSED),
+    (NONE, WRONG, WRONG, REFUSED, REFUSED),
+];
+
+fn of_method(method: AuthenticationMethod, repetition: SecretRepetition) -> Client {
+    client(|metadata| {
+        if method == NONE {
+            make_public(metadata);
+        }
+        metadata.token_endpoint_auth_method = method;
+        metadata.secret_repetition = repetition;
+    })
+}
+
+#[test]
+fn a_client_authenticates_by_its_registered_method_alone() {
+    for (method, basic, body, strict, tolerant) in TABLE {
+        for (repetition, expect) in [(SecretRepetition::Refused, strict), (SecretRepetition::Tolerated, tolerant)] {
+            let mut client = of_method(method, repetition);
+            let presented = PresentedSecrets { basic, body };
+            let case = format!("{method:?} {repetition:?} {presented:?}");
+            assert_eq!(authenticate(Some(&client), &presented), expect, "{case}");
+            client.standing.active = false;
+            assert_eq!(authenticate(Some(&client), &presented), REFUSED, "{case}, disabled");
+            assert_eq!(authenticate(None, &presented), REFUSED, "{case}, unknown");
+        }
+    }
+}
+
+#[test]
+fn no_hint_is_given_to_who_has_not_shown_the_secret() {
+    for (method, basic, body, strict, tolerant) in TABLE {
+        let showed_it_alone = [basic, body].into_iter().flatten().all(|digest| Some(digest) == RIGHT);
+        let has_secret = method != NONE && (basic.is_some() || body.is_some());
+        let is_hint = |answer: Authenticated| answer.is_err() && answer != REFUSED;
+        if is_hint(strict) || is_hint(tolerant) {
+            assert!(has_secret && showed_it_alone, "{method:?} {basic:?} {body:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_client_is_not_known_by_a_secret_of_zeros() {
+    let presented = PresentedSecrets { basic: Some(SecretDigest([0; 32])), body: None };
+    assert_eq!(authenticate(None, &presented), REFUSED);
+}
+
+#[test]
+fn during_a_rotation_both_secrets_are_right() {
+    let client = client(|metadata| metadata.secret_digests = vec![SecretDigest([1; 32]), SecretDigest([2; 32])]);
+    for (digest, expect) in [([1; 32], Ok(())), ([2; 32], Ok(())), ([3; 32], REFUSED)] {
+        let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None };
+        assert_eq!(authenticate(Some(&client), &presented), expect);
+    }
+}
+
+#[test]
+fn a_request_names_one_client() {
+    let credentials = |basic: Option<&str>, body: Option<&str>| ClientCredentials {
+        basic: basic.map(|client_id| BasicCredentials {
+            client_id: client_id.to_owned(),
+            client_secret: Secret::new("s".to_owned()),
+        }),
+        client_id: body.map(str::to_owned),
+        client_secret: None,
+    };
+    for (basic, body, expect) in [
+        (None, None, Err(ClientAuthenticationError::Missing)),
+        (Some("a"), None, Ok("a")),
+        (None, Some("a"), Ok("a")),
+        (Some("a"), Some("a"), Ok("a")),
+        (Some("a"), Some("b"), Err(ClientAuthenticationError::TwoClients)),
+        (Some("a"), Some("A"), Err(ClientAuthenticationError::TwoClients)),
+    ] {
+        assert_eq!(credentials(basic, body).client_id(), expect, "{basic:?} {body:?}");
+    }
+}
+
+type Change = fn(&mut ClientMetadata);
+
+#[test]
+fn what_contradicts_itself_cannot_be_registered() {
+    let contradictions: [(&str, Change); 9] = [
+        ("without authentication", |m| m.token_endpoint_auth_method = NONE),
+        ("needs one", |m| m.secret_digests.clear()),
+        ("needs one", |m| (m.token_endpoint_auth_method, m.secret_digests) = (POST, Vec::new())),
+        ("at most two", |m| m.secret_digests = vec![SecretDigest([1; 32]); 3]),
+        ("client_credentials needs", |m| {
+            make_public(m);
+            m.grant_types.push(GrantType::ClientCredentials);
+        }),
+        ("resource server", |m| {
+            make_public(m);
+            m.resource_server = true;
+        }),
+        ("need each other", |m| m.redirect_uris.clear()),
+        ("need each other", |m| m.grant_types = vec![GrantType::ClientCredentials]),
+        ("needs authorization_code", |m| {
+            m.redirect_uris.clear();
+            m.grant_types = vec![GrantType::RefreshToken];
+        }),
+    ];
+    for (expect, change) in contradictions {
+        match register(change) {
+            Err(RegistrationError::Contradiction(text)) => assert!(text.contains(expect), "{text}"),
+            other => panic!("{expect}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn wrong_uris_and_scopes_cannot_be_registered() {
+    let uri = |text: &str, error| RegistrationError::RedirectUri { uri: text.to_owned(), error };
+    let web = |member, error| RegistrationError::WebUri { member, error };
+    let refused: [(Change, RegistrationError); 7] = [
+        (|m| m.redirect_uris = vec!["javascript:x".to_owned()], uri("javascript:x", UriError::Scheme)),
+        (|m| m.redirect_uris.push("http://a.test/".to_owned()), uri("http://a.test/", UriError::Scheme)),
+        (|m| m.logo_uri = Some("DATA:image/png,x".to_owned()), web("logo_uri", UriError::Scheme)),
+        (|m| m.client_uri = Some("vbscript:x".to_owned()), web("client_uri", UriError::Scheme)),
+        (|m| m.scope = "all".to_owned(), RegistrationError::Scope(ScopeError::Unknown)),
+        (|m| m.scope = "offline,order".to_owned(), RegistrationError::Scope(ScopeError::Unknown)),
+        (|m| m.scope = "offline  order".to_owned(), RegistrationError::Scope(ScopeError::Malformed)),
+    ];
+    for (change, expect) in refused {
+        assert_eq!(register(change).unwrap_err(), expect);
+    }
+}
+
+#[test]
+fn a_client_keeps_its_registration_when_a_scope_is_retired() {
+    let client = client(|metadata| metadata.scope = "order old".to_owned());
+    assert_eq!(client.scope, ORDER.union(RETIRED));
+}
+
+#[test]
+fn what_is_left_out_follows_from_the_kind_of_client() {
+    let (https, loopback, private) = ("https://example.com/cb", "http://127.0.0.1/cb", "com.example.app:/cb");
+    let (remembered, always) = (ConsentPolicy::Remembered, ConsentPolicy::Always);
+    for (method, redirect_uri, consent, pkce) in [
+        (BASIC, https, remembered, PkcePolicy::Optional),
+        (BASIC, loopback, remembered, PkcePolicy::Optional),
+        (NONE, https, remembered, PkcePolicy::Required),
+        (NONE, loopback, always, PkcePolicy::Required),
+        (NONE, private, always, PkcePolicy::Required),
+    ] {
+        let client = client(|metadata| {
+            if method == NONE {
+                make_public(metadata);
+            }
+            metadata.redirect_uris = vec![redirect_uri.to_owned()];
+        });
+        assert_eq!((client.consent, client.pkce), (consent, pkce), "{method:?} {redirect_uri}");
+        assert_eq!(client.is_public(), method == NONE);
+    }
+}
+
+#[test]
+fn a_public_client_cannot_be_excused_from_pkce() {
+    let public = client(|metadata| {
+        make_public(metadata);
+        metadata.pkce = Some(PkcePolicy::Optional);
+    });
+    assert_eq!(public.pkce, PkcePolicy::Required);
+    assert_eq!(client(|metadata| metadata.pkce = Some(PkcePolicy::Required)).pkce, PkcePolicy::Required);
+}
+
+#[test]
+fn a_client_shortens_its_lifetimes_and_never_lengthens_them() {
+    let shortened = |lifetimes: ClientLifetimes| client(|metadata| metadata.lifetimes = lifetimes).lifetimes;
+    let all = |seconds| ClientLifetimes {
+        access_token_s: Some(seconds),
+        refresh_idle_s: Some(seconds),
+        refresh_absolute_s: Some(seconds),
+        retry_s: Some(seconds),
+    };
+    assert_eq!(shortened(all(u32::MAX)), settings().lifetimes);
+    assert_eq!(shortened(ClientLifetimes::default()), settings().lifetimes);
+    assert_eq!(
+        shortened(all(0)),
+        Lifetimes {
+            access_token_s: 0,
+            refresh_idle_s: Some(0),
+            refresh_absolute_s: 0,
+            retry_confidential_s: 0,
+            retry_public_s: 0,
+            ..settings().lifetimes
+        }
+    );
+    let endless = Lifetimes { refresh_idle_s: None, ..settings().lifetimes };
+    assert_eq!(endless.shortened(&ClientLifetimes::default()).refresh_idle_s, None);
+    assert_eq!(endless.shortened(&all(5)).refresh_idle_s, Some(5));
+}

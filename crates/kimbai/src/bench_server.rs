@@ -1,0 +1,56 @@
+//! `kimbai bench-server`: the server that `kimbai bench` starts and measures: the demo realms on disk, without the sandbox's list of
+//! requests, and a floor to measure against.
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use kimbai_server::metrics::Metrics;
+use kimbai_server::{Audience, Site};
+use kimbai_store::Clock;
+use serde_json::json;
+
+use crate::boot::{self, Running};
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchServerArgs {
+    /// Where the store is.
+    #[arg(long)]
+    data: PathBuf,
+    /// The first of ten ports.
+    #[arg(long)]
+    port_base: u16,
+}
+
+pub(crate) fn run(args: &BenchServerArgs) -> anyhow::Result<()> {
+    boot::log_to_stderr("warn")?;
+    std::thread::Builder::new().name("driver-watch".to_owned()).spawn(exit_with_the_driver)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
+}
+
+/// Standard input is a pipe that the driver holds: when it closes, the driver is gone.
+fn exit_with_the_driver() {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    std::process::exit(0);
+}
+
+async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
+    let realms = boot::registrations(args.port_base)?;
+    let clock = Clock::default();
+    let engine = boot::engine(Some(&args.data), &clock, realms.iter().map(|(_, realm)| realm)).await?;
+    let metrics = Arc::new(Metrics::default());
+    let mut running = Running::new();
+    for (port, registration) in &realms {
+        let realm = engine.realm(registration.name).context("a realm is missing")?;
+        let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Bench);
+        let listeners = boot::bind(&boot::addresses(None), *port).await?;
+        running.serve(listeners, site.context("a realm names an unknown dialect")?);
+    }
+    let realms: Vec<_> = realms.iter().map(|(_, realm)| realm).collect();
+    let mut stdout = std::io::stdout();
+    stdout.write_all(format!("{}\n", json!({ "realms": realms })).as_bytes())?;
+    stdout.flush()?;
+    running.until_told_to_stop().await
+}

@@ -1,0 +1,156 @@
+//! From nothing to answering: store, engine, realms, listeners.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use kimbai_engine::Engine;
+use kimbai_keyring::MasterKey;
+use kimbai_server::http::listener::{Service, serve};
+use kimbai_server::sandbox::demo::Registration;
+use kimbai_store::Clock;
+use kimbai_store::sqlite::{Location, Options, SqliteStore};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const MASTER_KEY_FILE: &str = "master.key";
+const SWEEP_EVERY: Duration = Duration::from_millis(200);
+/// What is being answered when the process is told to stop has so long to finish.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// The realms of a sandbox at their ports: offset from the port base, and what is registered.
+pub(crate) fn registrations(port_base: u16) -> anyhow::Result<Vec<(u16, Registration)>> {
+    use kimbai_server::dialects::{marketplace, standard};
+    let port = |offset: u16| port_base.checked_add(offset).context("--port-base is too large: ten ports are needed");
+    let issuer = |port: u16| format!("http://localhost:{port}");
+    let (standard, marketplace) = (port(0)?, port(2)?);
+    port(9)?;
+    Ok(vec![
+        (standard, standard::demo::registration(&issuer(standard))),
+        (marketplace, marketplace::demo::registration(&issuer(marketplace))),
+    ])
+}
+
+/// An engine over a store in memory, or in a directory with its master key beside it, with these realms in it.
+pub(crate) async fn engine(
+    data: Option<&Path>,
+    clock: &Clock,
+    realms: impl Iterator<Item = &Registration>,
+) -> anyhow::Result<Arc<Engine>> {
+    let location = data.map_or(Location::Memory, |directory| Location::Directory(directory.to_owned()));
+    let store = SqliteStore::open(location, clock.clone(), Options::default())?;
+    let master = match data {
+        Some(directory) => master_key(directory)?,
+        None => MasterKey::generate(),
+    };
+    let engine = Arc::new(Engine::new(Arc::new(store), master));
+    engine.load().await?;
+    for realm in realms {
+        realm.install(&engine).await?;
+    }
+    Ok(engine)
+}
+
+/// The key in `master.key`, made if there is none, readable by its owner alone.
+fn master_key(directory: &Path) -> anyhow::Result<MasterKey> {
+    let path = directory.join(MASTER_KEY_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => MasterKey::parse(&text).with_context(|| format!("{}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key = MasterKey::generate();
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+            let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
+            file.write_all(key.to_text().as_bytes())?;
+            file.sync_all()?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// The addresses to listen on: the one given, or this machine's two loopback addresses.
+pub(crate) fn addresses(listen: Option<IpAddr>) -> Vec<IpAddr> {
+    listen.map_or_else(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], |address| vec![address])
+}
+
+/// Takes a port on all addresses. A machine without IPv6 goes without.
+pub(crate) async fn bind(addresses: &[IpAddr], port: u16) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match TcpListener::bind(SocketAddr::new(*address, port)).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                bail!("port {port} is in use on {address}: stop what listens there, or choose others with --port-base")
+            }
+            Err(error) if address.is_ipv6() && error.kind() == ErrorKind::AddrNotAvailable => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot listen on {address} port {port}")),
+        }
+    }
+    Ok(listeners)
+}
+
+/// Everything that runs until the process is told to stop.
+pub(crate) struct Running {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    pub(crate) fn new() -> Self {
+        Self { tasks: JoinSet::new(), stop: watch::Sender::new(false) }
+    }
+
+    /// Serves on these listeners.
+    pub(crate) fn serve<S: Service>(&mut self, listeners: Vec<TcpListener>, service: S) {
+        let service = Arc::new(service);
+        for listener in listeners {
+            self.tasks.spawn(serve(listener, Arc::clone(&service), self.stop.subscribe()));
+        }
+    }
+
+    /// Sweeps, a small step at a time.
+    pub(crate) fn sweep(&mut self, engine: Arc<Engine>) {
+        let mut stop = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(SWEEP_EVERY);
+            let mut cursor = None;
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
+                }
+                match engine.sweep_step(cursor).await {
+                    Ok(next) => cursor = next,
+                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot sweep"),
+                }
+            }
+        });
+    }
+
+    /// Waits for SIGINT or SIGTERM, then stops accepting and lets what is being answered finish.
+    pub(crate) async fn until_told_to_stop(mut self) -> anyhow::Result<()> {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        self.stop.send_replace(true);
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(STOP_MAX, finished).await;
+        Ok(())
+    }
+}
+
+/// Writes logs to standard error, from this level on.
+pub(crate) fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).context("--log: not a level or filter")?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `kimbai sandbox`: the platforms on this machine, offline.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use kimbai_server::metrics::Metrics;
+use kimbai_server::operator::Operator;
+use kimbai_server::sandbox::SandboxRealm;
+use kimbai_server::sandbox::demo::Registration;
+use kimbai_server::{Audience, Site};
+use kimbai_store::Clock;
+use serde::Serialize;
+
+use crate::boot::{self, Running};
+
+const OPERATOR_OFFSET: u16 = 9;
+
+/// Runs the platforms on this machine, offline, with demo apps and people.
+#[derive(Debug, Args)]
+pub(crate) struct SandboxArgs {
+    /// The first of ten ports: realms from here on, the operator's listener on the last.
+    #[arg(long, default_value_t = 4600)]
+    port_base: u16,
+    /// Listen on this address instead of 127.0.0.1 and ::1.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<IpAddr>,
+    /// Keep everything in this directory instead of in memory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print one JSON document on the first line of standard output instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// What to log on standard error: error, warn, info, debug, trace, or a filter.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    realms: Vec<&'a Registration>,
+    operator: String,
+}
+
+pub(crate) fn run(args: &SandboxArgs) -> anyhow::Result<()> {
+    boot::log_to_stderr(&args.log)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
+}
+
+async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
+    let realms = boot::registrations(args.port_base)?;
+    let operator_port = args.port_base + OPERATOR_OFFSET;
+    let addresses = boot::addresses(args.listen);
+    // All ports are taken before anything is made, so that a busy one leaves nothing behind.
+    let mut listeners = Vec::new();
+    for port in realms.iter().map(|(port, _)| *port).chain([operator_port]) {
+        listeners.push(boot::bind(&addresses, port).await?);
+    }
+    let clock = Clock::default();
+    let engine = boot::engine(args.data.as_deref(), &clock, realms.iter().map(|(_, realm)| realm)).await?;
+    let metrics = Arc::new(Metrics::default());
+    let neighbours: Vec<_> =
+        realms.iter().map(|(_, realm)| (realm.settings.display_name.clone(), realm.issuer.clone())).collect();
+    let mut running = Running::new();
+    let operator = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
+    running.serve(listeners.pop().context("no operator listener")?, operator);
+    for ((_, registration), listeners) in realms.iter().zip(listeners) {
+        let realm = engine.realm(registration.name).context("a realm is missing")?;
+        let sandbox = Arc::new(SandboxRealm::new(registration.clone(), neighbours.clone(), clock.clone()));
+        let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Sandbox(sandbox));
+        running.serve(listeners, site.context("a realm names an unknown dialect")?);
+    }
+    running.sweep(engine);
+    let operator = format!("http://localhost:{operator_port}");
+    let realms: Vec<_> = realms.iter().map(|(_, realm)| realm).collect();
+    announce(&realms, operator, args.json)?;
+    running.until_told_to_stop().await
+}
+
+fn announce(realms: &[&Registration], operator: String, as_json: bool) -> anyhow::Result<()> {
+    let text = if as_json {
+        serde_json::to_string(&Document { realms: realms.to_vec(), operator })? + "\n"
+    } else {
+        table(realms, &operator)?
+    };
+    let mut stdout = std::io::stdout();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+fn table(realms: &[&Registration], operator: &str) -> Result<String, std::fmt::Error> {
+    let is_terminal = std::io::stdout().is_terminal();
+    let (bold, plain) = if is_terminal { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    let mut out = String::new();
+    writeln!(
+        out,
+        "{bold}Kimbai sandbox{plain}: everything here is a demo, and gone when it stops unless you gave --data."
+    )?;
+    for realm in realms {
+        writeln!(out, "\n{bold}{}{plain}  {}  (open it in a browser)", realm.name, realm.issuer)?;
+        for client in &realm.clients {
+            let secret = client.client_secret.unwrap_or("(public, PKCE)");
+            let method = client.token_endpoint_auth_method.name();
+            writeln!(out, "  client  {:<18} {secret:<34} {method}", client.client_id)?;
+        }
+        let people: Vec<_> = realm.users.iter().map(|user| format!("{} / {}", user.username, user.password)).collect();
+        writeln!(out, "  people  {}", people.join(", "))?;
+        for (title, command) in realm.commands() {
+            writeln!(out, "  # {title}")?;
+            for line in command.lines() {
+                writeln!(out, "  {line}")?;
+            }
+        }
+    }
+    writeln!(out, "\n{bold}operator{plain}  {operator}/healthz  /readyz  /metrics")?;
+    writeln!(out, "Why was a request refused? See /sandbox/requests on each realm. Stop with Ctrl-C.")?;
+    Ok(out)
+}

@@ -1,0 +1,56 @@
+//! The platform in the sandbox: a public app that serves many sellers, and an in-house app.
+
+use kimbai_core::client::{AuthenticationMethod, GrantType};
+use kimbai_core::scope::ScopeDefinition;
+
+use super::{NAME, settings};
+use crate::sandbox::demo::{DemoClient, Registration};
+
+/// What the sandbox registers for the realm at this issuer.
+#[must_use]
+pub fn registration(issuer: &str) -> Registration {
+    let scopes = vec![
+        scope("offline", "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away"),
+        scope("product", "Xem và cập nhật sản phẩm của bạn", "See and update your products"),
+        scope("order", "Xem và xử lý đơn hàng của bạn", "See and process your orders"),
+        scope("inventory", "Xem kho hàng của bạn", "See your warehouses"),
+        scope("multichannel", "Đồng bộ với các kênh bán hàng khác", "Synchronise with your other sales channels"),
+        scope("all", "Thông tin cơ bản về sản phẩm và đơn hàng", "Basic access to products and orders"),
+    ];
+    let public_app = DemoClient {
+        client_id: "7590139168389961",
+        client_secret: Some("tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew"),
+        token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
+        redirect_uris: vec![
+            "https://example.com/tiki/callback".to_owned(),
+            "http://localhost:8080/callback".to_owned(),
+        ],
+        scopes: vec!["offline", "product", "order", "inventory"],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        client_name: "Sổ Bán Hàng",
+        consent: None,
+        resource_server: false,
+    };
+    let in_house_app = DemoClient {
+        client_id: "3750000000000017",
+        client_secret: Some("demo-inhouse-secret-0123456789ab"),
+        token_endpoint_auth_method: AuthenticationMethod::ClientSecretPost,
+        redirect_uris: Vec::new(),
+        scopes: vec!["product", "order", "inventory"],
+        grant_types: vec![GrantType::ClientCredentials],
+        client_name: "Kho Nội Bộ",
+        consent: None,
+        // The realm has no other resource server to try introspection with.
+        resource_server: true,
+    };
+    Registration::new(NAME, settings("Tiki Marketplace", issuer, scopes), vec![public_app, in_house_app])
+}
+
+fn scope(name: &str, description_vi: &str, description_en: &str) -> ScopeDefinition {
+    ScopeDefinition {
+        name: name.to_owned(),
+        description_vi: description_vi.to_owned(),
+        description_en: description_en.to_owned(),
+        retired: false,
+    }
+}

@@ -1,0 +1,65 @@
+//! The standard realm in the sandbox: a web app, a single-page app, and a service.
+
+use kimbai_core::client::{AuthenticationMethod, ConsentPolicy, GrantType};
+use kimbai_core::scope::ScopeDefinition;
+
+use super::{NAME, settings};
+use crate::sandbox::demo::{DemoClient, Registration};
+
+const CALLBACK: &str = "http://localhost:8080/callback";
+
+/// What the sandbox registers for the realm at this issuer.
+#[must_use]
+pub fn registration(issuer: &str) -> Registration {
+    let scopes = vec![
+        scope("openid", "Biết bạn là ai", "Know who you are"),
+        scope("profile", "Xem tên và hồ sơ của bạn", "See your name and profile"),
+        scope("email", "Xem địa chỉ thư điện tử của bạn", "See your mail address"),
+        scope("phone", "Xem số điện thoại của bạn", "See your phone number"),
+        scope("address", "Xem địa chỉ của bạn", "See your postal address"),
+        scope("offline_access", "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away"),
+        scope("orders.read", "Xem đơn hàng của bạn", "See your orders"),
+        scope("orders.write", "Đặt và sửa đơn hàng thay bạn", "Place and change orders for you"),
+    ];
+    let all = vec!["openid", "profile", "email", "phone", "address", "offline_access", "orders.read", "orders.write"];
+    let code_and_refresh = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
+    let web = DemoClient {
+        client_id: "demo-web",
+        client_secret: Some("demo-web-secret-0123456789abcdef"),
+        token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
+        redirect_uris: vec![CALLBACK.to_owned()],
+        scopes: all,
+        grant_types: code_and_refresh.clone(),
+        client_name: "Demo Web",
+        consent: None,
+        resource_server: false,
+    };
+    let single_page = DemoClient {
+        client_id: "demo-spa",
+        client_secret: None,
+        token_endpoint_auth_method: AuthenticationMethod::None,
+        client_name: "Demo SPA",
+        consent: Some(ConsentPolicy::Remembered),
+        ..web.clone()
+    };
+    let service = DemoClient {
+        client_id: "demo-service",
+        client_secret: Some("demo-service-secret-0123456789ab"),
+        redirect_uris: Vec::new(),
+        scopes: vec!["orders.read", "orders.write"],
+        grant_types: vec![GrantType::ClientCredentials],
+        client_name: "Demo Service",
+        resource_server: true,
+        ..web.clone()
+    };
+    Registration::new(NAME, settings("Kimbai", issuer, scopes), vec![web, single_page, service])
+}
+
+fn scope(name: &str, description_vi: &str, description_en: &str) -> ScopeDefinition {
+    ScopeDefinition {
+        name: name.to_owned(),
+        description_vi: description_vi.to_owned(),
+        description_en: description_en.to_owned(),
+        retired: false,
+    }
+}

@@ -1,0 +1,143 @@
+//! The standard dialect: OAuth 2.1 as its RFCs spell it. Other platforms are this dialect with other data.
+//!
+//! Decides nothing: parse, ask the engine, render. Sources: RFC 6749, 7009, 7662, 8414, 9207.
+
+pub mod demo;
+pub(crate) mod error;
+mod metadata;
+pub(crate) mod request;
+pub(crate) mod response;
+#[cfg(test)]
+mod tests;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Method, StatusCode};
+use kimbai_core::client::ClientCredentials;
+use kimbai_core::realm::{ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape};
+use kimbai_core::scope::ScopeDefinition;
+use kimbai_core::token::Note;
+use kimbai_engine::Realm;
+
+use self::error::EndpointError;
+pub(crate) use self::metadata::endpoint_url;
+use super::Routes;
+use crate::http::reply::HttpFault;
+use crate::http::{cors, reply};
+use crate::metrics::Endpoint;
+use crate::site::Call;
+
+/// The dialect's name in a realm's settings.
+pub const NAME: &str = "standard";
+
+/// What an endpoint that takes a form allows.
+const POST_ONLY: &str = "POST, OPTIONS";
+
+/// The settings of a realm that speaks this dialect, with the defaults.
+#[must_use]
+pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) -> RealmSettings {
+    RealmSettings {
+        display_name: display_name.to_owned(),
+        issuer: issuer.to_owned(),
+        dialect: NAME.to_owned(),
+        paths: EndpointPaths {
+            authorize: "/authorize".to_owned(),
+            token: "/token".to_owned(),
+            revoke: "/revoke".to_owned(),
+            introspect: "/introspect".to_owned(),
+        },
+        scopes,
+        offline_scope: "offline_access".to_owned(),
+        lifetimes: Lifetimes {
+            code_s: 60,
+            access_token_s: 3_600,
+            refresh_idle_s: Some(30 * 86_400),
+            refresh_absolute_s: 365 * 86_400,
+            retry_confidential_s: 86_400,
+            retry_public_s: 30,
+            session_idle_s: 8 * 3_600,
+            session_absolute_s: 7 * 86_400,
+        },
+        state_length_min: 0,
+        pkce: PkcePolicy::Required,
+        error_form: ErrorForm::Standard,
+        token_shape: TokenShape::Whole,
+        consent_form: ConsentForm::Partial,
+    }
+}
+
+/// The endpoints of a realm, where its settings put them.
+pub(crate) fn routes(realm: &Realm) -> Routes {
+    let paths = &realm.settings.paths;
+    Routes::default()
+        .endpoint(&paths.token, Endpoint::Token, token)
+        .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
+        .endpoint(&paths.introspect, Endpoint::Introspect, introspect)
+        .endpoint(&metadata::path(&realm.settings.issuer), Endpoint::Metadata, metadata_document)
+}
+
+/// Token endpoint (RFC 6749 section 3.2).
+async fn token(call: Call, body: Body) -> Response {
+    if call.method == Method::OPTIONS {
+        return cors::preflight(&call.headers, &call.realm, POST_ONLY);
+    }
+    let request = match request::token(&call, body).await {
+        Ok(request) => request,
+        Err(error) => return error::endpoint(&call, &error),
+    };
+    let answer = call.site.engine.token(&call.realm, &request, call.source).await;
+    let response = match answer {
+        Ok(tokens) => {
+            if tokens.note == Some(Note::Retried) {
+                call.site.metrics.count_retry();
+            }
+            response::token(&call.realm, &tokens)
+        }
+        Err(error) => error::endpoint(&call, &error.into()),
+    };
+    for_client(response, &call, &request.credentials)
+}
+
+/// Revocation endpoint (RFC 7009 section 2).
+async fn revoke(call: Call, body: Body) -> Response {
+    if call.method == Method::OPTIONS {
+        return cors::preflight(&call.headers, &call.realm, POST_ONLY);
+    }
+    let (credentials, token) = match request::revocation(&call, body).await {
+        Ok(request) => request,
+        Err(error) => return error::endpoint(&call, &error),
+    };
+    let response = match call.site.engine.revoke(&call.realm, &credentials, &token, call.source).await {
+        Ok(()) => reply::empty(StatusCode::OK),
+        Err(error) => error::endpoint(&call, &error.into()),
+    };
+    for_client(response, &call, &credentials)
+}
+
+/// Introspection endpoint (RFC 7662 section 2); for servers, so that it has no CORS.
+async fn introspect(call: Call, body: Body) -> Response {
+    let (credentials, token) = match request::introspection(&call, body).await {
+        Ok(request) => request,
+        Err(error) => return error::endpoint(&call, &error),
+    };
+    match call.site.engine.introspect(&call.realm, &credentials, &token).await {
+        Ok(introspection) => response::introspection(&call.realm, &introspection),
+        Err(error) => error::endpoint(&call, &error.into()),
+    }
+}
+
+/// Authorization server metadata (RFC 8414 section 3).
+async fn metadata_document(call: Call) -> Response {
+    match call.method {
+        Method::GET | Method::HEAD => {
+            cors::allow_any_client(metadata::document(&call.realm.settings), &call.headers, &call.realm)
+        }
+        Method::OPTIONS => cors::preflight(&call.headers, &call.realm, "GET, HEAD, OPTIONS"),
+        _ => error::endpoint(&call, &EndpointError::Http(HttpFault::Method("GET, HEAD, OPTIONS"))),
+    }
+}
+
+fn for_client(response: Response, call: &Call, credentials: &ClientCredentials) -> Response {
+    let client = credentials.client_id().ok().and_then(|client_id| call.realm.client(client_id));
+    cors::allow_client(response, &call.headers, client.as_deref())
+}

@@ -1,0 +1,123 @@
+//! Writing answers: tokens (RFC 6749 section 5.1), introspection (RFC 7662 section 2.2), authorization responses (section 4.1.2,
+//! RFC 9207).
+
+use axum::response::Response;
+use http::StatusCode;
+use kimbai_core::authorize::AuthorizeError;
+use kimbai_core::realm::{ErrorForm, RealmSettings};
+use kimbai_core::token::TokenKind;
+use kimbai_engine::{Introspection, Realm, TokenAnswer, TokenFacts};
+use kimbai_keyring::SealedToken;
+use serde::Serialize;
+use url::form_urlencoded::Serializer;
+
+use super::error;
+use crate::http::reply;
+
+/// Written by hand: it is the hot path, and nothing in it needs escaping (tokens are base64url, scope-tokens have no quotes).
+pub(super) fn token(realm: &Realm, tokens: &TokenAnswer) -> Response {
+    let mut body = String::with_capacity(384);
+    body.push_str("{\"access_token\":\"");
+    body.push_str(tokens.access_token.expose());
+    body.push_str("\",\"token_type\":\"");
+    body.push_str(token_type(&realm.settings));
+    body.push_str("\",\"expires_in\":");
+    body.push_str(&tokens.expires_in_s.to_string());
+    if let Some(refresh_token) = &tokens.refresh_token {
+        body.push_str(",\"refresh_token\":\"");
+        body.push_str(refresh_token.expose());
+        body.push('"');
+    }
+    body.push_str(",\"scope\":\"");
+    body.push_str(&realm.scopes.render(tokens.scope));
+    body.push_str("\"}");
+    reply::json(StatusCode::OK, body)
+}
+
+/// Platforms on fosite write it in lower case; it is compared without case (RFC 6749 section 5.1).
+pub(super) const fn token_type(settings: &RealmSettings) -> &'static str {
+    match settings.error_form {
+        ErrorForm::Standard => "Bearer",
+        ErrorForm::WithHint => "bearer",
+    }
+}
+
+#[derive(Serialize)]
+struct ActiveToken<'a> {
+    active: bool,
+    scope: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    sub: &'a str,
+    iss: &'a str,
+    iat: u32,
+    exp: u32,
+}
+
+/// The answer to an introspection request; a token that does not work is no more than that.
+pub(super) fn introspection(realm: &Realm, introspection: &Introspection) -> Response {
+    match introspection {
+        Introspection::Active(facts) => reply::json(StatusCode::OK, active_token(realm, facts)),
+        Introspection::Inactive(inactive) => {
+            let mut response = reply::json(StatusCode::OK, r#"{"active":false}"#);
+            response.extensions_mut().insert(error::inactive_reason(*inactive));
+            response
+        }
+    }
+}
+
+fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
+    let is_access_token = facts.kind != TokenKind::Refresh;
+    let token = ActiveToken {
+        active: true,
+        scope: &realm.scopes.render(facts.scope),
+        client_id: &facts.client.client_id,
+        token_type: is_access_token.then_some(token_type(&realm.settings)),
+        sub: &facts.subject,
+        iss: &realm.settings.issuer,
+        iat: facts.issued_at_s,
+        exp: facts.expiry_s,
+    };
+    serde_json::to_string(&token).unwrap_or_else(|_| r#"{"active":false}"#.to_owned())
+}
+
+/// The redirect that carries a code.
+pub(crate) fn code(realm: &Realm, redirect_uri: &str, state: Option<&str>, code: &SealedToken) -> Response {
+    reply::see_other(&with_parameters(redirect_uri, |query| {
+        query.append_pair("code", code.expose());
+        if let Some(state) = state {
+            query.append_pair("state", state);
+        }
+        query.append_pair("iss", &realm.settings.issuer);
+    }))
+}
+
+/// The redirect that carries an error.
+pub(crate) fn authorize_error(
+    realm: &Realm,
+    redirect_uri: &str,
+    state: Option<&str>,
+    refused: AuthorizeError,
+) -> Response {
+    let wire = error::authorize(refused);
+    let mut response = reply::see_other(&with_parameters(redirect_uri, |query| {
+        query.append_pair("error", wire.error).append_pair("error_description", wire.description);
+        if let (ErrorForm::WithHint, Some(hint)) = (realm.settings.error_form, &wire.hint) {
+            query.append_pair("error_hint", hint);
+        }
+        if let Some(state) = state {
+            query.append_pair("state", state);
+        }
+        query.append_pair("iss", &realm.settings.issuer);
+    }));
+    response.extensions_mut().insert(error::authorize_reason(refused));
+    response
+}
+
+fn with_parameters(redirect_uri: &str, append: impl FnOnce(&mut Serializer<'_, String>)) -> String {
+    let separator = if redirect_uri.contains('?') { '&' } else { '?' };
+    let mut query = Serializer::new(String::new());
+    append(&mut query);
+    format!("{redirect_uri}{separator}{}", query.finish())
+}

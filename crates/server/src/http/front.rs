@@ -1,0 +1,169 @@
+//! What goes round every request: its host, its headers' limits, its id, its count, its line in the log.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Uri};
+use tower::ServiceExt as _;
+use url::Url;
+
+use super::listener::Service;
+use super::reply::HttpFault;
+use crate::dialects::standard::error;
+use crate::metrics::Endpoint;
+use crate::sandbox::Recorded;
+use crate::site::{Arrival, Audience, REQUEST_ID, Site};
+
+const HEADERS_MAX: usize = 100;
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+
+/// Why a request was not answered as it wished, attached to the answer by whoever refused it.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    /// The fact, in one word, as metrics count it.
+    pub name: &'static str,
+    /// The fact as the log has it.
+    pub detail: String,
+    /// What the caller probably did.
+    pub mistake: &'static str,
+    /// What the caller should do.
+    pub explanation: &'static str,
+}
+
+impl Service for Arc<Site> {
+    async fn answer(&self, peer: SocketAddr, mut request: Request<Body>) -> Response {
+        let request_id = self.request_id(request.headers());
+        let line = Line::new(self, &request);
+        let mut response = match check(self, &request) {
+            Ok(()) => {
+                request.extensions_mut().insert(Arrival { request_id: request_id.clone(), peer });
+                // The router's error type is uninhabited.
+                self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+            }
+            Err(fault) => error::fault(self, fault),
+        };
+        response.headers_mut().insert(REQUEST_ID, request_id);
+        line.finish(self, peer, &mut response);
+        response
+    }
+}
+
+fn check(site: &Site, request: &Request<Body>) -> Result<(), HttpFault> {
+    let headers = request.headers();
+    let header_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if headers.len() > HEADERS_MAX || header_bytes + target_bytes > HEADER_BYTES_MAX {
+        return Err(HttpFault::Headers);
+    }
+    let realm = site.realm().ok_or(HttpFault::Misdirected)?;
+    if is_host_of(&realm.settings.issuer, headers, request.uri()) { Ok(()) } else { Err(HttpFault::Misdirected) }
+}
+
+/// Whether the request's one host is the issuer's; for an issuer on loopback, any loopback name on its port.
+fn is_host_of(issuer: &str, headers: &HeaderMap, uri: &Uri) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let named = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+        _ => None,
+    };
+    // A user name in the host would be read in different ways.
+    let named = named.filter(|named| !named.as_str().contains('@'));
+    let Some(named) = named.filter(|named| uri.authority().is_none_or(|authority| authority == named)) else {
+        return false;
+    };
+    let Ok(issuer) = Url::parse(issuer) else { return false };
+    let default_port = if issuer.scheme() == "https" { 443 } else { 80 };
+    if named.port_u16().unwrap_or(default_port) != issuer.port_or_known_default().unwrap_or(default_port) {
+        return false;
+    }
+    let host = issuer.host_str().unwrap_or_default();
+    named.host().eq_ignore_ascii_case(host) || (is_loopback(host) && is_loopback(named.host()))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    let name = host.to_ascii_lowercase();
+    literal.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || name == "localhost"
+        || name.ends_with(".localhost")
+}
+
+/// The line of a request in the log and the sandbox's list; what is needed of the request is kept only where it is read.
+struct Line {
+    endpoint: Endpoint,
+    request: Option<(Method, Uri)>,
+}
+
+impl Line {
+    fn new(site: &Site, request: &Request<Body>) -> Self {
+        let path = request.uri().path();
+        let endpoint = site.endpoints.get(path).copied().unwrap_or(Endpoint::Other);
+        let is_kept = matches!(site.audience, Audience::Sandbox(_)) || tracing::enabled!(tracing::Level::INFO);
+        Self { endpoint, request: is_kept.then(|| (request.method().clone(), request.uri().clone())) }
+    }
+
+    fn finish(self, site: &Site, peer: SocketAddr, response: &mut Response) {
+        let status = response.status();
+        site.metrics.count(self.endpoint, status);
+        let reason = response.extensions_mut().remove::<Reason>();
+        if let Some(reason) = &reason {
+            site.metrics.count_refusal(reason.name);
+        }
+        let Some((method, uri)) = self.request else { return };
+        let request_id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let why = reason.as_ref().map(|reason| reason.detail.as_str());
+        tracing::info!(
+            target: "kimbai::access",
+            realm = %site.realm_name, request_id, source = %peer.ip(), %method, path = uri.path(),
+            status = status.as_u16(), reason = why,
+        );
+        if let Audience::Sandbox(sandbox) = &site.audience {
+            sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_realm_is_found_by_its_host_alone() {
+        for (issuer, host, expect) in [
+            ("http://localhost:4602", "localhost:4602", true),
+            ("http://localhost:4602", "LOCALHOST:4602", true),
+            ("http://localhost:4602", "127.0.0.1:4602", true),
+            ("http://localhost:4602", "[::1]:4602", true),
+            ("http://localhost:4602", "demo-shop.localhost:4602", true),
+            ("http://localhost:4602", "localhost:4603", false),
+            ("http://localhost:4602", "localhost", false),
+            ("http://localhost:4602", "evil.test:4602", false),
+            ("http://localhost:4602", "localhost.evil.test:4602", false),
+            ("https://id.example.vn", "id.example.vn", true),
+            ("https://id.example.vn", "id.example.vn:443", true),
+            ("https://id.example.vn", "localhost", false),
+            ("https://id.example.vn", "", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+            assert_eq!(is_host_of(issuer, &headers, &Uri::from_static("/")), expect, "{issuer} {host}");
+        }
+    }
+
+    #[test]
+    fn two_hosts_or_none_are_no_host() {
+        let mut headers = HeaderMap::new();
+        assert!(!is_host_of("http://localhost:1", &headers, &Uri::from_static("/")));
+        headers.append(HOST, HeaderValue::from_static("localhost:1"));
+        assert!(is_host_of("http://localhost:1", &headers, &Uri::from_static("/")));
+        assert!(!is_host_of("http://localhost:1", &headers, &Uri::from_static("http://evil.test/")));
+        headers.append(HOST, HeaderValue::from_static("localhost:1"));
+        assert!(!is_host_of("http://localhost:1", &headers, &Uri::from_static("/")));
+    }
+}

@@ -1,0 +1,95 @@
+//! The accept loop: bounded connections, and a time for a request's headers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// Idle ones count: the next waits in the kernel's queue until one closes.
+const CONNECTIONS_MAX: usize = 10_000;
+const HEADER_READ_MAX: Duration = Duration::from_secs(10);
+/// What the protocol library reads of a header before it gives up; beyond our own limits, so that those are answered in the
+/// dialect's form.
+const HEADER_BUFFER_BYTES: usize = 64 * 1024;
+const HEADERS_PARSED_MAX: usize = 200;
+
+/// Answers the requests of a listener.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one request.
+    fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send;
+}
+
+/// Accepts connections until `stop` is true, then lets those that are open finish their request.
+pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = connection(TokioIo::new(stream), peer, Arc::clone(&service), stop.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => refuse_for_a_while(&error).await,
+        }
+    }
+}
+
+async fn connection<S: Service>(
+    stream: TokioIo<tokio::net::TcpStream>,
+    peer: SocketAddr,
+    service: Arc<S>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _ = stream.inner().set_nodelay(true);
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, std::convert::Infallible>(service.answer(peer, request.map(Body::new)).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_MAX)
+        .max_buf_size(HEADER_BUFFER_BYTES)
+        .max_headers(HEADERS_PARSED_MAX)
+        .serve_connection(stream, answer);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Waits until the server is told to stop, or whoever could tell it is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The process is out of descriptors or memory: accepting again at once would only spin.
+async fn refuse_for_a_while(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    let mut pause = tokio::time::interval(Duration::from_millis(50));
+    pause.tick().await;
+    pause.tick().await;
+}

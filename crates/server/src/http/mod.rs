@@ -1,0 +1,9 @@
+//! The HTTP that all dialects share: the accept loop with its limits, forms, cookies, origins, and what goes round every request.
+
+pub mod body;
+pub mod cookie;
+pub mod cors;
+pub mod form;
+pub mod front;
+pub mod listener;
+pub mod reply;

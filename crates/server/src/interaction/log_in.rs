@@ -1,0 +1,111 @@
+//! The log-in form's target: reads name and password, and nothing else that was posted.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{RETRY_AFTER, SET_COOKIE};
+use http::{Method, StatusCode};
+use kimbai_core::authorize::AuthorizationRequest;
+use kimbai_core::secret::Secret;
+use kimbai_engine::{Authorized, BrowserSecret, FormBinding, FormFault, LogInRefusal};
+use kimbai_pages::LoginError;
+
+use super::error_page;
+use super::render::{LogInForm, authorize_url, authorized, log_in_page, retry_after};
+use crate::dialects::standard::error::EndpointError;
+use crate::dialects::standard::request::{self, FormKinds, read_form};
+use crate::http::cookie::{Cookies, set_session};
+use crate::http::form::Form;
+use crate::http::reply::{self, HttpFault};
+use crate::sandbox::explanation;
+use crate::site::Call;
+
+struct Posted {
+    request: AuthorizationRequest,
+    username: String,
+    password: Secret,
+    continuation: Option<String>,
+}
+
+/// Logs in and leads back to the authorization endpoint.
+pub(super) async fn log_in(call: Call, body: Body) -> Response {
+    let posted = match read(&call, body).await {
+        Ok(posted) => posted,
+        Err(error) => return error_page::unreadable(&call, &error),
+    };
+    let browser = match form_browser(&call, &posted) {
+        Ok(browser) => browser,
+        Err(fault) => return again_with_fresh_form(&call, &posted, fault).await,
+    };
+    let credentials = (posted.username.as_str(), &posted.password);
+    match call.site.engine.log_in(&call.realm, credentials, &browser, call.source).await {
+        Ok(signed_in) => {
+            let mut response = reply::see_other(&authorize_url(&call, &posted.request));
+            if let Some(cookie) = set_session(&call.realm, &signed_in.secret) {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(refusal) => again(&call, &posted, &refusal).await,
+    }
+}
+
+async fn read(call: &Call, body: Body) -> Result<Posted, EndpointError> {
+    if call.method != Method::POST {
+        return Err(HttpFault::Method("POST").into());
+    }
+    let request = request::authorization(&Form::decode(call.query())?);
+    let mut form = read_form(&call.headers, body, FormKinds::Urlencoded).await?;
+    Ok(Posted {
+        request,
+        username: form.take("username")?.unwrap_or_default(),
+        password: Secret::new(form.take("password")?.unwrap_or_default()),
+        continuation: form.take("continuation")?,
+    })
+}
+
+/// The browser that the form was shown to, if it is this one.
+fn form_browser(call: &Call, posted: &Posted) -> Result<BrowserSecret, FormFault> {
+    let browser = Cookies::read(&call.headers, &call.realm).browser.ok_or(FormFault::OtherBrowser)?;
+    let continuation = posted.continuation.as_deref();
+    let now = call.site.engine.now();
+    call.realm.check_continuation(continuation, FormBinding::Browser(&browser), &posted.request, now)?;
+    Ok(browser)
+}
+
+async fn again(call: &Call, posted: &Posted, refusal: &LogInRefusal) -> Response {
+    let (status, error, wait_s) = match refusal {
+        LogInRefusal::Wrong => (StatusCode::OK, LoginError::WrongPassword, None),
+        LogInRefusal::Wait(wait_s) => {
+            (StatusCode::TOO_MANY_REQUESTS, LoginError::Throttled { wait_s: (*wait_s).into() }, Some(*wait_s))
+        }
+        LogInRefusal::Locked(wait_s) => {
+            (StatusCode::TOO_MANY_REQUESTS, LoginError::Locked { wait_s: (*wait_s).into() }, Some(*wait_s))
+        }
+        LogInRefusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, LoginError::Busy, Some(1)),
+        LogInRefusal::Failed(failure) => return error_page::failed(call, failure),
+    };
+    let form = LogInForm { username: &posted.username, error: Some(error), status };
+    let mut response = show(call, posted, &form).await;
+    if let Some(wait_s) = wait_s {
+        response.headers_mut().insert(RETRY_AFTER, retry_after(wait_s));
+    }
+    response.extensions_mut().insert(explanation::log_in(refusal));
+    response
+}
+
+async fn again_with_fresh_form(call: &Call, posted: &Posted, fault: FormFault) -> Response {
+    let status = StatusCode::BAD_REQUEST;
+    let form = LogInForm { username: &posted.username, error: Some(LoginError::StaleForm), status };
+    let mut response = show(call, posted, &form).await;
+    response.extensions_mut().insert(explanation::form(fault));
+    response
+}
+
+/// Shows the form again for its request, which is validated anew.
+async fn show(call: &Call, posted: &Posted, form: &LogInForm<'_>) -> Response {
+    match call.site.engine.authorize(&call.realm, &posted.request, None, None).await {
+        Ok(Authorized::LogIn(client)) => log_in_page(call, &posted.request, &client, form),
+        Ok(other) => authorized(call, &posted.request, None, &other),
+        Err(failure) => error_page::failed(call, &failure),
+    }
+}

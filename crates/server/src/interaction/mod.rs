@@ -1,0 +1,65 @@
+//! What people do in a browser: the authorization endpoint, the log-in form, the consent form, and what pages refer to.
+//!
+//! Pages and forms carry the request and a sealed continuation; each step validates the request anew and posts only its own
+//! decision. There is no stored interaction.
+
+mod authorize;
+mod consent;
+mod error_page;
+mod log_in;
+mod render;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method};
+use kimbai_engine::Realm;
+use kimbai_pages::{ASSETS_PATH, Caching, asset};
+
+pub(crate) use error_page::{fault_page, wants_page};
+
+use crate::dialects::Routes;
+use crate::dialects::standard::error;
+use crate::http::reply::HttpFault;
+use crate::metrics::Endpoint;
+use crate::site::Call;
+
+/// Adds what people use to a dialect's endpoints.
+pub(crate) fn routes(routes: Routes, realm: &Realm) -> Routes {
+    let authorize = &realm.settings.paths.authorize;
+    let mut routes = routes
+        .endpoint(authorize, Endpoint::Authorize, authorize::authorize)
+        .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)
+        .endpoint(&format!("{authorize}/consent"), Endpoint::Page, consent::consent);
+    routes.router =
+        routes.router.route(&format!("{ASSETS_PATH}{{name}}"), axum::routing::any(assets)).fallback(not_found);
+    routes
+}
+
+/// Style sheet, fonts and icons.
+async fn assets(call: Call) -> Response {
+    if !matches!(call.method, Method::GET | Method::HEAD) {
+        return error::fault(&call.site, HttpFault::Method("GET, HEAD"));
+    }
+    let name = call.uri.path().strip_prefix(ASSETS_PATH).unwrap_or_default();
+    let Some(asset) = asset(name) else { return fault_page(&call, HttpFault::NotFound) };
+    let mut response = Response::new(Body::from(asset.bytes));
+    let caching = match asset.caching {
+        Caching::Immutable => "public, max-age=31536000, immutable",
+        Caching::Brief => "public, max-age=3600",
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// What is at no path: a page for people, an error for programs.
+async fn not_found(call: Call) -> Response {
+    if wants_page(&call.headers) {
+        fault_page(&call, HttpFault::NotFound)
+    } else {
+        error::fault(&call.site, HttpFault::NotFound)
+    }
+}

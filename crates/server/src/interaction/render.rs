@@ -1,0 +1,162 @@
+//! Turning what the engine asks for into pages, with the cookies and forms that belong to them.
+
+use axum::response::Response;
+use http::header::SET_COOKIE;
+use http::{HeaderValue, StatusCode};
+use kimbai_core::authorize::AuthorizationRequest;
+use kimbai_core::client::Client;
+use kimbai_engine::{Authorized, BrowserSecret, ConsentAsked, FormBinding, SignedIn};
+use kimbai_pages::{ClientCard, Consent, Language, Login, LoginError, ScopeLine};
+use url::form_urlencoded::Serializer;
+
+use super::error_page;
+use crate::dialects::standard::response;
+use crate::http::cookie::{Cookies, set_browser};
+use crate::http::cors::origin_of;
+use crate::http::reply::{self, PageSources};
+use crate::site::Call;
+
+/// Renders what the engine answered to an authorization request.
+pub(super) fn authorized(
+    call: &Call,
+    request: &AuthorizationRequest,
+    signed_in: Option<&SignedIn>,
+    authorized: &Authorized,
+) -> Response {
+    match authorized {
+        Authorized::Page(problem) => error_page::problem(call, *problem),
+        Authorized::LogIn(client) => log_in_page(call, request, client, &LogInForm::default()),
+        Authorized::AskConsent(asked) => match signed_in {
+            Some(signed_in) => consent_page(call, request, signed_in, asked),
+            None => log_in_page(call, request, &asked.client, &LogInForm::default()),
+        },
+        Authorized::Code { redirect_uri, state, code } => {
+            response::code(&call.realm, redirect_uri, state.as_deref(), code)
+        }
+        Authorized::Error { redirect_uri, state, error } => {
+            response::authorize_error(&call.realm, redirect_uri, state.as_deref(), *error)
+        }
+    }
+}
+
+/// What the log-in form is shown with, besides its request.
+#[derive(Debug, Default)]
+pub(super) struct LogInForm<'a> {
+    pub(super) username: &'a str,
+    pub(super) error: Option<LoginError>,
+    pub(super) status: StatusCode,
+}
+
+/// The log-in page, with a browser cookie if there is none yet.
+pub(super) fn log_in_page(
+    call: &Call,
+    request: &AuthorizationRequest,
+    client: &Client,
+    form: &LogInForm<'_>,
+) -> Response {
+    let known = Cookies::read(&call.headers, &call.realm).browser;
+    let browser = known.unwrap_or_else(BrowserSecret::generate);
+    let continuation = call.realm.continuation(FormBinding::Browser(&browser), request, call.site.engine.now());
+    let html = kimbai_pages::login(
+        &call.frame(),
+        &Login {
+            action: &form_action(call, "login", request),
+            hidden: &[("continuation", &continuation)],
+            username: form.username,
+            client: card(client),
+            error: form.error,
+            cancel: None,
+        },
+    );
+    let mut response = reply::page(form.status, html, &sources(client, request.redirect_uri.value()));
+    if let (None, Some(cookie)) = (known, set_browser(&call.realm, &browser)) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedIn, asked: &ConsentAsked) -> Response {
+    let binding = FormBinding::Session(&signed_in.secret);
+    let continuation = call.realm.continuation(binding, request, call.site.engine.now());
+    let frame = call.frame();
+    let optional: Vec<_> = call.realm.scopes.definitions(asked.optional).map(|scope| scope.name.as_str()).collect();
+    let scopes: Vec<_> = call
+        .realm
+        .scopes
+        .definitions(asked.scope)
+        .map(|scope| ScopeLine {
+            name: &scope.name,
+            description: match frame.language {
+                Language::Vi => &scope.description_vi,
+                Language::En => &scope.description_en,
+            },
+            optional: optional.contains(&scope.name.as_str()),
+        })
+        .collect();
+    let html = kimbai_pages::consent(
+        &frame,
+        &Consent {
+            action: &form_action(call, "consent", request),
+            hidden: &[("continuation", &continuation)],
+            client: card(&asked.client),
+            user_name: &asked.user_name,
+            scopes: &scopes,
+            redirect_host: &destination(&asked.redirect_uri),
+        },
+    );
+    reply::page(StatusCode::OK, html, &sources(&asked.client, Some(&asked.redirect_uri)))
+}
+
+/// The authorization endpoint's own URL for a request: rebuilt from what was read, never echoed.
+pub(super) fn authorize_url(call: &Call, request: &AuthorizationRequest) -> String {
+    format!("{}?{}", call.realm.settings.paths.authorize, query(request))
+}
+
+fn form_action(call: &Call, step: &str, request: &AuthorizationRequest) -> String {
+    format!("{}/{step}?{}", call.realm.settings.paths.authorize, query(request))
+}
+
+fn query(request: &AuthorizationRequest) -> String {
+    let mut query = Serializer::new(String::new());
+    for (name, parameter) in request.parameters() {
+        if let Some(value) = parameter.value() {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
+}
+
+fn card(client: &Client) -> ClientCard<'_> {
+    let metadata = &client.metadata;
+    ClientCard {
+        name: &metadata.client_name,
+        logo_uri: metadata.logo_uri.as_deref(),
+        home_uri: metadata.client_uri.as_deref(),
+    }
+}
+
+/// What the page's policy must let through: the icon, and the place its form's answer leads to.
+fn sources(client: &Client, redirect_uri: Option<&str>) -> PageSources {
+    let image = client.metadata.logo_uri.as_deref().and_then(origin_of);
+    let registered = client.metadata.redirect_uris.first().map(String::as_str);
+    let form_target = redirect_uri.or(registered).and_then(|uri| origin_of(uri).or_else(|| scheme_of(uri)));
+    PageSources { image, form_target }
+}
+
+fn scheme_of(uri: &str) -> Option<String> {
+    uri.split_once(':').map(|(scheme, _)| format!("{scheme}:"))
+}
+
+/// Where the browser will be sent, as a person reads it.
+fn destination(redirect_uri: &str) -> String {
+    let host = url::Url::parse(redirect_uri).ok().and_then(|url| {
+        let host = url.host_str()?.to_owned();
+        Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+    });
+    host.or_else(|| scheme_of(redirect_uri)).unwrap_or_default()
+}
+
+/// A header that tells how long to wait.
+pub(super) fn retry_after(seconds: u32) -> HeaderValue {
+    HeaderValue::from(seconds)
+}

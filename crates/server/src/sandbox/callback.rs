@@ -1,0 +1,77 @@
+//! `GET /sandbox/callback`: shows what came back from an authorization request, and the next command.
+
+use axum::response::Response;
+use http::{Method, StatusCode};
+use kimbai_core::client::AuthenticationMethod;
+use kimbai_core::token::TokenKind;
+use kimbai_keyring::Opened;
+use kimbai_pages::{Outcome, SandboxCallback};
+
+use super::demo::DemoClient;
+use crate::dialects::standard::error;
+use crate::http::form::Form;
+use crate::http::reply::{self, HttpFault, PageSources};
+use crate::sandbox::SandboxRealm;
+use crate::site::{Audience, Call};
+
+pub(super) async fn callback(call: Call) -> Response {
+    let Audience::Sandbox(sandbox) = &call.site.audience else { return error::fault(&call.site, HttpFault::NotFound) };
+    if !matches!(call.method, Method::GET | Method::HEAD) {
+        return error::fault(&call.site, HttpFault::Method("GET, HEAD"));
+    }
+    let form = Form::decode(call.query()).unwrap_or_default();
+    let parameters: Vec<_> = form.pairs().collect();
+    let code = form.parameter("code");
+    let refused = form.parameter("error");
+    let explanation = form.parameter("error_hint");
+    let command = code.value().map(|code| next_command(&call, sandbox, code));
+    let outcome = match (code.value(), &command, refused.value()) {
+        (Some(code), Some(command), _) => Outcome::Code { code, command },
+        (_, _, Some(error)) => Outcome::Error {
+            error,
+            explanation: explanation.value().or(form.all("error_description").next()).unwrap_or_default(),
+        },
+        _ => Outcome::Nothing,
+    };
+    let page = SandboxCallback { parameters: &parameters, outcome };
+    let html = kimbai_pages::sandbox_callback(&call.frame(), &page);
+    reply::page(StatusCode::OK, html, &PageSources::default())
+}
+
+/// The command that redeems a code, for the client that it was issued to.
+fn next_command(call: &Call, sandbox: &SandboxRealm, code: &str) -> String {
+    let registration = &sandbox.registration;
+    let client = match call.realm.keyring.open(&[TokenKind::Code], code) {
+        Some(Opened::Pointer(_, pointer)) => call.realm.client_by_number(pointer.client),
+        Some(Opened::Rowless(_)) | None => None,
+    };
+    let Some(client) = client.as_ref().and_then(|client| registration.client(&client.client_id)) else {
+        return "# this code is not one of this realm".to_owned();
+    };
+    let redirect_uri = format!("{}/sandbox/callback", registration.issuer.trim_end_matches('/'));
+    let mut lines = vec![format!("curl -s {}", registration.endpoints.token)];
+    lines.extend(authentication(client));
+    lines.push("-d grant_type=authorization_code".to_owned());
+    lines.push(format!("-d code={}", shell_safe(code)));
+    lines.push(format!("-d redirect_uri={redirect_uri}"));
+    if client.token_endpoint_auth_method == AuthenticationMethod::None {
+        lines.push("-d code_verifier=YOUR-VERIFIER".to_owned());
+    }
+    lines.join(" \\\n  ")
+}
+
+/// How a client says who it is, in the words of curl.
+pub(super) fn authentication(client: &DemoClient) -> Vec<String> {
+    let secret = client.client_secret.unwrap_or_default();
+    let client_id = format!("-d client_id={}", client.client_id);
+    match client.token_endpoint_auth_method {
+        AuthenticationMethod::ClientSecretBasic => vec![format!("-u {}:{secret}", client.client_id), client_id],
+        AuthenticationMethod::ClientSecretPost => vec![client_id, format!("-d client_secret={secret}")],
+        AuthenticationMethod::None => vec![client_id],
+    }
+}
+
+/// What is pasted into a shell: a token has only these characters.
+fn shell_safe(token: &str) -> String {
+    token.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect()
+}

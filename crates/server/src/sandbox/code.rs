@@ -1,0 +1,83 @@
+//! `POST /sandbox/code`: an authorization code without pages, for tests in CI.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Method, StatusCode};
+use kimbai_core::client::GrantType;
+use kimbai_core::grant::{CodeBinding, ShortDigest};
+use kimbai_core::pkce::CodeChallenge;
+use kimbai_core::redirect_uri::is_registered;
+use kimbai_core::scope::ScopeSet;
+use kimbai_engine::EngineError;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::dialects::standard::error;
+use crate::http::body;
+use crate::http::reply::{self, HttpFault};
+use crate::site::Call;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    client_id: String,
+    user: String,
+    scopes: Vec<String>,
+    redirect_uri: Option<String>,
+    code_challenge: Option<String>,
+}
+
+pub(super) async fn code(call: Call, body: Body) -> Response {
+    if call.method != Method::POST {
+        return error::fault(&call.site, HttpFault::Method("POST"));
+    }
+    let body = match body::read(body).await {
+        Ok(body) => body,
+        Err(fault) => return error::fault(&call.site, HttpFault::Body(fault)),
+    };
+    let wanted: Wanted = match serde_json::from_slice(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => return bad_json(&error.to_string()),
+    };
+    match mint(&call, &wanted).await {
+        Ok(Ok(code)) => reply::json(StatusCode::OK, json!({ "code": code }).to_string()),
+        Ok(Err(text)) => bad_json(text),
+        Err(failure) => error::failed(&failure, call.realm.settings.error_form),
+    }
+}
+
+async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static str>, EngineError> {
+    let realm = &call.realm;
+    let Some(client) = realm.client(&wanted.client_id).filter(|client| client.may_use(GrantType::AuthorizationCode))
+    else {
+        return Ok(Err("client_id: no such client, or it does not use codes"));
+    };
+    let mut scope = ScopeSet::EMPTY;
+    for name in &wanted.scopes {
+        match realm.scopes.parse(name) {
+            Ok(set) if client.scope.contains(set) => scope = scope.union(set),
+            Ok(_) | Err(_) => return Ok(Err("scopes: one of them is not the client's")),
+        }
+    }
+    if let Some(uri) = &wanted.redirect_uri
+        && !is_registered(&client.metadata.redirect_uris, uri)
+    {
+        return Ok(Err("redirect_uri: not registered for the client"));
+    }
+    let method = wanted.code_challenge.as_ref().map(|_| "S256");
+    let Ok(challenge) = CodeChallenge::parse(wanted.code_challenge.as_deref(), method) else {
+        return Ok(Err("code_challenge: 43 characters of base64url, as of S256"));
+    };
+    let Some(user) = call.site.engine.user_by_name(realm, &wanted.user).await? else {
+        return Ok(Err("user: no such user"));
+    };
+    let redirect_uri = wanted.redirect_uri.as_ref().map_or(ShortDigest::ABSENT, |uri| ShortDigest::of(uri.as_bytes()));
+    let binding = CodeBinding { redirect_uri, code_challenge: CodeChallenge::digest(challenge) };
+    let code = call.site.engine.mint_code(realm, &client, user, (scope, binding)).await?;
+    Ok(Ok(code.expose().to_owned()))
+}
+
+pub(super) fn bad_json(text: &str) -> Response {
+    let body = json!({ "error": "invalid_request", "error_description": text });
+    reply::json(StatusCode::BAD_REQUEST, body.to_string())
+}

@@ -1,0 +1,172 @@
+//! What the sandbox registers: the people of every realm, and the form in which dialects hand in their demo clients.
+
+use std::sync::Arc;
+
+use kimbai_core::client::{AuthenticationMethod, ClientMetadata, ConsentPolicy, GrantType, SecretRepetition};
+use kimbai_core::realm::{ClientLifetimes, RealmSettings};
+use kimbai_core::secret::Secret;
+use kimbai_engine::{Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
+use serde::Serialize;
+
+/// The password of all demo people.
+pub const DEMO_PASSWORD: &str = "kimbai-demo";
+/// Its hash: made once, so that the sandbox starts at once. A production server refuses it.
+pub const DEMO_PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
+
+/// A realm's registration in the sandbox, as the table and `--json` show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Registration {
+    /// The realm's name.
+    pub name: &'static str,
+    /// Its issuer, which is its base URL.
+    pub issuer: String,
+    /// Its endpoints, by their names in the metadata document.
+    pub endpoints: Endpoints,
+    /// Its demo clients.
+    pub clients: Vec<DemoClient>,
+    /// Its demo people.
+    pub users: Vec<DemoUser>,
+    /// Its settings.
+    #[serde(skip)]
+    pub settings: RealmSettings,
+}
+
+/// The URLs of a realm's endpoints.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "each is the endpoint of that name")]
+pub struct Endpoints {
+    pub authorize: String,
+    pub token: String,
+    pub revoke: String,
+    pub introspect: String,
+}
+
+/// A demo client; its secret is published.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoClient {
+    /// Its `client_id`.
+    pub client_id: &'static str,
+    /// Its secret; none for a public client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<&'static str>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthenticationMethod,
+    /// Where its authorization responses may go.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for.
+    pub scopes: Vec<&'static str>,
+    /// The grants it may use.
+    pub grant_types: Vec<GrantType>,
+    /// Its name on pages.
+    pub client_name: &'static str,
+    /// When people are asked, if not as its redirect URIs demand.
+    #[serde(skip)]
+    pub consent: Option<ConsentPolicy>,
+    /// Whether it may introspect the realm's tokens.
+    #[serde(skip)]
+    pub resource_server: bool,
+}
+
+/// A demo person.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoUser {
+    /// The name to log in with.
+    pub username: &'static str,
+    /// The password.
+    pub password: &'static str,
+    /// The full name.
+    pub name: &'static str,
+    /// The mail address.
+    pub email: &'static str,
+    /// The subject in tokens.
+    pub sub: &'static str,
+}
+
+/// The people of every realm.
+#[must_use]
+pub fn people() -> Vec<DemoUser> {
+    let person = |username, name, email, sub| DemoUser { username, password: DEMO_PASSWORD, name, email, sub };
+    vec![
+        person("an", "Đặng Thị Ngọc Ảnh", "an@example.vn", "1"),
+        person("binh", "Nguyễn Hòa Bình", "binh@example.vn", "2"),
+        person("chi", "Trần Quỳnh Chi", "chi@example.vn", "3"),
+    ]
+}
+
+impl Registration {
+    /// The registration of a realm; every client with redirect URIs also gets the sandbox's own callback.
+    #[must_use]
+    pub fn new(name: &'static str, settings: RealmSettings, mut clients: Vec<DemoClient>) -> Self {
+        let url = |path: &str| crate::dialects::standard::endpoint_url(&settings, path);
+        for client in clients.iter_mut().filter(|client| !client.redirect_uris.is_empty()) {
+            client.redirect_uris.push(url("/sandbox/callback"));
+        }
+        let endpoints = Endpoints {
+            authorize: url(&settings.paths.authorize),
+            token: url(&settings.paths.token),
+            revoke: url(&settings.paths.revoke),
+            introspect: url(&settings.paths.introspect),
+        };
+        Self { name, issuer: settings.issuer.clone(), endpoints, clients, users: people(), settings }
+    }
+
+    /// Puts all of it into an engine's store; doing so again changes nothing.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub async fn install(&self, engine: &Engine) -> Result<Arc<Realm>, SetupError> {
+        let realm = engine.put_realm(self.name, &self.settings).await?;
+        for client in &self.clients {
+            engine.put_client(&realm, client.to_new(&self.issuer)).await?;
+        }
+        for user in &self.users {
+            engine.put_user(&realm, user.to_new()).await?;
+        }
+        Ok(realm)
+    }
+
+    pub(crate) fn client(&self, client_id: &str) -> Option<&DemoClient> {
+        self.clients.iter().find(|client| client.client_id == client_id)
+    }
+}
+
+impl DemoClient {
+    fn to_new(&self, issuer: &str) -> NewClient {
+        let origin = crate::http::cors::origin_of(issuer).unwrap_or_default();
+        NewClient {
+            client_id: self.client_id.to_owned(),
+            client_secret: self.client_secret.map(|secret| Secret::new(secret.to_owned())),
+            metadata: ClientMetadata {
+                client_name: self.client_name.to_owned(),
+                logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
+                client_uri: Some("https://example.com/".to_owned()),
+                token_endpoint_auth_method: self.token_endpoint_auth_method,
+                secret_digests: Vec::new(),
+                secret_repetition: SecretRepetition::Refused,
+                redirect_uris: self.redirect_uris.clone(),
+                grant_types: self.grant_types.clone(),
+                scope: self.scopes.join(" "),
+                consent: self.consent,
+                pkce: None,
+                resource_server: self.resource_server,
+                lifetimes: ClientLifetimes::default(),
+                allowed_origins: Vec::new(),
+            },
+        }
+    }
+}
+
+impl DemoUser {
+    fn to_new(&self) -> NewUser {
+        NewUser {
+            username: self.username.to_owned(),
+            password_hash: DEMO_PASSWORD_HASH.to_owned(),
+            claims: UserClaims {
+                sub: self.sub.to_owned(),
+                name: self.name.to_owned(),
+                email: Some(self.email.to_owned()),
+            },
+        }
+    }
+}

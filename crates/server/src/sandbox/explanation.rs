@@ -1,0 +1,244 @@
+//! Why a request was refused, in words for the one who wrote it: the mistake, and what to do. A match each, none left out.
+//!
+//! Production logs the fact alone; the sandbox shows all of it.
+
+use kimbai_core::authorize::{AuthorizeError, PageProblem};
+use kimbai_core::client::ClientAuthenticationError;
+use kimbai_core::token::{Inactive, Refusal, RequestFault, TokenRefusal};
+use kimbai_engine::{EngineError, FormFault, LogInRefusal};
+
+use crate::http::front::Reason;
+use crate::http::reply::HttpFault;
+
+fn reason(name: &'static str, detail: &impl ToString, (mistake, explanation): (&'static str, &'static str)) -> Reason {
+    Reason { name, detail: detail.to_string(), mistake, explanation }
+}
+
+/// Of a refused token, revocation or introspection request.
+pub(crate) fn refusal(refusal: TokenRefusal) -> Reason {
+    match refusal {
+        TokenRefusal::Malformed(fault) => request_fault(fault),
+        TokenRefusal::Client(error) => client(error),
+        TokenRefusal::UnsupportedGrantType => reason(
+            "unsupported_grant_type",
+            &refusal,
+            ("a grant_type this server does not have", "Use authorization_code, refresh_token or client_credentials."),
+        ),
+        TokenRefusal::UnauthorizedClient => reason(
+            "unauthorized_client",
+            &refusal,
+            (
+                "a client that is not registered for this",
+                "Register the grant type for the client, or use the client that the token was issued to.",
+            ),
+        ),
+        TokenRefusal::Scope(_) => reason(
+            "invalid_scope",
+            &refusal,
+            ("a scope the realm does not have, or a comma between scopes", "Separate known scopes by single spaces."),
+        ),
+        TokenRefusal::ScopeNotGranted => reason(
+            "scope_not_granted",
+            &refusal,
+            ("more scope than there is to give", "Ask for what was granted, or let the user authorize again."),
+        ),
+        TokenRefusal::Grant(refusal) => grant(refusal),
+    }
+}
+
+/// Of a malformed request.
+pub(crate) fn request_fault(fault: RequestFault) -> Reason {
+    let words = match fault {
+        RequestFault::Missing(_) => ("a parameter is missing or empty", "Add it to the form in the body."),
+        RequestFault::Repeated(_) => ("a parameter is given twice", "Send it once, in the body."),
+        RequestFault::Parameter(_) => ("a parameter is malformed", "Encode it as UTF-8 and then as a form value."),
+        RequestFault::Body => ("the body or query is not a form", "Send application/x-www-form-urlencoded."),
+        RequestFault::TooMany => ("too many parameters", "Send only those the endpoint reads."),
+    };
+    reason("invalid_request", &fault, words)
+}
+
+fn client(error: ClientAuthenticationError) -> Reason {
+    let words = match error {
+        ClientAuthenticationError::Missing => ("no client_id", "Send the client_id in the body or a Basic header."),
+        ClientAuthenticationError::Header => {
+            ("a malformed Authorization header", "Send one header: Basic base64(client_id:client_secret).")
+        }
+        ClientAuthenticationError::TwoClients => (
+            "the header and the body name different clients",
+            "Send the same client_id in both, or in the header alone.",
+        ),
+        ClientAuthenticationError::Refused => {
+            ("an unknown client, or a wrong or missing secret", "Compare client_id and secret with the table at /.")
+        }
+        ClientAuthenticationError::Method { .. } => (
+            "the right secret in the wrong place",
+            "Use the method the client is registered for: a Basic header, or client_id and client_secret in the body.",
+        ),
+        ClientAuthenticationError::SeveralMethods { .. } => {
+            ("the secret in the header and in the body", "Send it once, by the method the client is registered for.")
+        }
+    };
+    reason("invalid_client", &error, words)
+}
+
+fn grant(refusal: Refusal) -> Reason {
+    let (name, mistake, explanation) = match refusal {
+        Refusal::Forged => (
+            "forged",
+            "a token that this realm did not make, cut short, or of another kind",
+            "Send the code or refresh token exactly as it was received, to the realm that issued it.",
+        ),
+        Refusal::Unknown => ("unknown_grant", "a token of a grant that is gone", "Let the user authorize again."),
+        Refusal::Expired => ("expired", "a token past its end", "Let the user authorize again."),
+        Refusal::Revoked => ("revoked", "a token of a grant that was revoked", "Let the user authorize again."),
+        Refusal::OtherClient => {
+            ("other_client", "a token of another client", "Use the client_id that the token was issued to.")
+        }
+        Refusal::RedirectUri => (
+            "redirect_uri",
+            "a redirect_uri other than the authorization request's",
+            "Send the same redirect_uri, byte for byte, in both requests.",
+        ),
+        Refusal::Verifier => (
+            "code_verifier",
+            "a code_verifier that does not answer the code_challenge",
+            "Keep the verifier of this very authorization request; without a challenge send none.",
+        ),
+        Refusal::CodeSpent => ("code_spent", "a code that was redeemed before", "Redeem each code once."),
+        Refusal::Reused => (
+            "reused",
+            "a spent refresh token, whose successor was used",
+            "Store the new refresh token before using it; this grant was revoked, let the user authorize again.",
+        ),
+        Refusal::GenerationRevoked => {
+            ("generation_revoked", "a retry for tokens that were revoked meanwhile", "Let the user authorize again.")
+        }
+        Refusal::StoreWentBack => (
+            "store_went_back",
+            "none: the server's store is older than this token",
+            "The operator restored an old copy; let the user authorize again.",
+        ),
+        Refusal::ClientEnded => ("client_ended", "a token of a client that was disabled", "Ask the operator."),
+        Refusal::UserEnded => ("user_ended", "a token of a user who was disabled", "Ask the operator."),
+        Refusal::ScopeRetired => {
+            ("scope_retired", "a token with a scope that was retired", "Let the user authorize again.")
+        }
+        Refusal::LastGeneration => {
+            ("last_generation", "a grant that was refreshed 16 million times", "Let the user authorize again.")
+        }
+    };
+    reason(name, &refusal, (mistake, explanation))
+}
+
+/// Of a refused authorization request, answered by redirect.
+pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
+    let (name, words) = match refused {
+        AuthorizeError::Malformed(_) => {
+            ("invalid_request", ("a parameter is repeated or not UTF-8", "Send it once, form-encoded."))
+        }
+        AuthorizeError::UnauthorizedClient => {
+            ("unauthorized_client", ("a client without this grant", "Register authorization_code for it."))
+        }
+        AuthorizeError::Scope(_) => (
+            "invalid_scope",
+            ("a scope the realm does not have, or a comma between scopes", "Separate known scopes by single spaces."),
+        ),
+        AuthorizeError::ScopeNotRegistered => {
+            ("invalid_scope", ("a scope the client is not registered for", "Register it, or leave it out."))
+        }
+        AuthorizeError::ResponseTypeMissing => ("invalid_request", ("no response_type", "Send response_type=code.")),
+        AuthorizeError::UnsupportedResponseType => {
+            ("unsupported_response_type", ("a response_type other than code", "Send response_type=code."))
+        }
+        AuthorizeError::UnsupportedResponseMode => {
+            ("invalid_request", ("a response_mode other than query", "Leave response_mode out."))
+        }
+        AuthorizeError::State(_) => (
+            "invalid_state",
+            ("a state that is missing or too short", "Send a random state of at least 8 characters, form-encoded."),
+        ),
+        AuthorizeError::Challenge(_) => {
+            ("pkce", ("missing or wrong PKCE parameters", "Send code_challenge with code_challenge_method=S256."))
+        }
+        AuthorizeError::AccessDenied => ("access_denied", ("none: the user said no", "Show the user what happened.")),
+    };
+    reason(name, &refused, words)
+}
+
+/// Of an authorization request answered by a page.
+pub(crate) fn problem(problem: PageProblem) -> Reason {
+    match problem {
+        PageProblem::Client => reason(
+            "unknown_client",
+            &problem,
+            ("a client_id that is not registered here", "Compare it with the table at /, as a string of digits."),
+        ),
+        PageProblem::RedirectUri => reason(
+            "redirect_uri",
+            &problem,
+            ("a redirect_uri that is not registered", "Send a registered one, byte for byte: path and slash count."),
+        ),
+    }
+}
+
+/// Of a request that did not come to its endpoint.
+pub(crate) fn fault(fault: HttpFault) -> Reason {
+    let (name, words) = match fault {
+        HttpFault::NotFound => ("not_found", ("a path that is not here", "Compare it with the endpoints at /.")),
+        HttpFault::Misdirected => ("misdirected", ("a Host that no realm has", "Use the realm's own URL.")),
+        HttpFault::Method(_) => ("method", ("a method the endpoint does not have", "See the Allow header.")),
+        HttpFault::ContentType(_) => {
+            ("content_type", ("a content type the endpoint does not read", "Send application/x-www-form-urlencoded."))
+        }
+        HttpFault::Body(_) => ("body", ("a body too large, too slow or cut short", "Send at most 64 KiB.")),
+        HttpFault::Headers => ("headers", ("too many or too long headers", "Send at most 100, of 32 KiB in all.")),
+    };
+    reason(name, &fault, words)
+}
+
+/// Of a token that is inactive.
+pub(crate) fn inactive(inactive: Inactive) -> Reason {
+    match inactive {
+        Inactive::Refused(refusal) => grant(refusal),
+        Inactive::NotYours => reason(
+            "not_a_resource_server",
+            &inactive,
+            ("a caller that is not a resource server", "Introspect with a client registered as resource server."),
+        ),
+    }
+}
+
+/// Of a log-in that was refused.
+pub(crate) fn log_in(refusal: &LogInRefusal) -> Reason {
+    let (name, words) = match refusal {
+        LogInRefusal::Wrong => ("wrong_password", ("a wrong name or password", "See the people at /.")),
+        LogInRefusal::Wait(_) => ("log_in_delayed", ("many wrong passwords", "Wait as Retry-After says.")),
+        LogInRefusal::Locked(_) => {
+            ("log_in_locked", ("too many wrong passwords", "Wait, or advance /sandbox/clock by 900 s."))
+        }
+        LogInRefusal::Busy => ("log_in_busy", ("none: too many log-ins at once", "Try again.")),
+        LogInRefusal::Failed(_) => ("failed", ("none: the server failed", "Try again.")),
+    };
+    reason(name, refusal, words)
+}
+
+/// Of a form that does not count.
+pub(crate) fn form(fault: FormFault) -> Reason {
+    let name = match fault {
+        FormFault::Foreign => "foreign_form",
+        FormFault::Expired => "expired_form",
+        FormFault::OtherBrowser => "other_browser",
+        FormFault::OtherRequest => "other_request",
+    };
+    reason(name, &fault, ("a form this browser was not shown for this request", "Load the page, then post its form."))
+}
+
+/// Of a failure of ours.
+pub(crate) fn failure(failure: &EngineError) -> Reason {
+    let name = match failure {
+        EngineError::Store(_) => "store",
+        EngineError::Stored(_) => "stored",
+    };
+    reason(name, failure, ("none: the server failed", "Ask again after Retry-After."))
+}

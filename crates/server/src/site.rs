@@ -1,0 +1,148 @@
+//! One realm on the wire: its router, its counters, and whom it speaks to.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::header::ACCEPT_LANGUAGE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use kimbai_engine::{Engine, Realm, Source};
+use kimbai_keyring::random_u64;
+use kimbai_pages::{Frame, Language};
+
+use crate::http::reply;
+use crate::metrics::{Endpoint, RealmMetrics};
+use crate::sandbox::SandboxRealm;
+
+/// The request's id, in answer, page and log.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_CHARACTERS_MAX: usize = 64;
+
+/// Whom a site speaks to.
+#[derive(Debug)]
+pub enum Audience {
+    /// The world: what a refusal was about stands in the log.
+    Production,
+    /// An integrator: also at `/sandbox/requests`.
+    Sandbox(Arc<SandboxRealm>),
+    /// A benchmark: as production, with codes to be had without pages and a floor to measure against.
+    Bench,
+}
+
+/// One realm on the wire.
+#[derive(Debug)]
+pub struct Site {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) realm_name: String,
+    pub(crate) metrics: RealmMetrics,
+    pub(crate) audience: Audience,
+    pub(crate) router: Router,
+    pub(crate) endpoints: HashMap<String, Endpoint>,
+    request_prefix: u32,
+    requests: AtomicU64,
+}
+
+impl Site {
+    /// The site of a realm, by the dialect that its settings name. `None` if there is no such dialect.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
+        let routes = crate::dialects::routes(realm, &audience)?;
+        Some(Arc::new_cyclic(|site| Self {
+            engine,
+            realm_name: realm.name.clone(),
+            metrics,
+            audience,
+            router: routes.router.with_state(site.clone()),
+            endpoints: routes.endpoints,
+            #[expect(clippy::cast_possible_truncation, reason = "any 32 of the bits will do")]
+            request_prefix: random_u64() as u32,
+            requests: AtomicU64::new(0),
+        }))
+    }
+
+    /// The realm as it stands now.
+    pub(crate) fn realm(&self) -> Option<Arc<Realm>> {
+        self.engine.realm(&self.realm_name)
+    }
+
+    /// The id the request brings, if it is one; else a new one.
+    pub(crate) fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        let is_id = |value: &&HeaderValue| {
+            let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            (1..=REQUEST_ID_CHARACTERS_MAX).contains(&value.len()) && value.as_bytes().iter().all(allowed)
+        };
+        headers.get(REQUEST_ID).filter(is_id).cloned().unwrap_or_else(|| {
+            let number = self.requests.fetch_add(1, Ordering::Relaxed);
+            let id = format!("{:08x}{number:08x}", self.request_prefix);
+            HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0"))
+        })
+    }
+}
+
+/// How a request came, made once in front of the router.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) request_id: HeaderValue,
+    pub(crate) peer: SocketAddr,
+}
+
+/// A request at its endpoint, with the realm it is for.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) site: Arc<Site>,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) source: Source,
+    request_id: HeaderValue,
+}
+
+/// What handlers hold on to: the site outlives its router's requests.
+pub(crate) type SiteRef = std::sync::Weak<Site>;
+
+impl FromRequestParts<SiteRef> for Call {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &SiteRef) -> Result<Self, Response> {
+        let gone = || reply::empty(StatusCode::SERVICE_UNAVAILABLE);
+        let site = site.upgrade().ok_or_else(gone)?;
+        let realm = site.realm().ok_or_else(gone)?;
+        let arrival = parts.extensions.remove::<Arrival>().ok_or_else(gone)?;
+        Ok(Self {
+            site,
+            realm,
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: std::mem::take(&mut parts.headers),
+            source: Source::new(arrival.peer.ip()),
+            request_id: arrival.request_id,
+        })
+    }
+}
+
+impl Call {
+    /// The language its pages are in.
+    pub(crate) fn language(&self) -> Language {
+        Language::negotiate(None, self.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
+    }
+
+    /// What goes round its pages.
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        Frame {
+            language: self.language(),
+            realm: &self.realm.settings.display_name,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+        }
+    }
+
+    /// Its query, undecoded.
+    pub(crate) fn query(&self) -> &[u8] {
+        self.uri.query().unwrap_or_default().as_bytes()
+    }
+}

@@ -1,0 +1,144 @@
+//! What the cases start from: an empty store, one realm with one client and one user, and fresh numbers.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kimbai_core::grant::{
+    Active, CodeBinding, Grant, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
+};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::scope::ScopeSet;
+
+use crate::{Clock, Ledger, Registry};
+
+/// Both traits of a store.
+pub trait Store: Ledger + Registry + 'static {}
+
+impl<T: Ledger + Registry + 'static> Store for T {}
+
+/// An empty store, and the clock by which it tells the time.
+pub struct Subject {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Clock,
+    kept: Box<dyn Any + Send + Sync>,
+}
+
+impl Subject {
+    /// A store, its clock, and what must live as long as it does, such as its directory.
+    pub fn new(store: Arc<dyn Store>, clock: Clock, kept: impl Any + Send + Sync) -> Self {
+        Self { store, clock, kept: Box::new(kept) }
+    }
+}
+
+pub(super) struct Scene {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Clock,
+    pub(super) realm: RealmNumber,
+    pub(super) client: ClientNumber,
+    pub(super) user: UserNumber,
+    numbers: AtomicU64,
+    _kept: Box<dyn Any + Send + Sync>,
+}
+
+pub(super) const BINDING: CodeBinding =
+    CodeBinding { redirect_uri: ShortDigest([3; 16]), code_challenge: ShortDigest([4; 16]) };
+pub(super) const TERMS: Terms = Terms { access_lifetime_s: 3_600, idle_lifetime_s: Some(86_400), sealing_key: 2 };
+pub(super) const CODE_S: u32 = 60;
+pub(super) const ABSOLUTE_S: u32 = 30 * 86_400;
+
+impl Scene {
+    pub(super) async fn new(Subject { store, clock, kept }: Subject) -> Self {
+        let realm = store.put_realm("realm".to_owned(), "{}".to_owned()).await.unwrap();
+        let client = store.put_client(realm, "client".to_owned(), "{}".to_owned()).await.unwrap();
+        let user = store.put_user(realm, "user".to_owned(), "hash".to_owned(), "{}".to_owned()).await.unwrap();
+        Self { store, clock, realm, client, user, numbers: AtomicU64::new(1), _kept: kept }
+    }
+
+    pub(super) fn attempt(&self) -> AttemptId {
+        // Spread over all 64 bits: none of them may be lost in the store.
+        AttemptId(self.number().wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn opening(&self) -> Opening {
+        let random = u32::try_from(self.number()).unwrap();
+        Opening {
+            id: GrantId::new(self.store.now(), random),
+            client: self.client,
+            user: self.user,
+            client_epoch: 0,
+            user_epoch: 0,
+            scope: ScopeSet(0x8000_0000_0000_0005),
+            auth_time_s: self.store.now().as_unix_s(),
+            binding: BINDING,
+            code_lifetime_s: CODE_S,
+            absolute_lifetime_s: ABSOLUTE_S,
+        }
+    }
+
+    pub(super) const fn redemption(&self) -> Redemption {
+        Redemption { client: self.client, binding: BINDING, terms: TERMS }
+    }
+
+    pub(super) fn rotation(&self, grant: &Grant) -> Rotation {
+        let active = active(grant);
+        Rotation {
+            client: self.client,
+            generation: active.generation,
+            rotated_low: active.rotated.low_bits(),
+            terms: TERMS,
+        }
+    }
+
+    pub(super) async fn opened(&self) -> Grant {
+        let outcome = self.store.open(self.realm, self.opening(), self.attempt()).await.unwrap();
+        done(outcome).grant
+    }
+
+    pub(super) async fn activated(&self) -> Grant {
+        let id = self.opened().await.id;
+        done(self.redeem(id).await).grant
+    }
+
+    pub(super) async fn redeem(&self, id: GrantId) -> Outcome {
+        self.store.redeem(self.realm, id, self.redemption(), self.attempt()).await.unwrap()
+    }
+
+    pub(super) async fn rotate(&self, grant: &Grant) -> Outcome {
+        let rotation = self.rotation(grant);
+        self.store.rotate(self.realm, grant.id, rotation, self.attempt()).await.unwrap()
+    }
+
+    pub(super) async fn row(&self, id: GrantId) -> Option<Seen> {
+        self.store.lookup(self.realm, id).await.unwrap().seen
+    }
+}
+
+#[track_caller]
+pub(super) fn done(outcome: Outcome) -> Seen {
+    match outcome.verdict {
+        Verdict::Done(seen) => seen,
+        Verdict::Refused(row) => panic!("refused with {row:?}"),
+    }
+}
+
+#[track_caller]
+pub(super) fn refused(outcome: Outcome) -> Seen {
+    match outcome.verdict {
+        Verdict::Refused(Some(seen)) => seen,
+        Verdict::Refused(None) => panic!("refused without a row"),
+        Verdict::Done(seen) => panic!("done: {seen:?}"),
+    }
+}
+
+#[track_caller]
+pub(super) fn active(grant: &Grant) -> Active {
+    match grant.state {
+        State::Active(active) => active,
+        state @ (State::Code { .. } | State::Ended { .. }) => panic!("not active but {state:?}"),
+    }
+}

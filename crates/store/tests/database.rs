@@ -1,0 +1,289 @@
+//! What is SQLite's own: the files, who may open them, the bounds of log and database, a batch and its members.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kimbai_core::grant::{
+    CodeBinding, Grant, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
+};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
+use kimbai_core::scope::ScopeSet;
+use kimbai_store::sqlite::{Location, LogLimits, OpenError, Options, SqliteStore};
+use kimbai_store::{AuditEvent, Clock, Ledger, Registry, SessionId, StoreError};
+use tokio::task::JoinSet;
+
+const REALM: RealmNumber = RealmNumber(1);
+const CLIENT: ClientNumber = ClientNumber(1);
+const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([1; 16]), code_challenge: ShortDigest::ABSENT };
+const TERMS: Terms = Terms { access_lifetime_s: 60, idle_lifetime_s: Some(600), sealing_key: 1 };
+
+struct Home {
+    directory: tempfile::TempDir,
+    clock: Clock,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), clock: Clock::default() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("data/store")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    fn open(&self, options: Options) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open(Location::Directory(self.path()), self.clock.clone(), options)
+    }
+
+    fn store(&self) -> SqliteStore {
+        self.open(Options::default()).unwrap()
+    }
+
+    fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.file("kimbai.db")).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_reopening() {
+    let home = Home::new();
+    let (grant, client) = {
+        let store = home.store();
+        let client = store.put_client(REALM, "client".into(), "{}".into()).await.unwrap();
+        store.record(event("stored"));
+        (rotate(&store, &activate(&store, 1).await).await, client)
+    };
+    assert!(!home.file("kimbai.db-wal").exists(), "a clean stop leaves no log");
+    let store = home.store();
+    assert_eq!(store.lookup(REALM, grant.id).await.unwrap().seen.map(|seen| seen.grant), Some(grant.clone()));
+    assert_eq!(store.clients(REALM).await.unwrap()[0].number, client);
+    assert_eq!(store.audit(REALM, 9).await.unwrap()[0].1, event("stored"));
+    assert_eq!(store.put_client(REALM, "another".into(), "{}".into()).await.unwrap().0, client.0 + 1);
+    rotate(&store, &grant).await;
+}
+
+#[tokio::test]
+async fn files_are_their_owners_alone() {
+    let home = Home::new();
+    let store = home.store();
+    activate(&store, 1).await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&home.path()), 0o700);
+    for name in ["kimbai.db", "kimbai.db-wal", "kimbai.db-shm", "kimbai.lock"] {
+        assert_eq!(mode(&home.file(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_has_one_process() {
+    let home = Home::new();
+    let store = home.store();
+    let error = home.open(Options::default()).err().unwrap();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+    assert!(error.to_string().contains("in use by another kimbai process"), "{error}");
+    drop(store);
+    home.store();
+}
+
+#[tokio::test]
+async fn other_schemas_and_other_files_are_refused() {
+    let home = Home::new();
+    drop(home.store());
+    home.database().execute_batch("INSERT INTO migrations VALUES (1000000, 'x', x'00', 0)").unwrap();
+    let error = home.open(Options::default()).err().unwrap();
+    assert!(matches!(error, OpenError::NewerSchema { found: 1_000_000, .. }), "{error:?}");
+    home.database().execute_batch("DELETE FROM migrations WHERE number > 1").unwrap();
+    drop(home.store());
+    home.database().execute_batch("UPDATE migrations SET digest = zeroblob(16) WHERE number = 1").unwrap();
+    let error = home.open(Options::default()).err().unwrap();
+    assert!(matches!(error, OpenError::OtherSchema { number: 1 }), "{error:?}");
+
+    std::fs::write(home.file("kimbai.db"), [b'x'; 8_192]).unwrap();
+    let error = home.open(Options::default()).err().unwrap();
+    assert!(matches!(error, OpenError::Corrupt(_)), "{error:?}");
+
+    let error = SqliteStore::open(Location::Directory("/proc/kimbai".into()), Clock::default(), Options::default());
+    let error = error.err().unwrap();
+    assert!(error.to_string().contains("/proc/kimbai"), "{error}");
+}
+
+#[tokio::test]
+async fn there_is_no_rotation_after_the_last_generation() {
+    let home = Home::new();
+    let grant = {
+        let store = home.store();
+        activate(&store, 1).await
+    };
+    home.database().execute("UPDATE grants SET generation = ?1", [Generation::MAX.number() - 1]).unwrap();
+    let store = home.store();
+    let State::Active(active) = grant.state else { panic!("{grant:?}") };
+    let active =
+        kimbai_core::grant::Active { generation: Generation::new(Generation::MAX.number() - 1).unwrap(), ..active };
+    let last = rotate(&store, &Grant { state: State::Active(active), ..grant }).await;
+    let outcome = store.rotate(REALM, last.id, rotation(&last), AttemptId(9)).await.unwrap();
+    let Verdict::Refused(Some(Seen { grant, .. })) = outcome.verdict else { panic!("{outcome:?}") };
+    assert_eq!(grant, last);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_log_stays_bounded_under_writes() {
+    let home = Home::new();
+    let limits = LogLimits { copy_bytes: 256 << 10, wait_bytes: 1 << 20 };
+    let store = Arc::new(home.open(Options { log: limits }).unwrap());
+    let mut chains = JoinSet::new();
+    for id in 1..=64 {
+        let store = Arc::clone(&store);
+        chains.spawn(async move {
+            let mut grant = activate(&store, id << 32).await;
+            for _ in 0..300 {
+                grant = rotate(&store, &grant).await;
+                assert!(store.lookup(REALM, grant.id).await.unwrap().seen.is_some());
+            }
+        });
+    }
+    let mut largest = 0;
+    while !chains.is_empty() {
+        drop(tokio::time::timeout(std::time::Duration::from_millis(1), chains.join_next()).await.map(Option::unwrap));
+        largest = largest.max(std::fs::metadata(home.file("kimbai.db-wal")).unwrap().len());
+    }
+    // One batch may lie beyond the limit: of 64 grants, each in a page of its own.
+    assert!(largest <= limits.wait_bytes + (1 << 20), "the log grew to {largest} bytes");
+    assert!(largest >= limits.copy_bytes, "the log was never copied: {largest} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn space_is_used_again() {
+    let home = Home::new();
+    let store = Arc::new(home.store());
+    let mut sizes = Vec::new();
+    for round in 0..8_u64 {
+        let mut opened = JoinSet::new();
+        for number in 0..2_000 {
+            let store = Arc::clone(&store);
+            opened.spawn(async move { activate(&store, (round * 10_000 + number) << 32).await });
+        }
+        opened.join_all().await;
+        home.clock.advance_s(700);
+        let mut cursor = None;
+        loop {
+            cursor = store.sweep(cursor, 500, 0).await.unwrap().cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let pages: i64 = home.database().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        sizes.push(pages);
+    }
+    assert!(sizes[7] <= sizes[1] + sizes[1] / 10, "pages after each round: {sizes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_does_not_fail_for_one_member() {
+    let home = Home::new();
+    let store = Arc::new(home.store());
+    let mut changes = JoinSet::new();
+    for number in 0..200_u8 {
+        let store = Arc::clone(&store);
+        // Two of each session, and a grant beside them.
+        changes.spawn(async move {
+            activate(&store, u64::from(number) + 1).await;
+            store.put_session(REALM, SessionId([number / 2; 16]), UserNumber(1), 0).await.map(drop)
+        });
+    }
+    let answers = changes.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 100);
+    assert_eq!(answers.iter().filter(|answer| **answer == Err(StoreError::Taken)).count(), 100);
+    assert_eq!(store.grants_of_client(REALM, CLIENT, 1_000).await.unwrap().len(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_comes_beyond_the_queue_is_certainly_not_done() {
+    let home = Home::new();
+    let store = Arc::new(home.store());
+    let mut opened = JoinSet::new();
+    for id in 1..=30_000 {
+        let store = Arc::clone(&store);
+        opened.spawn(async move { (id, store.open(REALM, opening(id), AttemptId(id)).await.map(drop)) });
+    }
+    let answers = opened.join_all().await;
+    assert!(answers.iter().any(|(_, answer)| *answer == Err(StoreError::NotDone)), "30,000 at once are too many");
+    for (id, answer) in answers {
+        let there = store.lookup(REALM, GrantId(id)).await.unwrap().seen.is_some();
+        assert_eq!(there, answer.is_ok(), "{id}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn events_beyond_their_queue_are_dropped_and_counted() {
+    let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
+    for _ in 0..100_000 {
+        store.record(event("flood"));
+    }
+    store.put_realm("realm".into(), "{}".into()).await.unwrap();
+    let stored = store.audit(REALM, u32::MAX).await.unwrap().len() as u64;
+    assert_eq!(stored + store.audit_events_dropped(), 100_000);
+}
+
+#[tokio::test]
+async fn a_closed_store_takes_nothing() {
+    for location in [Location::Memory, Location::Directory(tempfile::tempdir().unwrap().path().join("store"))] {
+        let store = SqliteStore::open(location, Clock::default(), Options::default()).unwrap();
+        let grant = activate(&store, 1).await;
+        assert!(store.is_ready());
+        assert!(store.available_since() <= store.now());
+        store.close();
+        store.close();
+        assert!(!store.is_ready());
+        let answer = store.rotate(REALM, grant.id, rotation(&grant), AttemptId(3)).await;
+        assert_eq!(answer, Err(StoreError::NotDone));
+        assert_eq!(store.lookup(REALM, grant.id).await, Err(StoreError::NotDone));
+        assert_eq!(store.put_realm("realm".into(), "{}".into()).await, Err(StoreError::NotDone));
+    }
+}
+
+fn opening(id: u64) -> Opening {
+    Opening {
+        id: GrantId(id),
+        client: CLIENT,
+        user: UserNumber(1),
+        client_epoch: 0,
+        user_epoch: 0,
+        scope: ScopeSet(1),
+        auth_time_s: 0,
+        binding: BINDING,
+        code_lifetime_s: 60,
+        absolute_lifetime_s: 86_400,
+    }
+}
+
+async fn activate(store: &SqliteStore, id: u64) -> Grant {
+    store.open(REALM, opening(id), AttemptId(1)).await.unwrap();
+    let redemption = Redemption { client: CLIENT, binding: BINDING, terms: TERMS };
+    done(store.redeem(REALM, GrantId(id), redemption, AttemptId(2)).await.unwrap())
+}
+
+async fn rotate(store: &SqliteStore, grant: &Grant) -> Grant {
+    let attempt = AttemptId(grant.attempt.0 + 1);
+    done(store.rotate(REALM, grant.id, rotation(grant), attempt).await.unwrap())
+}
+
+fn rotation(grant: &Grant) -> Rotation {
+    let State::Active(active) = grant.state else { panic!("{grant:?}") };
+    Rotation { client: CLIENT, generation: active.generation, rotated_low: active.rotated.low_bits(), terms: TERMS }
+}
+
+fn done(outcome: Outcome) -> Grant {
+    let Verdict::Done(seen) = outcome.verdict else { panic!("{outcome:?}") };
+    seen.grant
+}
+
+fn event(event: &'static str) -> AuditEvent {
+    AuditEvent { realm: REALM, event: event.into(), grant: Some(7), client: None, user: None, source: None }
+}
