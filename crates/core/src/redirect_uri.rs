@@ -22,6 +22,9 @@ pub enum UriError {
     /// It has a wildcard, a backslash or dot segments, which programs read in different ways.
     #[error("it has a wildcard, a backslash or a dot segment")]
     Ambiguous,
+    /// It is more than an origin, or spelt otherwise than browsers spell it.
+    #[error("it is not an origin: scheme, host and port in lower case, without a path")]
+    Origin,
 }
 
 /// Checks a redirect URI at registration.
@@ -52,6 +55,16 @@ pub fn check_web_uri(uri: &str) -> Result<(), UriError> {
     }
 }
 
+/// Checks a web origin (RFC 6454 section 6.2) that may call us from a page: spelt as browsers spell it, never `null`.
+///
+/// # Errors
+/// [`UriError`]: why it is refused.
+pub fn check_origin(origin: &str) -> Result<(), UriError> {
+    check_web_uri(origin)?;
+    let url = check_shape(origin)?;
+    if url.origin().ascii_serialization() == origin { Ok(()) } else { Err(UriError::Origin) }
+}
+
 /// Whether a requested redirect URI is one of the registered ones.
 #[must_use]
 pub fn is_registered(registered: &[String], requested: &str) -> bool {
@@ -62,17 +75,24 @@ fn check_shape(uri: &str) -> Result<Url, UriError> {
     if uri.len() > 2048 || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(UriError::Malformed);
     }
-    if uri.contains(['*', '\\']) || uri.contains("/../") || uri.ends_with("/..") || uri.contains("/./") {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    if uri.contains(['*', '\\']) || path.split('/').any(is_dot_segment) {
         return Err(UriError::Ambiguous);
     }
     let url = Url::parse(uri).map_err(|_| UriError::Malformed)?;
     if url.fragment().is_some() {
         return Err(UriError::Fragment);
     }
-    if !url.username().is_empty() || url.password().is_some() {
+    // The parser drops an empty user name and says nothing of it.
+    let authority = path.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+    if authority.contains('@') || !url.username().is_empty() || url.password().is_some() {
         return Err(UriError::UserInfo);
     }
     Ok(url)
+}
+
+fn is_dot_segment(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -130,7 +150,14 @@ mod tests {
             ("https://example.com/cb#x", Err(UriError::Fragment)),
             ("https://a@example.com/cb", Err(UriError::UserInfo)),
             ("https://*.example.com/cb", Err(UriError::Ambiguous)),
+            ("https://@example.com/cb", Err(UriError::UserInfo)),
+            ("https://:@example.com/cb", Err(UriError::UserInfo)),
+            ("https://example.com/@cb", Ok(())),
             ("https://example.com/a/../cb", Err(UriError::Ambiguous)),
+            ("https://example.com/a/..?x", Err(UriError::Ambiguous)),
+            ("https://example.com/a/.", Err(UriError::Ambiguous)),
+            ("https://example.com/a/%2E%2e/cb", Err(UriError::Ambiguous)),
+            ("https://example.com/a...b/.c?d=../e", Ok(())),
             ("https:\\\\example.com", Err(UriError::Ambiguous)),
             ("https://example.com/a b", Err(UriError::Malformed)),
             ("https://example.com/\u{0}", Err(UriError::Malformed)),
@@ -145,6 +172,28 @@ mod tests {
             assert_eq!(check_web_uri(uri), Err(UriError::Scheme), "{uri}");
         }
         assert_eq!(check_web_uri("https://example.com/"), Ok(()));
+    }
+
+    #[test]
+    fn an_origin_is_spelt_as_browsers_spell_it() {
+        for (origin, expect) in [
+            ("https://example.com", Ok(())),
+            ("https://example.com:8443", Ok(())),
+            ("http://localhost:8080", Ok(())),
+            ("http://[::1]:8080", Ok(())),
+            ("https://example.com/", Err(UriError::Origin)),
+            ("https://example.com:443", Err(UriError::Origin)),
+            ("https://Example.com", Err(UriError::Origin)),
+            ("https://example.com?x", Err(UriError::Origin)),
+            ("http://example.com", Err(UriError::Scheme)),
+            ("https://*.example.com", Err(UriError::Ambiguous)),
+            ("https://a@example.com", Err(UriError::UserInfo)),
+            ("null", Err(UriError::Malformed)),
+            ("*", Err(UriError::Ambiguous)),
+            ("", Err(UriError::Malformed)),
+        ] {
+            assert_eq!(check_origin(origin), expect, "{origin}");
+        }
     }
 
     #[test]

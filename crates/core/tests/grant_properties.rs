@@ -1,8 +1,6 @@
-//! What holds of a grant whatever is done to it, by honest and dishonest presenters, under a clock that advances and jumps.
+//! What holds of a grant whatever honest and dishonest presenters do to it, while the clock advances and jumps.
 //!
 //! The store is one row in memory that carries out the pure verbs, as every store must.
-
-#![expect(clippy::panic, reason = "in a test a panic is the report")]
 
 use std::collections::HashMap;
 
@@ -182,7 +180,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => presenter().prop_map(Event::Redeem),
         // The newest tokens most often: otherwise nearly every run ends in reuse at once.
-        12 => (presenter(), prop_oneof![6 => 0_usize..2, 1 => 0_usize..8]).prop_map(|(who, which)| Event::Refresh(who, which)),
+        12 => (presenter(), prop_oneof![6 => 0_usize..2, 1 => 0_usize..8])
+            .prop_map(|(who, which)| Event::Refresh(who, which)),
         1 => (0_u32..12).prop_map(Event::RevokeAccess),
         1 => Just(Event::RevokeGrant),
         6 => micros().prop_map(Event::Advance),
@@ -225,7 +224,7 @@ const fn is_dishonest(event: Event) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn a_grant_has_one_live_chain_and_one_successor_for_each_generation(
@@ -293,7 +292,8 @@ proptest! {
                 (State::Active(_), State::Code { .. }) => panic!("a redeemed code came back"),
                 _ => {}
             }
-            prop_assert_eq!((world.row.id, world.row.client, world.row.scope), (before.id, before.client, before.scope));
+            let identity = |row: &Grant| (row.id, row.client, row.scope);
+            prop_assert_eq!(identity(&world.row), identity(&before));
         }
     }
 

@@ -57,7 +57,9 @@ impl Realm {
             passwords: PasswordPool::new(),
             clients: RwLock::default(),
         };
-        clients.into_iter().for_each(|client| realm.put_client(client));
+        for client in clients {
+            realm.put_client(client);
+        }
         realm
     }
 

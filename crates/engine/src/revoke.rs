@@ -43,7 +43,11 @@ impl Engine {
                 let per_client_max = DENIED_PER_CLIENT_MAX;
                 let expiry_s = rowless.expiry_s;
                 self.store.deny_rowless(realm.number, client.number, digest, expiry_s, per_client_max).await?;
-                self.refresh_client(realm, &client.client_id).await?;
+                let look = self.store.lookup_rowless(realm.number, client.number, digest).await?;
+                if look.client != client.standing {
+                    // The list was full: what is issued from now on must bear the new epoch.
+                    self.refresh_client(realm, &client.client_id).await?;
+                }
                 Ok(())
             }
         }

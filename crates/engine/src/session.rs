@@ -16,7 +16,7 @@ use crate::error::EngineError;
 use crate::realm::Realm;
 
 /// A session's last use is written down at most so often.
-const TOUCH_EVERY: Duration = Duration::from_secs(300);
+const TOUCH_EVERY: Duration = Duration::from_mins(5);
 
 macro_rules! cookie_secret {
     ($(#[$doc:meta])* $name:ident, $purpose:literal) => {

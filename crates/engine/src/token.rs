@@ -1,6 +1,6 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
-use kimbai_core::client::Client;
+use kimbai_core::client::{Client, GrantType};
 use kimbai_core::grant::{EndReason, Outcome, Revocation};
 use kimbai_core::number::GrantId;
 use kimbai_core::scope::ScopeSet;
@@ -44,17 +44,19 @@ impl Engine {
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials)?;
         let presented = presented(realm, &request.grant);
-        let context = (&realm.scopes, realm.offline, realm.keyring.sealing_keys());
+        // Who may not refresh gets no refresh token, and grants that live as long as their access tokens.
+        let offline = if client.may_use(GrantType::RefreshToken) { realm.offline } else { ScopeSet::EMPTY };
+        let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
         let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
             Plan::Redeem(id, redemption) => {
                 let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
-                let settled = settle_redemption(&outcome, &redemption, realm.offline);
+                let settled = settle_redemption(&outcome, &redemption, offline);
                 (outcome, settled, None)
             }
             Plan::Rotate(id, rotation, scope) => {
                 let outcome = until_known(|| self.store.rotate(realm.number, id, rotation, attempt)).await?;
-                let settled = settle_rotation(&outcome, &rotation, scope, self.retries(&client), realm.offline);
+                let settled = settle_rotation(&outcome, &rotation, scope, self.retries(&client), offline);
                 (outcome, settled, Some(id))
             }
             Plan::Rowless(scope) => return self.rowless(realm, &client, scope),

@@ -26,7 +26,7 @@ pub(crate) struct SandboxArgs {
     /// The first of ten ports: realms from here on, the operator's listener on the last.
     #[arg(long, default_value_t = 4600)]
     port_base: u16,
-    /// Listen on this address instead of 127.0.0.1 and ::1.
+    /// Listen on this address instead of the two loopback addresses.
     #[arg(long, value_name = "ADDR")]
     listen: Option<IpAddr>,
     /// Keep everything in this directory instead of in memory.

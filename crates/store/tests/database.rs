@@ -203,6 +203,19 @@ async fn a_batch_does_not_fail_for_one_member() {
     assert_eq!(store.grants_of_client(REALM, CLIENT, 1_000).await.unwrap().len(), 200);
 }
 
+#[tokio::test]
+async fn a_change_that_fails_leaves_nothing_behind() {
+    let home = Home::new();
+    let store = home.store();
+    for number in 0..=u8::MAX {
+        assert_eq!(store.add_key(REALM, "seal".into(), vec![]).await.unwrap().number, number);
+    }
+    let answer = store.add_key(REALM, "seal".into(), vec![]).await;
+    assert!(matches!(answer, Err(StoreError::Unreadable(_))), "{answer:?}");
+    let next: u32 = home.database().query_row("SELECT next FROM counters", [], |row| row.get(0)).unwrap();
+    assert_eq!(next, 256, "the number it had drawn was given back");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_comes_beyond_the_queue_is_certainly_not_done() {
     let home = Home::new();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
-use crate::redirect_uri::{UriError, check_redirect_uri, check_web_uri};
+use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, check_web_uri};
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
 
 /// How a client authenticates at the token endpoint.
@@ -209,6 +209,10 @@ fn check_uris(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
         if let Some(uri) = uri {
             check_web_uri(uri).map_err(|error| RegistrationError::WebUri { member, error })?;
         }
+    }
+    for origin in &metadata.allowed_origins {
+        let member = "allowed_origins";
+        check_origin(origin).map_err(|error| RegistrationError::WebUri { member, error })?;
     }
     Ok(())
 }

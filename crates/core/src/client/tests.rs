@@ -105,6 +105,7 @@ pub(crate) fn public_client() -> Client {
 }
 
 type Authenticated = Result<(), ClientAuthenticationError>;
+type Case = (AuthenticationMethod, Option<SecretDigest>, Option<SecretDigest>, Authenticated, Authenticated);
 
 const RIGHT: Option<SecretDigest> = Some(SecretDigest([1; 32]));
 const WRONG: Option<SecretDigest> = Some(SecretDigest([2; 32]));
@@ -125,7 +126,7 @@ const fn several(registered: AuthenticationMethod) -> Authenticated {
 
 /// Registered method, secret in the header, secret in the body, then the answer strictly and with repetition tolerated.
 /// A public client has no secret, so that whatever it presents is wrong.
-const TABLE: [(AuthenticationMethod, Option<SecretDigest>, Option<SecretDigest>, Authenticated, Authenticated); 27] = [
+const TABLE: [Case; 27] = [
     (BASIC, ABSENT, ABSENT, REFUSED, REFUSED),
     (BASIC, ABSENT, RIGHT, hint(BASIC, POST), hint(BASIC, POST)),
     (BASIC, ABSENT, WRONG, REFUSED, REFUSED),
@@ -265,11 +266,12 @@ fn what_contradicts_itself_cannot_be_registered() {
 fn wrong_uris_and_scopes_cannot_be_registered() {
     let uri = |text: &str, error| RegistrationError::RedirectUri { uri: text.to_owned(), error };
     let web = |member, error| RegistrationError::WebUri { member, error };
-    let refused: [(Change, RegistrationError); 7] = [
+    let refused: [(Change, RegistrationError); 8] = [
         (|m| m.redirect_uris = vec!["javascript:x".to_owned()], uri("javascript:x", UriError::Scheme)),
         (|m| m.redirect_uris.push("http://a.test/".to_owned()), uri("http://a.test/", UriError::Scheme)),
         (|m| m.logo_uri = Some("DATA:image/png,x".to_owned()), web("logo_uri", UriError::Scheme)),
         (|m| m.client_uri = Some("vbscript:x".to_owned()), web("client_uri", UriError::Scheme)),
+        (|m| m.allowed_origins.push("null".to_owned()), web("allowed_origins", UriError::Malformed)),
         (|m| m.scope = "all".to_owned(), RegistrationError::Scope(ScopeError::Unknown)),
         (|m| m.scope = "offline,order".to_owned(), RegistrationError::Scope(ScopeError::Unknown)),
         (|m| m.scope = "offline  order".to_owned(), RegistrationError::Scope(ScopeError::Malformed)),

@@ -77,8 +77,10 @@ fn forgeries(token: &str) -> Vec<String> {
         let (before, rest) = token.split_at(position);
         let (character, after) = rest.split_at(1);
         let swapped = if character == "A" { "B" } else { "A" };
-        let other_case: String =
-            character.chars().map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() }).collect();
+        let other_case: String = character
+            .chars()
+            .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+            .collect();
         forgeries.push(format!("{before}{swapped}{after}"));
         forgeries.push(format!("{before}{after}"));
         forgeries.push(format!("{before}{character}{character}{after}"));

@@ -1,24 +1,46 @@
 //! What a realm's administrator cannot do by mistake, and what a restart keeps.
 
-use std::sync::Arc;
-
+use kimbai_core::token::Refusal;
 use kimbai_engine::{Engine, NewClient, SetupError};
 use kimbai_keyring::MasterKey;
+use kimbai_store::sqlite::Location;
 
-use crate::fixture::{Fixture, refresh_token, scope_definition, secret};
+use crate::fixture::{Answered as _, Fixture, bytes, marketplace, refresh_token, scope_definition, secret};
 
 #[tokio::test]
 async fn a_restart_keeps_tokens_and_retries() {
-    let fixture = Fixture::marketplace().await;
-    let token = refresh_token(&fixture.log_in("web").await);
-    let first = fixture.refresh("web", &token).await.unwrap();
-    let engine = Arc::new(Engine::new(fixture.store.clone(), MasterKey::parse(&fixture.master).unwrap()));
-    engine.load().await.unwrap();
-    let realm = engine.realm("marketplace").unwrap();
-    let restarted = Fixture { engine, realm, ..fixture };
-    let again = restarted.refresh("web", &token).await.unwrap();
-    assert_eq!(crate::fixture::bytes(&again), crate::fixture::bytes(&first));
-    assert!(restarted.works(&first.access_token).await);
+    let directory = tempfile::tempdir().unwrap();
+    let location = || Location::Directory(directory.path().to_owned());
+    let fixture = Fixture::at(location(), "marketplace", &marketplace()).await;
+    let (code, spent) = (fixture.code("web", "order").await, refresh_token(&fixture.log_in("web").await));
+    let login = refresh_token(&fixture.log_in("web").await);
+    let first = fixture.refresh("web", &login).await.unwrap();
+    let last = fixture.refresh("web", &refresh_token(&fixture.refresh("web", &spent).await.unwrap())).await.unwrap();
+    let fixture = fixture.restarted(location(), 5).await;
+    assert_eq!(bytes(&fixture.refresh("web", &login).await.unwrap()), bytes(&first));
+    assert!(fixture.works(&first.access_token).await);
+    assert!(fixture.redeem("web", &code).await.is_ok());
+    assert_eq!(fixture.refresh("web", &spent).await.refusal(), Refusal::Reused);
+    assert!(!fixture.works(&last.access_token).await);
+    let fixture = fixture.restarted(location(), 5).await;
+    assert!(!fixture.works(&last.access_token).await, "what was revoked stays revoked");
+    assert_eq!(fixture.refresh("web", &refresh_token(&last)).await.refusal(), Refusal::Revoked);
+}
+
+#[tokio::test]
+async fn a_public_clients_retry_is_counted_from_the_end_of_an_outage() {
+    for (waited_s, expect) in [(15, true), (30, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let location = || Location::Directory(directory.path().to_owned());
+        let fixture = Fixture::at(location(), "marketplace", &marketplace()).await;
+        let token = refresh_token(&fixture.log_in("spa").await);
+        let first = fixture.refresh("spa", &token).await.unwrap();
+        let fixture = fixture.restarted(location(), 3_600).await;
+        fixture.clock.advance_s(waited_s);
+        let again = fixture.refresh("spa", &token).await;
+        assert_eq!(again.is_ok(), expect, "{waited_s} s after the outage");
+        assert!(again.is_err() || bytes(&again.unwrap()) == bytes(&first));
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,6 @@ pub(super) struct Realm {
     pub(super) proof_key: ProofKey,
     /// Whether `client_id` stands in the body beside a Basic header.
     pub(super) client_id_beside_basic: bool,
-    pub(super) introspected_by: Introspector,
     pub(super) demo: Demo,
 }
 
@@ -21,15 +20,6 @@ pub(super) struct Realm {
 pub(super) enum ProofKey {
     S256,
     None,
-}
-
-/// Which client introspects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Introspector {
-    /// The client of the tokens: its own.
-    App,
-    /// A resource server.
-    Service,
 }
 
 /// Paths and registrations of the sandbox.
@@ -72,7 +62,6 @@ static REALMS: [Realm; 2] = [
         scopes: &["orders.read", "orders.write", "offline_access"],
         proof_key: ProofKey::S256,
         client_id_beside_basic: false,
-        introspected_by: Introspector::Service,
         demo: Demo {
             authorize: "authorize",
             token: "token",
@@ -95,7 +84,6 @@ static REALMS: [Realm; 2] = [
         scopes: &["offline", "product", "order", "inventory"],
         proof_key: ProofKey::None,
         client_id_beside_basic: true,
-        introspected_by: Introspector::App,
         demo: Demo {
             authorize: "sc/oauth2/auth",
             token: "sc/oauth2/token",

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use url::Url;
 
 use super::connection::{Connection, Template};
-use super::realms::{self, DemoClient, Introspector, ProofKey, Realm};
+use super::realms::{self, DemoClient, ProofKey, Realm};
 
 /// The pair of RFC 7636 appendix B. What a driver proves with need not be secret, and a digest for each request would
 /// be the driver's cost, not the server's.
 pub(super) const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-pub(super) const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw_cM";
+pub(super) const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The first line of the server process.
 #[derive(Debug, Deserialize)]
@@ -146,10 +146,6 @@ impl Target {
         let authorize_url = endpoint_url(&issuer, endpoints.authorize.as_deref(), "authorize")?;
         let token = endpoint_url(&issuer, endpoints.token.as_deref(), "token")?;
         let introspect = endpoint_url(&issuer, endpoints.introspect.as_deref(), "introspect")?;
-        let introspecting = match realm.introspected_by {
-            Introspector::App => app,
-            Introspector::Service => service,
-        };
         let demo_user =
             || User { username: realms::DEMO_USERNAME.to_owned(), password: realms::DEMO_PASSWORD.to_owned() };
         Ok(Self {
@@ -163,7 +159,7 @@ impl Target {
             floor: app.endpoint(&at_issuer("floor")?, realm)?,
             token: app.endpoint(&token, realm)?,
             token_of_service: service.endpoint(&token, realm)?,
-            introspect: introspecting.endpoint(&introspect, realm)?,
+            introspect: service.endpoint(&introspect, realm)?,
             sandbox_code: Template::json(&at_issuer("sandbox/code")?)?,
             issuer,
         })

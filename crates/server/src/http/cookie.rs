@@ -1,4 +1,4 @@
-//! Cookies: two a realm, host-only, HttpOnly, SameSite=Lax (RFC 6265).
+//! Cookies: two a realm, host-only, `HttpOnly`, `SameSite=Lax` (RFC 6265).
 //!
 //! Their names contain the realm's, because cookies ignore ports; over https they are `__Host-` and Secure, on plain loopback
 //! neither.

@@ -129,8 +129,8 @@ fn masked(uri: &Uri) -> String {
 /// A secret's length, and 8 hex digits of its digest.
 fn mask(secret: &str) -> String {
     let digest = digest(&SHA256, secret.as_bytes());
-    let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("[{} characters, {hex}]", secret.chars().count())
+    let first = digest.as_ref().first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
+    format!("[{} characters, {first:08x}]", secret.chars().count())
 }
 
 /// `2026-11-21T09:34:00Z`, by the civil calendar (days counted from 0000-03-01 in eras of 400 years).

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kimbai_core::grant::State;
 use kimbai_core::number::{GrantId, RealmNumber};
@@ -57,7 +57,9 @@ impl Driver {
 
     /// Reads on until this holds of what it was told.
     pub(crate) fn until(&mut self, enough: impl Fn(&Told) -> bool) {
+        let start = Instant::now();
         while !enough(&self.told) {
+            assert!(start.elapsed() < Duration::from_mins(1), "it never came so far");
             let line = self.lines.recv_timeout(Duration::from_secs(30)).expect("the driver says nothing any more");
             self.told.hear(&line);
         }

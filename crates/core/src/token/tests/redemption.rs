@@ -46,6 +46,30 @@ fn a_redeemed_code_gives_both_tokens_of_the_first_generation() {
 }
 
 #[test]
+fn a_redemption_happens_when_all_of_its_condition_holds() {
+    let other = ShortDigest([9; 16]);
+    let binding = |redirect_uri, code_challenge| Redemption {
+        binding: CodeBinding { redirect_uri, code_challenge },
+        ..REDEMPTION
+    };
+    let (uri, challenge) = (BINDING.redirect_uri, BINDING.code_challenge);
+    for (state, redemption, expect) in [
+        (UNREDEEMED, REDEMPTION, true),
+        (UNREDEEMED, Redemption { client: OTHER, ..REDEMPTION }, false),
+        (UNREDEEMED, binding(other, challenge), false),
+        (UNREDEEMED, binding(ShortDigest::ABSENT, challenge), false),
+        (UNREDEEMED, binding(uri, other), false),
+        (UNREDEEMED, binding(uri, ShortDigest::ABSENT), false),
+        (UNREDEEMED, binding(challenge, uri), false),
+        (State::Active(active(1)), REDEMPTION, false),
+        (ended(), REDEMPTION, false),
+    ] {
+        let changed = grant(state).redeem(&redemption, REDEEMED, AttemptId(2));
+        assert_eq!(changed.is_some(), expect, "{state:?} {redemption:?}");
+    }
+}
+
+#[test]
 fn a_refresh_token_is_for_those_who_asked_for_one() {
     for (scope, offline, expect) in [
         (SCOPE, OFFLINE, true),

@@ -48,6 +48,35 @@ fn a_rotation_gives_the_tokens_of_the_next_generation() {
 }
 
 #[test]
+fn a_rotation_happens_when_all_of_its_condition_holds() {
+    let five = || State::Active(active(5));
+    let right = presenting(5, ROTATED.low_bits());
+    let (idle_end, absolute_end) = (ROTATED.plus_s(IDLE_S), REDEEMED.plus_s(365 * 86_400));
+    let endless = || State::Active(Active { idle_end: Micros::NEVER, ..active(5) });
+    for (state, rotation, now, expect) in [
+        (five(), right, ROTATED, true),
+        (five(), right, Micros(idle_end.0 - 1), true),
+        (five(), right, idle_end, false),
+        (endless(), right, Micros(absolute_end.0 - 1), true),
+        (endless(), right, absolute_end, false),
+        (five(), Rotation { client: OTHER, ..right }, ROTATED, false),
+        (five(), presenting(4, ROTATED.low_bits()), ROTATED, false),
+        (five(), presenting(6, ROTATED.low_bits()), ROTATED, false),
+        (five(), presenting(5, ROTATED.low_bits() ^ 1), ROTATED, false),
+        (five(), presenting(5, REDEEMED.low_bits()), ROTATED, false),
+        (ended(), right, ROTATED, false),
+        (State::Code { end: idle_end }, presenting(0, 0), ROTATED, false),
+    ] {
+        let changed = grant(state).rotate(&rotation, now, AttemptId(2));
+        assert_eq!(changed.is_some(), expect, "{state:?} {rotation:?} {now:?}");
+        let Some(Grant { state: State::Active(next), attempt: AttemptId(2), .. }) = changed else { continue };
+        assert_eq!((next.generation, next.rotated), (generation(6), now));
+        assert_eq!((next.previous_rotation, next.redeemed), (ROTATED.low_bits(), REDEEMED));
+        assert!(next.idle_end <= absolute_end && Micros::from_unix_s(next.access_expiry_s) <= absolute_end);
+    }
+}
+
+#[test]
 fn a_retry_gives_the_same_successor_again() {
     let first = settle(Verdict::Done(seen(grant(State::Active(active(2))))), &predecessor(2), ROTATED, DAY).unwrap();
     for (seconds, left) in [(0, 3_600), (1, 3_599), (3_599, 1), (3_600, 0), (86_399, 0)] {

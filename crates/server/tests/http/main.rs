@@ -1,0 +1,39 @@
+//! The server over real HTTP: what an attacker tries, what real clients send, and what must be answered.
+//!
+//! Each test has a sandbox of its own in memory. What takes longer than a few seconds waits for `KIMBAI_TEST_LONG=1`.
+
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod cors;
+#[cfg(test)]
+#[path = "../fixture/mod.rs"]
+mod fixture;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod introspection_revocation;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod log_in;
+#[cfg(test)]
+mod marketplace;
+#[cfg(test)]
+mod marketplace_clients;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod redirect_uris;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+mod sandbox;
+#[cfg(test)]
+mod secrets_headers;
+#[cfg(test)]
+mod standard;
