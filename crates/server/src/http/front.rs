@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Uri};
+use kimbai_pages::ASSETS_PATH;
 use tower::ServiceExt as _;
 use url::Url;
 
@@ -121,7 +122,8 @@ impl Line {
             realm = %site.realm_name, request_id, source = %peer.ip(), %method, path = uri.path(),
             status = status.as_u16(), reason = why,
         );
-        if let Audience::Sandbox(sandbox) = &site.audience {
+        let is_asset = uri.path().starts_with(ASSETS_PATH);
+        if let (Audience::Sandbox(sandbox), false) = (&site.audience, is_asset) {
             sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));
         }
     }
