@@ -115,12 +115,19 @@ pub enum EndReason {
     CodeReplayed,
     /// A spent refresh token was presented by its client (RFC 9700 section 4.14.2).
     RefreshTokenReused,
+    /// It has reached its last generation.
+    LastGeneration,
 }
 
 impl EndReason {
     /// Every reason, for the stores that number them.
-    pub const ALL: [Self; 4] =
-        [Self::RevokedByClient, Self::ConsentWithdrawn, Self::CodeReplayed, Self::RefreshTokenReused];
+    pub const ALL: [Self; 5] = [
+        Self::RevokedByClient,
+        Self::ConsentWithdrawn,
+        Self::CodeReplayed,
+        Self::RefreshTokenReused,
+        Self::LastGeneration,
+    ];
 }
 
 /// What it takes to open a grant; times are durations from the store's now.

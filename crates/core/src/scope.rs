@@ -83,22 +83,23 @@ pub enum ScopeError {
     Unknown,
 }
 
-/// More scopes than a bitmap can number.
+/// Scopes that a realm cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a realm has at most 64 scopes, each named once")]
+#[error("a realm has at most 64 scopes, each named once by the characters of a scope-token")]
 pub struct ScopeTableError;
 
 impl ScopeTable {
     /// The table of these definitions, numbered by position.
     ///
     /// # Errors
-    /// [`ScopeTableError`]: more than 64, or one name twice.
+    /// [`ScopeTableError`]: more than 64, one name twice, or a name that is no scope-token.
     pub fn new(definitions: Vec<ScopeDefinition>) -> Result<Self, ScopeTableError> {
         let mut numbers = HashMap::new();
         let mut live = ScopeSet::EMPTY;
         for (position, definition) in definitions.iter().enumerate() {
             let number = u8::try_from(position).ok().filter(|number| *number < 64).ok_or(ScopeTableError)?;
-            if numbers.insert(definition.name.clone(), number).is_some() {
+            let is_token = !definition.name.is_empty() && definition.name.bytes().all(is_scope_character);
+            if !is_token || numbers.insert(definition.name.clone(), number).is_some() {
                 return Err(ScopeTableError);
             }
             if !definition.retired {
@@ -200,6 +201,21 @@ mod tests {
     fn a_set_is_rendered_in_the_order_of_the_table() {
         assert_eq!(table().render(table().parse("order offline").unwrap()), "offline order");
         assert_eq!(table().render(ScopeSet::EMPTY), "");
+    }
+
+    #[test]
+    fn a_scope_is_named_by_a_scope_token() {
+        for (name, expect) in
+            [("orders.read", true), ("", false), ("a b", false), ("a\"", false), ("a\\", false), ("đ", false)]
+        {
+            let definition = ScopeDefinition {
+                name: name.to_owned(),
+                description_vi: String::new(),
+                description_en: String::new(),
+                retired: false,
+            };
+            assert_eq!(ScopeTable::new(vec![definition]).is_ok(), expect, "{name:?}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ const LIMITS: LogInLimits = LogInLimits {
 const USERNAME_BYTES_MAX: usize = 256;
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
+const HASH_PURPOSE: &str = "password hash";
+
 /// Checked for names that do not exist, so that they take as long. The hash of a random password that was thrown away.
 const NOBODYS_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$SdAkeBv7mRFdeN4W9L71hg$EpajUvd9XghJ7iZCx2hnqWjMhWmwMDQVGpYVRhjUSoo";
@@ -79,13 +81,15 @@ impl Engine {
         let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
         let account = self.account_key(realm, &username, user.as_ref(), browser_digest).await?;
         let source_key = LogInKey(realm.keyring.keyed_digest("log-in source", source.to_string().as_bytes()));
+        // A place first: who is turned away because the pool is full has not guessed.
+        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
             LogInVerdict::Allowed => {}
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
             LogInVerdict::Locked { wait_s } => return Err(LogInRefusal::Locked(wait_s)),
         }
-        let stored_hash = user.as_ref().map_or(NOBODYS_HASH, |user| &user.password_hash);
-        let is_right = realm.passwords.verify(password, stored_hash).await.map_err(|_| LogInRefusal::Busy)?;
+        let stored_hash = user.as_ref().and_then(|user| open_hash(realm, &user.password_hash));
+        let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
         let Some(user) = user.filter(|user| is_right && user.standing.active) else {
             self.record(realm, "log_in_refused", about);
@@ -131,6 +135,15 @@ impl Engine {
         }
         Ok(LogInKey(realm.keyring.keyed_digest("log-in account", &value)))
     }
+}
+
+/// A password's hash for the store: sealed, so that a copy of the store is nothing to guess against.
+pub(crate) fn seal_hash(realm: &Realm, hash: &str) -> String {
+    realm.keyring.seal_value(HASH_PURPOSE, hash.as_bytes())
+}
+
+fn open_hash(realm: &Realm, sealed: &str) -> Option<String> {
+    String::from_utf8(realm.keyring.open_value(HASH_PURPOSE, sealed)?).ok()
 }
 
 /// One spelling for each user name: NFKC, lower case, without surrounding white space.

@@ -28,35 +28,36 @@ impl PasswordPool {
         Self { permits: Arc::new(Semaphore::new(AT_ONCE)), inside: AtomicUsize::new(0) }
     }
 
+    /// A place in the pool or in the queue before it.
+    pub(crate) fn enter(&self) -> Result<Place<'_>, Busy> {
+        if self.inside.fetch_add(1, Ordering::Relaxed) >= AT_ONCE + WAITING_MAX {
+            self.inside.fetch_sub(1, Ordering::Relaxed);
+            return Err(Busy);
+        }
+        Ok(Place(self))
+    }
+}
+
+/// A place in the pool; given back also when the caller gives up.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(&'a PasswordPool);
+
+impl Place<'_> {
     /// Whether a password is the one that was hashed. A malformed hash fits no password.
-    pub(crate) async fn verify(&self, password: &Secret, stored_hash: &str) -> Result<bool, Busy> {
-        let _inside = Inside::enter(&self.inside)?;
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Busy)?;
+    pub(crate) async fn verify(self, password: &Secret, stored_hash: &str) -> bool {
+        let Ok(permit) = Arc::clone(&self.0.permits).acquire_owned().await else { return false };
         let (password, stored_hash) = (password.clone(), stored_hash.to_owned());
         let checked = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             verify_password(password.expose(), &stored_hash)
         });
-        Ok(matches!(checked.await, Ok(Ok(true))))
+        matches!(checked.await, Ok(Ok(true)))
     }
 }
 
-/// One who is in the pool or waits for it; leaves also when the caller gives up.
-struct Inside<'a>(&'a AtomicUsize);
-
-impl<'a> Inside<'a> {
-    fn enter(count: &'a AtomicUsize) -> Result<Self, Busy> {
-        if count.fetch_add(1, Ordering::Relaxed) >= AT_ONCE + WAITING_MAX {
-            count.fetch_sub(1, Ordering::Relaxed);
-            return Err(Busy);
-        }
-        Ok(Self(count))
-    }
-}
-
-impl Drop for Inside<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.inside.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -72,7 +73,10 @@ mod tests {
         let log_ins: Vec<_> = (0..AT_ONCE + WAITING_MAX + 10)
             .map(|_| {
                 let (pool, hash) = (Arc::clone(&pool), hash.clone());
-                tokio::spawn(async move { pool.verify(&Secret::new("right".to_owned()), &hash).await })
+                tokio::spawn(async move {
+                    let place = pool.enter()?;
+                    Ok(place.verify(&Secret::new("right".to_owned()), &hash).await)
+                })
             })
             .collect();
         while pool.inside.load(Ordering::Relaxed) < AT_ONCE + WAITING_MAX

@@ -70,8 +70,9 @@ impl Engine {
             Revocation::Grant(_) => "grant_revoked_by_client",
             Revocation::AccessThrough(_) => "access_revoked_by_client",
         };
-        let about = About { seen: look.seen.as_ref(), source: Some(source), ..About::default() };
-        self.record(realm, event, about);
+        if let Some(seen) = look.seen.filter(|seen| seen.grant.attempt == attempt) {
+            self.record(realm, event, About { seen: Some(&seen), source: Some(source), ..About::default() });
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::log_in::normalised;
+use crate::log_in::{normalised, seal_hash};
 use crate::realm::Realm;
 
 /// Shorter client secrets are refused: HMAC makes none that can be guessed safe.
@@ -164,7 +164,8 @@ impl Engine {
     /// [`SetupError`].
     pub async fn put_user(&self, realm: &Realm, user: NewUser) -> Result<UserNumber, SetupError> {
         let claims = to_json("claims", &user.claims)?;
-        Ok(self.store.put_user(realm.number, normalised(&user.username), user.password_hash, claims).await?)
+        let sealed_hash = seal_hash(realm, &user.password_hash);
+        Ok(self.store.put_user(realm.number, normalised(&user.username), sealed_hash, claims).await?)
     }
 
     /// Reads the clients of a realm anew and takes over the one named.

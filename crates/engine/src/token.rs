@@ -140,6 +140,7 @@ const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::ConsentWithdrawn => "consent_withdrawn",
         EndReason::CodeReplayed => "code_replayed",
         EndReason::RefreshTokenReused => "refresh_token_reused",
+        EndReason::LastGeneration => "last_generation",
     }
 }
 

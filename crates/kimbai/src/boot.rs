@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const MASTER_KEY_FILE: &str = "master.key";
+const DATABASE_FILE: &str = "kimbai.db";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -44,6 +45,9 @@ pub(crate) async fn engine(
     clock: &Clock,
     realms: impl Iterator<Item = &Registration>,
 ) -> anyhow::Result<Arc<Engine>> {
+    if let Some(directory) = data {
+        refuse_without_master_key(directory)?;
+    }
     let location = data.map_or(Location::Memory, |directory| Location::Directory(directory.to_owned()));
     let store = SqliteStore::open(location, clock.clone(), Options::default())?;
     let master = match data {
@@ -56,6 +60,19 @@ pub(crate) async fn engine(
         realm.install(&engine).await?;
     }
     Ok(engine)
+}
+
+/// A store whose master key is lost yields nothing: a new key beside it would only hide the loss.
+fn refuse_without_master_key(directory: &Path) -> anyhow::Result<()> {
+    let (database, key) = (directory.join(DATABASE_FILE), directory.join(MASTER_KEY_FILE));
+    if database.exists() && !key.exists() {
+        bail!(
+            "{} is missing: put the master key of {} back, or use another directory",
+            key.display(),
+            database.display()
+        );
+    }
+    Ok(())
 }
 
 /// The key in `master.key`, made if there is none, readable by its owner alone.

@@ -7,6 +7,9 @@ mod bench_server;
 mod boot;
 mod sandbox;
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
@@ -31,10 +34,18 @@ enum Command {
     BenchServer(bench_server::BenchServerArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Bench(args) => bench::run(args),
         Command::BenchServer(args) => bench_server::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

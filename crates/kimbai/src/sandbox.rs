@@ -26,7 +26,7 @@ pub(crate) struct SandboxArgs {
     /// The first of ten ports: realms from here on, the operator's listener on the last.
     #[arg(long, default_value_t = 4600)]
     port_base: u16,
-    /// Listen on this address instead of the two loopback addresses.
+    /// Listen on this address instead of the two loopback addresses; the operator's port stays on them.
     #[arg(long, value_name = "ADDR")]
     listen: Option<IpAddr>,
     /// Keep everything in this directory instead of in memory.
@@ -57,9 +57,11 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
     let addresses = boot::addresses(args.listen);
     // All ports are taken before anything is made, so that a busy one leaves nothing behind.
     let mut listeners = Vec::new();
-    for port in realms.iter().map(|(port, _)| *port).chain([operator_port]) {
-        listeners.push(boot::bind(&addresses, port).await?);
+    for (port, _) in &realms {
+        listeners.push(boot::bind(&addresses, *port).await?);
     }
+    // The operator is on this machine, wherever the realms are.
+    let operator_listeners = boot::bind(&boot::addresses(None), operator_port).await?;
     let clock = Clock::default();
     let engine = boot::engine(args.data.as_deref(), &clock, realms.iter().map(|(_, realm)| realm)).await?;
     let metrics = Arc::new(Metrics::default());
@@ -67,7 +69,7 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
         realms.iter().map(|(_, realm)| (realm.settings.display_name.clone(), realm.issuer.clone())).collect();
     let mut running = Running::new();
     let operator = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
-    running.serve(listeners.pop().context("no operator listener")?, operator);
+    running.serve(operator_listeners, operator);
     for ((_, registration), listeners) in realms.iter().zip(listeners) {
         let realm = engine.realm(registration.name).context("a realm is missing")?;
         let sandbox = Arc::new(SandboxRealm::new(registration.clone(), neighbours.clone(), clock.clone()));

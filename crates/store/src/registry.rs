@@ -139,7 +139,7 @@ pub struct UserRow {
     pub number: UserNumber,
     /// Its name, as its owner writes it.
     pub username: String,
-    /// PHC string of its password.
+    /// PHC string of its password, sealed by the realm's keyring.
     pub password_hash: String,
     /// Its claims, as JSON.
     pub claims: String,

@@ -83,8 +83,13 @@ pub fn decide(
     match (decision, request.client.consent) {
         (Some(Decision::Deny), _) => Step::Refuse(AuthorizeError::AccessDenied),
         (Some(Decision::Allow { ticked }), _) => {
-            let left_out = optional.without(ticked);
-            Step::Respond { scope: request.scope.without(left_out) }
+            let scope = request.scope.without(optional.without(ticked));
+            // Who leaves out all that could be left out has said no.
+            if scope.without(offline).is_empty() && !request.scope.without(offline).is_empty() {
+                Step::Refuse(AuthorizeError::AccessDenied)
+            } else {
+                Step::Respond { scope }
+            }
         }
         (None, ConsentPolicy::Never) => Step::Respond { scope: request.scope },
         (None, ConsentPolicy::Remembered) if consents.scope.contains(request.scope) => {

@@ -358,10 +358,11 @@ fn scopes_may_be_left_out_where_the_realm_allows_it() {
         (Full, tick(ScopeSet::EMPTY), respond(ASKED)),
         (Full, tick(ORDER), respond(ASKED)),
         (Partial, tick(ORDER), respond(ASKED)),
-        (Partial, tick(ScopeSet::EMPTY), respond(OFFLINE)),
-        (Partial, tick(OFFLINE), respond(OFFLINE)),
+        // All that could be left out was: a no, as the button would have said it.
+        (Partial, tick(ScopeSet::EMPTY), DENIED),
+        (Partial, tick(OFFLINE), DENIED),
         (Partial, tick(ORDER.union(INVENTORY)), respond(ASKED)),
-        (Partial, tick(PRODUCT), respond(OFFLINE)),
+        (Partial, tick(PRODUCT), DENIED),
         (Partial, Some(Decision::Deny), DENIED),
     ] {
         let request = valid(ConsentPolicy::Always);

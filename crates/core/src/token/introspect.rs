@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::grant::{Grant, Look, PartyStanding, State};
-use crate::number::{ClientNumber, Generation};
+use crate::number::ClientNumber;
 use crate::time::Micros;
 
 use super::pointer::{Pointer, Rowless, TokenKind};
@@ -63,17 +63,15 @@ pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live,
     if token.generation > active.generation || (is_current && !has_its_time) {
         return Err(Refusal::StoreWentBack);
     }
-    let (works, end) = match kind {
-        TokenKind::Refresh => (is_current, active.idle_end.min(grant.absolute_end)),
-        TokenKind::Access => {
-            let revoked = token.generation <= active.access_revoked_through || token.generation == Generation::CODE;
-            (!revoked, Micros::from_unix_s(token.time))
+    let end = match kind {
+        TokenKind::Refresh if !is_current => return Err(Refusal::Spent),
+        TokenKind::Refresh => active.idle_end.min(grant.absolute_end),
+        TokenKind::Access if token.generation <= active.access_revoked_through => {
+            return Err(Refusal::GenerationRevoked);
         }
+        TokenKind::Access => Micros::from_unix_s(token.time),
         TokenKind::Code | TokenKind::Rowless => return Err(Refusal::Forged),
     };
-    if !works {
-        return Err(if is_current { Refusal::GenerationRevoked } else { Refusal::Reused });
-    }
     if look.now >= end { Err(Refusal::Expired) } else { Ok(Live { expiry_s: end.as_unix_s(), grant: grant.clone() }) }
 }
 

@@ -79,6 +79,9 @@ pub enum Refusal {
     /// A spent refresh token: the grant was revoked for it.
     #[error("the refresh token was used before and its successor too, or too long ago")]
     Reused,
+    /// A spent refresh token that somebody asks about, not to refresh with it.
+    #[error("the refresh token was used before")]
+    Spent,
     /// The successor's access token was revoked, and a retry does not bring it back.
     #[error("the tokens of this generation were revoked")]
     GenerationRevoked,

@@ -130,7 +130,7 @@ fn refused_rotation(seen: &Seen, rotation: &Rotation, retries: Retries, now: Mic
         return Err(Refusal::StoreWentBack.into());
     }
     if presented == active.generation {
-        return Err(current_generation_refused(&active, rotation).into());
+        return Err(current_generation_refused(&active, rotation));
     }
     if now >= active.idle_end || now >= grant.absolute_end {
         return Err(Refusal::Expired.into());
@@ -151,13 +151,13 @@ fn refused_rotation(seen: &Seen, rotation: &Rotation, retries: Retries, now: Mic
 }
 
 /// The right generation was refused: another rotation's, no room for one more, or past its end.
-fn current_generation_refused(active: &Active, rotation: &Rotation) -> Refusal {
+fn current_generation_refused(active: &Active, rotation: &Rotation) -> Refused {
     if rotation.rotated_low != active.rotated.low_bits() {
-        Refusal::StoreWentBack
+        Refusal::StoreWentBack.into()
     } else if active.generation == Generation::MAX {
-        Refusal::LastGeneration
+        Refused { refusal: Refusal::LastGeneration, revoke: Some(EndReason::LastGeneration) }
     } else {
-        Refusal::Expired
+        Refusal::Expired.into()
     }
 }
 

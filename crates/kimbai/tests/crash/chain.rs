@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::json;
 
-use crate::fixture::{Answer, Broken, Call, Connection, IN_HOUSE, SELLER};
+use crate::fixture::{Answer, Call, Connection, IN_HOUSE, SELLER};
 
 pub(crate) const TOKEN: &str = "/sc/oauth2/token";
 
@@ -42,13 +42,11 @@ impl Chain {
     pub(crate) async fn run(mut self, port: u16, rotations_max: u64) -> Self {
         let mut connection = Connection::to(port);
         for _ in 0..rotations_max {
-            match connection.send(&refresh(&self.refresh_token)).await {
-                Ok(answer) => self.advance(&answer),
-                Err(Broken(..)) => {
-                    self.is_open = true;
-                    break;
-                }
-            }
+            let Ok(answer) = connection.send(&refresh(&self.refresh_token)).await else {
+                self.is_open = true;
+                break;
+            };
+            self.advance(&answer);
         }
         self
     }
@@ -60,7 +58,6 @@ impl Chain {
         let next = answer.member("refresh_token");
         assert!(next != self.refresh_token && !self.spent.contains(&next), "chain {} goes in circles", self.number);
         self.spent.push_back(std::mem::replace(&mut self.refresh_token, next));
-        self.spent.truncate(self.spent.len().min(8));
         if self.spent.len() > 4 {
             self.spent.pop_front();
         }

@@ -111,6 +111,7 @@ fn grant(refusal: Refusal) -> Reason {
             "a spent refresh token, whose successor was used",
             "Store the new refresh token before using it; this grant was revoked, let the user authorize again.",
         ),
+        Refusal::Spent => ("spent", "a refresh token that was used before", "Ask about its successor."),
         Refusal::GenerationRevoked => {
             ("generation_revoked", "a retry for tokens that were revoked meanwhile", "Let the user authorize again.")
         }

@@ -149,7 +149,8 @@ async fn steps_out_of_order_are_not_accepted() {
     for at in sandbox.both() {
         let mut browser = Browser::new(at);
         let query = encode(&browser.parameters(&[]));
-        let (log_in, consent) = (format!("{}/login?{query}", at.authorize), format!("{}/consent?{query}", at.authorize));
+        let (log_in, consent) =
+            (format!("{}/login?{query}", at.authorize), format!("{}/consent?{query}", at.authorize));
         let shown = form(&browser.get(&browser.request(&[])).await.expect(200));
         let of_log_in = [("continuation", shown.continuation.as_str()), ("decision", "allow")];
         shown_afresh(&browser.post(&consent, &of_log_in).await, at.authorize);
@@ -157,8 +158,7 @@ async fn steps_out_of_order_are_not_accepted() {
         shown_afresh(&browser.post(&consent, &of_log_in).await, at.authorize);
         shown_afresh(&browser.post(&consent, &[("decision", "allow")]).await, at.authorize);
         let asked = form(&browser.get(next.header("location")).await.expect(200));
-        let of_consent =
-            [("continuation", asked.continuation.as_str()), ("username", "an"), ("password", PASSWORD)];
+        let of_consent = [("continuation", asked.continuation.as_str()), ("username", "an"), ("password", PASSWORD)];
         let session = browser.value("session");
         assert!(browser.post(&log_in, &of_consent).await.cookies().is_empty());
         assert_eq!(browser.value("session"), session);
@@ -210,8 +210,7 @@ async fn after_credentials_comes_303_to_our_own_authorize_path_rebuilt_and_not_e
             let shown = form(&browser.get(&browser.request(&more)).await.expect(200));
             assert!(!shown.action.contains("evil"), "{shown:?}");
             let action = format!("{}&{}", shown.action, encode(&more));
-            let fields =
-                [("continuation", shown.continuation.as_str()), ("username", "an"), ("password", PASSWORD)];
+            let fields = [("continuation", shown.continuation.as_str()), ("username", "an"), ("password", PASSWORD)];
             let next = browser.post(&action, &[fields.as_slice(), &more].concat()).await.expect(303);
             assert_eq!(next.header("location"), browser.rebuilt_request());
         }
@@ -274,7 +273,9 @@ async fn two_posts_of_one_consent_open_two_codes() {
 fn shown_again(answer: &Answer) {
     assert_eq!(answer.status, 400, "{answer:?}");
     assert!(!form(answer).continuation.is_empty());
-    assert!(answer.body.contains("id=\"error\"") && answer.cookies().iter().all(|cookie| !cookie.contains("-session=")));
+    assert!(
+        answer.body.contains("id=\"error\"") && answer.cookies().iter().all(|cookie| !cookie.contains("-session="))
+    );
 }
 
 /// Back to the authorization endpoint, without a code.

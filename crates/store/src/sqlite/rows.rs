@@ -42,6 +42,7 @@ pub(super) const fn ended_column(reason: EndReason) -> i64 {
         EndReason::ConsentWithdrawn => 3,
         EndReason::CodeReplayed => 4,
         EndReason::RefreshTokenReused => 5,
+        EndReason::LastGeneration => 6,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The verbs as statements: one conditional update each, then one look at the row, in the same transaction of the only
 //! writer.
 //!
-//! The look after the update serves refusals and successes alike, and spares the temporary table of `RETURNING`. The conditions are those of `kimbai_core::grant`; the suite compares the two.
+//! The look after the update serves refusals and successes alike, and spares the temporary table of `RETURNING`. The
+//! conditions are those of `kimbai_core::grant`; the suite compares the two.
 
 use kimbai_core::grant::{Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};

@@ -51,7 +51,7 @@ fn an_older_access_token_works_until_its_own_end_and_an_older_refresh_token_does
     let before = Micros::from_unix_s(older.access_expiry_s - 1);
     assert_eq!(works(TokenKind::Access, &access(&older), &look(state, before)), Ok(older.access_expiry_s));
     assert_eq!(works(TokenKind::Access, &access(&older), &look(state, before.plus_s(1))), Err(Refusal::Expired));
-    assert_eq!(works(TokenKind::Refresh, &refresh(&older), &look(state, before)), Err(Refusal::Reused));
+    assert_eq!(works(TokenKind::Refresh, &refresh(&older), &look(state, before)), Err(Refusal::Spent));
 }
 
 #[test]
@@ -71,10 +71,10 @@ fn a_token_that_its_row_does_not_stand_for_is_inactive() {
         (of_access, access(&current), ended(), Err(Refusal::Revoked)),
         (of_refresh, refresh(&current), ended(), Err(Refusal::Revoked)),
         (of_access, Pointer { client: OTHER, ..access(&current) }, stands, Err(Refusal::OtherClient)),
-        (of_access, code_generation, stands, Err(Refusal::Reused)),
+        (of_access, code_generation, stands, Err(Refusal::GenerationRevoked)),
         (of_access, access(&current), revoked_through(5), Err(Refusal::GenerationRevoked)),
-        (of_access, access(&older), revoked_through(5), Err(Refusal::Reused)),
-        (of_access, access(&older), revoked_through(4), Err(Refusal::Reused)),
+        (of_access, access(&older), revoked_through(5), Err(Refusal::GenerationRevoked)),
+        (of_access, access(&older), revoked_through(4), Err(Refusal::GenerationRevoked)),
         (of_access, access(&current), revoked_through(4), Ok(current.access_expiry_s)),
         (of_refresh, refresh(&current), revoked_through(5), Ok(current.idle_end.as_unix_s())),
         (TokenKind::Code, access(&current), stands, Err(Refusal::Forged)),

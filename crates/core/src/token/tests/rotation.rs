@@ -151,7 +151,7 @@ fn a_refused_rotation_means() {
         (five(), presenting(5, current), idle_end, only(Refusal::Expired)),
         (five(), presenting(4, previous), idle_end, only(Refusal::Expired)),
         (stood(|a| a.generation = Generation::MAX), presenting((1 << 24) - 1, current), ROTATED, {
-            only(Refusal::LastGeneration)
+            Err(Refused { refusal: Refusal::LastGeneration, revoke: Some(EndReason::LastGeneration) })
         }),
         // Revoked in between.
         (ended(), presenting(5, current), ROTATED, only(Refusal::Revoked)),

@@ -184,6 +184,7 @@ fn grant(refusal: Refusal) -> WireError {
         | Refusal::Verifier
         | Refusal::CodeSpent
         | Refusal::Reused
+        | Refusal::Spent
         | Refusal::GenerationRevoked
         | Refusal::StoreWentBack
         | Refusal::ClientEnded

@@ -138,6 +138,9 @@ async fn metadata_document(call: Call) -> Response {
 }
 
 fn for_client(response: Response, call: &Call, credentials: &ClientCredentials) -> Response {
-    let client = credentials.client_id().ok().and_then(|client_id| call.realm.client(client_id));
+    // Who did not prove to be a client must not learn from an origin whether there is one.
+    let is_proven = response.status() != StatusCode::UNAUTHORIZED;
+    let client_id = credentials.client_id().ok().filter(|_| is_proven);
+    let client = client_id.and_then(|client_id| call.realm.client(client_id));
     cors::allow_client(response, &call.headers, client.as_deref())
 }

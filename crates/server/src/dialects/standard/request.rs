@@ -21,6 +21,9 @@ use crate::site::Call;
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const FORM_TYPES: &str = "application/x-www-form-urlencoded, multipart/form-data";
 
+/// The methods of an endpoint that pages of other origins may call.
+const FOR_BROWSERS_TOO: &str = "POST, OPTIONS";
+
 /// The parameters a token, revocation or introspection request may have; in query and body at once they are repeated.
 const PARAMETERS: [&str; 10] = [
     "grant_type",
@@ -37,7 +40,7 @@ const PARAMETERS: [&str; 10] = [
 
 /// Reads an access token request.
 pub(crate) async fn token(call: &Call, body: Body) -> Result<TokenRequest, EndpointError> {
-    let mut form = posted_form(call, body).await?;
+    let mut form = posted_form(call, body, FOR_BROWSERS_TOO).await?;
     check_repetitions(&form)?;
     let grant_type = form.take("grant_type")?.ok_or(RequestFault::Missing("grant_type"))?;
     let credentials = credentials(&call.headers, &mut form)?;
@@ -62,16 +65,20 @@ pub(crate) async fn token(call: &Call, body: Body) -> Result<TokenRequest, Endpo
 
 /// Reads a revocation request (RFC 7009 section 2.1). The hint is not needed: a token says itself what it is.
 pub(crate) async fn revocation(call: &Call, body: Body) -> Result<(ClientCredentials, Secret), EndpointError> {
-    token_question(call, body).await
+    token_question(call, body, FOR_BROWSERS_TOO).await
 }
 
 /// Reads an introspection request (RFC 7662 section 2.1).
 pub(crate) async fn introspection(call: &Call, body: Body) -> Result<(ClientCredentials, Secret), EndpointError> {
-    token_question(call, body).await
+    token_question(call, body, "POST").await
 }
 
-async fn token_question(call: &Call, body: Body) -> Result<(ClientCredentials, Secret), EndpointError> {
-    let mut form = posted_form(call, body).await?;
+async fn token_question(
+    call: &Call,
+    body: Body,
+    allowed: &'static str,
+) -> Result<(ClientCredentials, Secret), EndpointError> {
+    let mut form = posted_form(call, body, allowed).await?;
     check_repetitions(&form)?;
     let credentials = credentials(&call.headers, &mut form)?;
     let token = secret(&mut form, "token")?.ok_or(RequestFault::Missing("token"))?;
@@ -93,9 +100,9 @@ pub(crate) fn authorization(form: &Form) -> AuthorizationRequest {
 }
 
 /// Reads the form that a POST brings, joined with those of our parameters that stand in its query too.
-async fn posted_form(call: &Call, body: Body) -> Result<Form, EndpointError> {
+async fn posted_form(call: &Call, body: Body, allowed: &'static str) -> Result<Form, EndpointError> {
     if call.method != Method::POST {
-        return Err(HttpFault::Method("POST").into());
+        return Err(HttpFault::Method(allowed).into());
     }
     let in_query = Form::decode(call.query())?;
     let form = read_form(&call.headers, body, FormKinds::UrlencodedOrMultipart).await?;
