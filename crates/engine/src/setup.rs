@@ -168,10 +168,10 @@ impl Engine {
         Ok(self.store.put_user(realm.number, normalised(&user.username), sealed_hash, claims).await?)
     }
 
-    /// Reads the clients of a realm anew and takes over the one named.
+    /// Reads a client anew.
     pub(crate) async fn refresh_client(&self, realm: &Realm, client_id: &str) -> Result<(), StoreError> {
-        let rows = self.store.clients(realm.number).await?;
-        let Some(row) = rows.into_iter().find(|row| row.client_id == client_id) else { return Ok(()) };
+        let row = self.store.client(realm.number, client_id.to_owned()).await?;
+        let Some(row) = row else { return Ok(()) };
         let client = read_client(row, &realm.settings, &realm.scopes)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         realm.put_client(client);

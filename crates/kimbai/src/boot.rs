@@ -1,6 +1,6 @@
 //! From nothing to answering: store, engine, realms, listeners.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -13,15 +13,14 @@ use kimbai_engine::Engine;
 use kimbai_keyring::MasterKey;
 use kimbai_server::http::listener::{Service, serve};
 use kimbai_server::sandbox::demo::Registration;
-use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
+use kimbai_store::{Clock, Registry as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const MASTER_KEY_FILE: &str = "master.key";
-const DATABASE_FILE: &str = "kimbai.db";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -45,13 +44,10 @@ pub(crate) async fn engine(
     clock: &Clock,
     realms: impl Iterator<Item = &Registration>,
 ) -> anyhow::Result<Arc<Engine>> {
-    if let Some(directory) = data {
-        refuse_without_master_key(directory)?;
-    }
     let location = data.map_or(Location::Memory, |directory| Location::Directory(directory.to_owned()));
     let store = SqliteStore::open(location, clock.clone(), Options::default())?;
     let master = match data {
-        Some(directory) => master_key(directory)?,
+        Some(directory) => master_key(directory, &store).await?,
         None => MasterKey::generate(),
     };
     let engine = Arc::new(Engine::new(Arc::new(store), master));
@@ -62,34 +58,32 @@ pub(crate) async fn engine(
     Ok(engine)
 }
 
-/// A store whose master key is lost yields nothing: a new key beside it would only hide the loss.
-fn refuse_without_master_key(directory: &Path) -> anyhow::Result<()> {
-    let (database, key) = (directory.join(DATABASE_FILE), directory.join(MASTER_KEY_FILE));
-    if database.exists() && !key.exists() {
-        bail!(
-            "{} is missing: put the master key of {} back, or use another directory",
-            key.display(),
-            database.display()
-        );
-    }
-    Ok(())
-}
-
-/// The key in `master.key`, made if there is none, readable by its owner alone.
-fn master_key(directory: &Path) -> anyhow::Result<MasterKey> {
+/// The key in `master.key`, made if there is none and the store is new, readable by its owner alone.
+async fn master_key(directory: &Path, store: &SqliteStore) -> anyhow::Result<MasterKey> {
     let path = directory.join(MASTER_KEY_FILE);
     match fs::read_to_string(&path) {
         Ok(text) => MasterKey::parse(&text).with_context(|| format!("{}", path.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => {
+            // A store whose master key is lost yields nothing: a new key beside it would only hide the loss.
+            if !store.realms().await?.is_empty() {
+                bail!("{} is missing: put the master key of this store back, or use another directory", path.display());
+            }
             let key = MasterKey::generate();
-            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-            let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
-            file.write_all(key.to_text().as_bytes())?;
-            file.sync_all()?;
+            write_key(&path, &key).with_context(|| format!("cannot make {}", path.display()))?;
             Ok(key)
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// Whole or not at all, whenever the process ends. The store's lock keeps other processes away.
+fn write_key(path: &Path, key: &MasterKey) -> std::io::Result<()> {
+    let unfinished = path.with_extension("key.new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(key.to_text().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// The addresses to listen on: the one given, or this machine's two loopback addresses.

@@ -15,6 +15,7 @@ use kimbai_engine::{Engine, Realm, Source};
 use kimbai_keyring::random_u64;
 use kimbai_pages::{Frame, Language};
 
+use crate::http::host::RealmHost;
 use crate::http::reply;
 use crate::metrics::{Endpoint, RealmMetrics};
 use crate::sandbox::SandboxRealm;
@@ -43,15 +44,17 @@ pub struct Site {
     pub(crate) audience: Audience,
     pub(crate) router: Router,
     pub(crate) endpoints: HashMap<String, Endpoint>,
+    pub(crate) host: RealmHost,
     request_prefix: u32,
     requests: AtomicU64,
 }
 
 impl Site {
-    /// The site of a realm, by the dialect that its settings name. `None` if there is no such dialect.
+    /// The site of a realm, by the dialect that its settings name. `None` if there is no such dialect, or its issuer is no URL.
     #[must_use]
     pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
         let routes = crate::dialects::routes(realm, &audience)?;
+        let host = RealmHost::of_issuer(&realm.settings.issuer)?;
         Some(Arc::new_cyclic(|site| Self {
             engine,
             realm_name: realm.name.clone(),
@@ -59,6 +62,7 @@ impl Site {
             audience,
             router: routes.router.with_state(site.clone()),
             endpoints: routes.endpoints,
+            host,
             #[expect(clippy::cast_possible_truncation, reason = "any 32 of the bits will do")]
             request_prefix: random_u64() as u32,
             requests: AtomicU64::new(0),

@@ -26,6 +26,8 @@ pub trait Registry: Send + Sync {
 
     /// Makes a client or changes its metadata, by `client_id`; answers its number. A new one is active, of epoch 0.
     fn put_client(&self, realm: RealmNumber, client_id: String, metadata: String) -> Answer<'_, ClientNumber>;
+    /// The client with this `client_id`, with its standing.
+    fn client(&self, realm: RealmNumber, client_id: String) -> Answer<'_, Option<ClientRow>>;
     /// All clients of a realm with their standing.
     fn clients(&self, realm: RealmNumber) -> Answer<'_, Vec<ClientRow>>;
     /// Enables or disables a client and advances its epoch when it is disabled; answers the new standing, `None` without such a client.

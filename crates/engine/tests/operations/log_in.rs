@@ -139,7 +139,7 @@ async fn two_hundred_parallel_guesses_are_two_hundred_guesses() {
                 LogInRefusal::Wrong => tried += 1,
                 // A full pool turns away before anything is counted or tried.
                 LogInRefusal::Wait(_) | LogInRefusal::Locked(_) | LogInRefusal::Busy => {}
-                other => panic!("{other:?}"),
+                other @ LogInRefusal::Failed(_) => panic!("{other:?}"),
             }
         }
         // More than five only where the delays passed meanwhile; the lock is at ten.

@@ -1,16 +1,13 @@
 //! What goes round every request: its host, its headers' limits, its id, its count, its line in the log.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::HOST;
-use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Uri};
+use http::{Method, Request, Uri};
 use kimbai_pages::ASSETS_PATH;
 use tower::ServiceExt as _;
-use url::Url;
 
 use super::listener::Service;
 use super::reply::HttpFault;
@@ -60,37 +57,7 @@ fn check(site: &Site, request: &Request<Body>) -> Result<(), HttpFault> {
     if headers.len() > HEADERS_MAX || header_bytes + target_bytes > HEADER_BYTES_MAX {
         return Err(HttpFault::Headers);
     }
-    let realm = site.realm().ok_or(HttpFault::Misdirected)?;
-    if is_host_of(&realm.settings.issuer, headers, request.uri()) { Ok(()) } else { Err(HttpFault::Misdirected) }
-}
-
-/// Whether the request's one host is the issuer's; for an issuer on loopback, any loopback name on its port.
-fn is_host_of(issuer: &str, headers: &HeaderMap, uri: &Uri) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    let named = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
-        _ => None,
-    };
-    // A user name in the host would be read in different ways.
-    let named = named.filter(|named| !named.as_str().contains('@'));
-    let Some(named) = named.filter(|named| uri.authority().is_none_or(|authority| authority == named)) else {
-        return false;
-    };
-    let Ok(issuer) = Url::parse(issuer) else { return false };
-    let default_port = if issuer.scheme() == "https" { 443 } else { 80 };
-    if named.port_u16().unwrap_or(default_port) != issuer.port_or_known_default().unwrap_or(default_port) {
-        return false;
-    }
-    let host = issuer.host_str().unwrap_or_default();
-    named.host().eq_ignore_ascii_case(host) || (is_loopback(host) && is_loopback(named.host()))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    let name = host.to_ascii_lowercase();
-    literal.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-        || name == "localhost"
-        || name.ends_with(".localhost")
+    if site.host.is_named_by(headers, request.uri()) { Ok(()) } else { Err(HttpFault::Misdirected) }
 }
 
 /// The line of a request in the log and the sandbox's list; what is needed of the request is kept only where it is read.
@@ -126,46 +93,5 @@ impl Line {
         if let (Audience::Sandbox(sandbox), false) = (&site.audience, is_asset) {
             sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn a_realm_is_found_by_its_host_alone() {
-        for (issuer, host, expect) in [
-            ("http://localhost:4602", "localhost:4602", true),
-            ("http://localhost:4602", "LOCALHOST:4602", true),
-            ("http://localhost:4602", "127.0.0.1:4602", true),
-            ("http://localhost:4602", "[::1]:4602", true),
-            ("http://localhost:4602", "demo-shop.localhost:4602", true),
-            ("http://localhost:4602", "localhost:4603", false),
-            ("http://localhost:4602", "localhost", false),
-            ("http://localhost:4602", "evil.test:4602", false),
-            ("http://localhost:4602", "localhost.evil.test:4602", false),
-            ("https://id.example.vn", "id.example.vn", true),
-            ("https://id.example.vn", "id.example.vn:443", true),
-            ("https://id.example.vn", "localhost", false),
-            ("https://id.example.vn", "", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
-            assert_eq!(is_host_of(issuer, &headers, &Uri::from_static("/")), expect, "{issuer} {host}");
-        }
-    }
-
-    #[test]
-    fn two_hosts_or_none_are_no_host() {
-        let mut headers = HeaderMap::new();
-        assert!(!is_host_of("http://localhost:1", &headers, &Uri::from_static("/")));
-        headers.append(HOST, HeaderValue::from_static("localhost:1"));
-        assert!(is_host_of("http://localhost:1", &headers, &Uri::from_static("/")));
-        assert!(!is_host_of("http://localhost:1", &headers, &Uri::from_static("http://evil.test/")));
-        headers.append(HOST, HeaderValue::from_static("localhost:1"));
-        assert!(!is_host_of("http://localhost:1", &headers, &Uri::from_static("/")));
     }
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 /// Idle ones count: the next waits in the kernel's queue until one closes.
-const CONNECTIONS_MAX: usize = 10_000;
+const CONNECTIONS_MAX: u32 = 10_000;
 const HEADER_READ_MAX: Duration = Duration::from_secs(10);
 /// What the protocol library reads of a header before it gives up; beyond our own limits, so that those are answered in the
 /// dialect's form.
@@ -29,14 +29,14 @@ pub trait Service: Send + Sync + 'static {
     fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send;
 }
 
-/// Accepts connections until `stop` is true, then lets those that are open finish their request.
+/// Accepts connections until `stop` is true, then lets those that are open finish their request, and returns after the last.
 pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => return,
+            () = stopped(&mut stop) => break,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -49,6 +49,9 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop:
             Err(error) => refuse_for_a_while(&error).await,
         }
     }
+    // New connections are refused while the open ones finish: the last of them gives the last permit back.
+    drop(listener);
+    let _ = room.acquire_many(CONNECTIONS_MAX).await;
 }
 
 async fn connection<S: Service>(

@@ -5,5 +5,6 @@ pub mod cookie;
 pub mod cors;
 pub mod form;
 pub mod front;
+pub mod host;
 pub mod listener;
 pub mod reply;

@@ -30,7 +30,7 @@ pub(super) async fn clock(call: Call, body: Body) -> Response {
         Err(fault) => return error::fault(&call.site, HttpFault::Body(fault)),
     };
     match serde_json::from_slice::<Advance>(&body) {
-        Ok(Advance { advance_s }) if advance_s.abs() <= ADVANCE_S_MAX => {
+        Ok(Advance { advance_s }) if (-ADVANCE_S_MAX..=ADVANCE_S_MAX).contains(&advance_s) => {
             sandbox.clock.advance_s(advance_s);
             let now_s = sandbox.clock.now().as_unix_s();
             reply::json(StatusCode::OK, format!("{{\"now\":{now_s}}}"))

@@ -38,7 +38,8 @@ async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_are_answered_wit
                     let form = [("grant_type", "client_credentials"), ("token", "x")];
                     let by_header = at.call("POST", path).header("authorization", &basic(client_id, client_secret));
                     let by_header = by_header.header("origin", origin).form(&form).send().await;
-                    let form = [form.as_slice(), &[("client_id", client_id), ("client_secret", client_secret)]].concat();
+                    let form =
+                        [form.as_slice(), &[("client_id", client_id), ("client_secret", client_secret)]].concat();
                     let by_body = at.call("POST", path).header("origin", origin).form(&form).send().await;
                     let _ = seen.insert(by_header.refused(401, "invalid_client").fixed());
                     let _ = seen.insert(by_body.refused(401, "invalid_client").fixed());
@@ -198,7 +199,8 @@ async fn two_authorization_headers_are_refused() {
 #[tokio::test]
 async fn a_basic_header_beside_a_body_secret_is_refused() {
     let sandbox = Sandbox::start().await;
-    for (at, status, error) in [(&sandbox.standard, 400, "invalid_request"), (&sandbox.marketplace, 401, "invalid_client")]
+    for (at, status, error) in
+        [(&sandbox.standard, 400, "invalid_request"), (&sandbox.marketplace, 401, "invalid_client")]
     {
         for app in [at.app(), &POST_APP] {
             for path in [at.token, at.revoke, at.introspect] {
@@ -242,7 +244,8 @@ async fn a_grant_that_a_client_is_not_registered_for_fails_on_every_path() {
         browser.get(&request).await.page(400, "invalid_request");
         let wanted = serde_json::json!({"client_id": service.client_id, "user": "an", "scopes": []});
         at.mint(&wanted).await.refused(400, "invalid_request");
-        for grant_type in ["password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "AUTHORIZATION_CODE"] {
+        for grant_type in ["password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "AUTHORIZATION_CODE"]
+        {
             at.token(app, &[("grant_type", grant_type)]).await.refused(400, "unsupported_grant_type");
         }
         for response_type in ["token", "code token", "id_token", "none", "Code"] {

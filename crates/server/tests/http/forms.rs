@@ -56,6 +56,7 @@ async fn the_consent_form_reads_the_decision_and_nothing_else_that_is_posted() {
             ("client_id", OTHER.client_id),
             ("scope", "all"),
             ("scope", "email"),
+            ("scope", "orders.read"),
             ("state", "another-state"),
             ("code_challenge", CHALLENGE),
             ("response_type", "token"),
@@ -64,7 +65,7 @@ async fn the_consent_form_reads_the_decision_and_nothing_else_that_is_posted() {
         assert!(answer.header("location").starts_with(&format!("{CALLBACK}?code=")), "{answer:?}");
         assert_eq!(answer.parameter("state"), "AbCDeFgH");
         let tokens = at.redeem(at.app(), &answer.parameter("code")).await.expect(200);
-        let expect = if at.is_marketplace() { at.scope() } else { "offline_access" };
+        let expect = if at.is_marketplace() { at.scope() } else { "offline_access orders.read" };
         assert_eq!(tokens.member("scope"), expect, "only what was asked for can be granted");
         at.redeem(&OTHER, &answer.parameter("code")).await.refused(400, "invalid_grant");
     }
@@ -78,6 +79,15 @@ async fn a_person_may_leave_scopes_out_where_the_realm_allows_it() {
     let answer = browser.decide(&shown, "allow", &["orders.read"]).await.expect(303);
     let tokens = sandbox.standard.redeem(sandbox.standard.app(), &answer.parameter("code")).await.expect(200);
     assert_eq!(tokens.member("scope"), "offline_access orders.read");
+}
+
+#[tokio::test]
+async fn who_leaves_out_all_that_can_be_left_out_has_said_no() {
+    let sandbox = Sandbox::start().await;
+    let mut browser = Browser::new(&sandbox.standard);
+    let shown = browser.consent_page().await;
+    browser.decide(&shown, "allow", &[]).await.redirected("access_denied");
+    browser.decide(&shown, "allow", &["email", "offline_access"]).await.redirected("access_denied");
 }
 
 #[tokio::test]
@@ -117,9 +127,9 @@ async fn a_consent_form_of_another_session_is_not_accepted() {
         let (mut browser, mut attacker) = (Browser::new(at), Browser::new(at));
         let stolen = attacker.consent_page().await;
         let own = browser.consent_page().await;
-        shown_afresh(&browser.decide(&stolen, "allow", &[]).await, at.authorize);
-        shown_afresh(&Browser::new(at).decide(&stolen, "allow", &[]).await, at.authorize);
-        let answer = browser.decide(&own, "allow", &[]).await.expect(303);
+        shown_afresh(&browser.allow(&stolen).await, at.authorize);
+        shown_afresh(&Browser::new(at).allow(&stolen).await, at.authorize);
+        let answer = browser.allow(&own).await.expect(303);
         assert!(!answer.parameter("code").is_empty());
     }
 }
@@ -178,10 +188,10 @@ async fn a_stale_form_is_shown_again_with_a_fresh_one() {
         let next = browser.post_log_in(&form(&again), "an", PASSWORD).await.expect(303);
         let asked = form(&browser.get(next.header("location")).await.expect(200));
         sandbox.clock.advance_s(3_601);
-        let back = browser.decide(&asked, "allow", &[]).await;
+        let back = browser.allow(&asked).await;
         shown_afresh(&back, at.authorize);
         let fresh = form(&browser.get(back.header("location")).await.expect(200));
-        assert!(!browser.decide(&fresh, "allow", &[]).await.expect(303).parameter("code").is_empty());
+        assert!(!browser.allow(&fresh).await.expect(303).parameter("code").is_empty());
     }
 }
 
@@ -261,7 +271,7 @@ async fn two_posts_of_one_consent_open_two_codes() {
     let at = &sandbox.marketplace;
     let mut browser = Browser::new(at);
     let shown = browser.consent_page().await;
-    let codes = [browser.decide(&shown, "allow", &[]).await, browser.decide(&shown, "allow", &[]).await];
+    let codes = [browser.allow(&shown).await, browser.allow(&shown).await];
     assert_ne!(codes[0].parameter("code"), codes[1].parameter("code"));
     for code in codes {
         at.redeem(at.app(), &code.parameter("code")).await.expect(200);

@@ -65,7 +65,9 @@ fn harmless(answer: &Answer, what: &str) {
     assert!(answer.status < 500, "{what}: {answer:?}");
     assert!(!answer.headers.contains_key("x-injected"), "{what}: {answer:?}");
     let body = answer.body.to_lowercase();
-    for never in ["<script", "<svg onload", "panicked", ".rs:", "sqlite", "rusqlite", "select ", "stack backtrace", "/root"] {
+    for never in
+        ["<script", "<svg onload", "panicked", ".rs:", "sqlite", "rusqlite", "select ", "stack backtrace", "/root"]
+    {
         assert!(!body.contains(never), "{what}: {never} in {answer:?}");
     }
     if body.starts_with('{') {
@@ -186,12 +188,13 @@ async fn nasty_bytes_in_any_header_or_cookie_are_harmless() {
         ];
         for nasty in NASTY.into_iter().filter(|nasty| !nasty.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))) {
             for name in names {
-                for value in [nasty.to_vec(), [b"Basic ", nasty].concat(), [b"text/html;q=", nasty].concat()] {
-                    for path in [at.token, at.introspect, &request, "/sandbox/requests", "/integration/v2/sellers/me"] {
-                        for method in ["GET", "POST"] {
-                            let call = at.call(method, path).header_bytes(name, &value);
-                            harmless(&call.send().await, &format!("{method} {path} {name}: {value:?}"));
-                        }
+                for value in [nasty.to_vec(), [b"Basic ", nasty].concat()] {
+                    let seller = "/integration/v2/sellers/me";
+                    for (method, path) in
+                        [("POST", at.token), ("POST", at.authorize), ("GET", &request), ("GET", "/sandbox/requests"), ("GET", seller)]
+                    {
+                        let call = at.call(method, path).header_bytes(name, &value);
+                        harmless(&call.send().await, &format!("{method} {path} {name}: {value:?}"));
                     }
                 }
             }

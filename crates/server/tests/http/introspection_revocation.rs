@@ -162,7 +162,8 @@ async fn everything_else_is_exactly_active_false() {
             let answer = at.as_client(caller, at.introspect, &[("token", &access_token)]).await.expect(200);
             let _ = seen.insert(answer.fixed());
         }
-        let mut nothing = vec!["x".to_owned(), "é\0".to_owned(), at.code(at.app(), at.scope()).await, "y".repeat(9_000)];
+        let mut nothing =
+            vec!["x".to_owned(), "é\0".to_owned(), at.code(at.app(), at.scope()).await, "y".repeat(9_000)];
         if !at.is_marketplace() {
             nothing.extend(["access_token", "refresh_token"].map(|kind| tokens_elsewhere.member(kind)));
         }

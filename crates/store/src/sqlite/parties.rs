@@ -54,21 +54,31 @@ pub(super) fn put_client(
     Ok(ClientNumber(number))
 }
 
-pub(super) fn clients(connection: &Connection, realm: RealmNumber) -> Result<Vec<ClientRow>, Fault> {
-    let mut statement = connection.prepare_cached(
+/// The clients of realm `?1` with their standing, for [`client_row`].
+macro_rules! client_columns {
+    () => {
         "SELECT p.number, p.client_id, p.metadata, s.active, s.epoch FROM clients AS p \
-         LEFT JOIN standing AS s ON s.realm = ?1 AND s.party = 0 AND s.number = p.number \
-         WHERE p.realm = ?1 ORDER BY p.number",
-    )?;
-    let rows = statement.query_map([realm.0], |row| {
-        Ok(ClientRow {
-            number: ClientNumber(row.get(0)?),
-            client_id: row.get(1)?,
-            metadata: row.get(2)?,
-            standing: rows::standing(row, 3)?,
-        })
-    })?;
+         LEFT JOIN standing AS s ON s.realm = ?1 AND s.party = 0 AND s.number = p.number WHERE p.realm = ?1"
+    };
+}
+pub(super) fn client(connection: &Connection, realm: RealmNumber, client_id: &str) -> Result<Option<ClientRow>, Fault> {
+    let mut statement = connection.prepare_cached(concat!(client_columns!(), " AND p.client_id = ?2"))?;
+    Ok(statement.query_row(params![realm.0, client_id], client_row).optional()?)
+}
+
+pub(super) fn clients(connection: &Connection, realm: RealmNumber) -> Result<Vec<ClientRow>, Fault> {
+    let mut statement = connection.prepare_cached(concat!(client_columns!(), " ORDER BY p.number"))?;
+    let rows = statement.query_map([realm.0], client_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn client_row(row: &Row<'_>) -> rusqlite::Result<ClientRow> {
+    Ok(ClientRow {
+        number: ClientNumber(row.get(0)?),
+        client_id: row.get(1)?,
+        metadata: row.get(2)?,
+        standing: rows::standing(row, 3)?,
+    })
 }
 
 pub(super) fn set_client(

@@ -33,6 +33,10 @@ impl Registry for SqliteStore {
         self.change(move |connection, _| parties::put_client(connection, realm, &client_id, &metadata))
     }
 
+    fn client(&self, realm: RealmNumber, client_id: String) -> Answer<'_, Option<ClientRow>> {
+        self.read(move |connection, _| parties::client(connection, realm, &client_id))
+    }
+
     fn clients(&self, realm: RealmNumber) -> Answer<'_, Vec<ClientRow>> {
         self.read(move |connection, _| parties::clients(connection, realm))
     }

@@ -45,6 +45,10 @@ pub(super) async fn a_client_keeps_its_number(subject: Subject) {
     };
     assert_eq!(store.clients(realm).await.unwrap(), [row(first, "a", "{\"x\":1}"), row(second, "A", "{}")]);
     assert!(store.clients(RealmNumber(2)).await.unwrap().is_empty());
+    let client = |realm, client_id: &str| store.client(realm, client_id.to_owned());
+    assert_eq!(client(realm, "A").await.unwrap(), Some(row(second, "A", "{}")));
+    assert_eq!(client(realm, "b").await.unwrap(), None);
+    assert_eq!(client(RealmNumber(2), "A").await.unwrap(), None);
 }
 
 pub(super) async fn a_user_keeps_its_number(subject: Subject) {

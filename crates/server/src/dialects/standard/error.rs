@@ -124,7 +124,7 @@ pub(crate) fn failed(failure: &EngineError, form: ErrorForm) -> Response {
     response
 }
 
-fn render(wire: &WireError, form: ErrorForm) -> Response {
+pub(crate) fn render(wire: &WireError, form: ErrorForm) -> Response {
     let with_hint = form == ErrorForm::WithHint;
     let body = Body {
         error: wire.error,
@@ -136,7 +136,7 @@ fn render(wire: &WireError, form: ErrorForm) -> Response {
     reply::json(wire.status, serde_json::to_string(&body).unwrap_or_default())
 }
 
-fn refused(refusal: TokenRefusal, form: ErrorForm) -> WireError {
+pub(crate) fn refused(refusal: TokenRefusal, form: ErrorForm) -> WireError {
     let wire =
         |status, error, description, hint: &str| WireError { status, error, description, hint: Some(hint.to_owned()) };
     let bad = StatusCode::BAD_REQUEST;

@@ -8,7 +8,7 @@ mod metadata;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use axum::body::Body;
 use axum::response::Response;

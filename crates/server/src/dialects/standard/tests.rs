@@ -1,1 +1,172 @@
+//! The wire as files: every error body, redirect and token answer of a dialect, to be read and reviewed whole.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http_body_util::BodyExt as _;
+use kimbai_core::authorize::AuthorizeError;
+use kimbai_core::client::{AuthenticationMethod, ClientAuthenticationError};
+use kimbai_core::number::{ClientNumber, Generation, GrantId};
+use kimbai_core::pkce::ChallengeError;
+use kimbai_core::realm::RealmSettings;
+use kimbai_core::scope::ScopeError;
+use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
+use kimbai_engine::{Engine, Realm, TokenAnswer};
+use kimbai_keyring::{MasterKey, SealedToken};
+use kimbai_store::Clock;
+use kimbai_store::sqlite::{Location, Options, SqliteStore};
+
+use super::{demo, error, response};
+
+const ISSUER: &str = "http://localhost:4600";
+const REDIRECT_URI: &str = "https://example.com/callback";
+
+#[tokio::test]
+async fn the_wire_of_the_standard_dialect() {
+    let realm = realm("standard", &demo::registration(ISSUER).settings).await;
+    write_vectors("standard", &realm).await;
+}
+
+/// A realm with these settings, over a store in memory.
+pub(crate) async fn realm(name: &str, settings: &RealmSettings) -> Arc<Realm> {
+    let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
+    let engine = Engine::new(Arc::new(store), MasterKey::generate());
+    engine.put_realm(name, settings).await.unwrap()
+}
+
+/// Every refusal of a token request, with its status and body.
+pub(crate) async fn errors(realm: &Realm) -> String {
+    let form = realm.settings.error_form;
+    let mut text = String::new();
+    for refusal in refusals() {
+        let response = error::render(&error::refused(refusal, form), form);
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        writeln!(text, "{refusal:?}\n    expect {status} {}", String::from_utf8_lossy(&body)).unwrap();
+    }
+    text
+}
+
+/// Every redirect with an error or a code.
+pub(crate) fn redirects(realm: &Realm) -> String {
+    let location = |response: axum::response::Response| {
+        let location = response.headers()[http::header::LOCATION].to_str().unwrap().to_owned();
+        format!("{} {location}", response.status().as_u16())
+    };
+    let mut text = String::new();
+    for refused in refused_requests() {
+        let redirect = location(response::authorize_error(realm, REDIRECT_URI, Some("a b&c"), refused));
+        writeln!(text, "{refused:?}\n    expect {redirect}").unwrap();
+    }
+    let code = token(realm, TokenKind::Code);
+    for (uri, state) in
+        [(REDIRECT_URI, Some("trạng thái")), (REDIRECT_URI, None), ("https://example.com/?tenant=1", None)]
+    {
+        let redirect = location(response::code(realm, uri, state, &code)).replace(code.expose(), "CODE");
+        writeln!(text, "code for {uri} {state:?}\n    expect {redirect}").unwrap();
+    }
+    text
+}
+
+/// A token answer with a refresh token, and one without.
+pub(crate) async fn tokens(realm: &Realm) -> String {
+    let (access_token, refresh_token) = (token(realm, TokenKind::Access), token(realm, TokenKind::Refresh));
+    let scope = realm.offline;
+    let mut text = String::new();
+    for refresh_token in [Some(&refresh_token), None] {
+        let (access_token, refresh_token) = (access_token.clone(), refresh_token.cloned());
+        let answer = TokenAnswer { access_token, refresh_token, expires_in_s: 3_600, scope, note: None };
+        let response = response::token(realm, &answer);
+        let mut headers: Vec<_> = response.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        headers.sort();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8_lossy(&body).replace(answer.access_token.expose(), "ACCESS");
+        let body = match &answer.refresh_token {
+            Some(refresh_token) => body.replace(refresh_token.expose(), "REFRESH"),
+            None => body,
+        };
+        writeln!(text, "expect {status} {body}\n    {}", headers.join("\n    ")).unwrap();
+    }
+    text
+}
+
+fn token(realm: &Realm, kind: TokenKind) -> SealedToken {
+    let pointer = Pointer {
+        grant: GrantId(1),
+        generation: Generation::CODE,
+        time: 1,
+        client: ClientNumber(1),
+        issued_at_s: 1,
+        scope: realm.offline,
+    };
+    realm.keyring.seal(kind, &pointer, realm.keyring.sealing_keys().newest).unwrap()
+}
+
+fn refusals() -> Vec<TokenRefusal> {
+    let (basic, post) = (AuthenticationMethod::ClientSecretBasic, AuthenticationMethod::ClientSecretPost);
+    let mut all = vec![
+        TokenRefusal::Malformed(RequestFault::Missing("grant_type")),
+        TokenRefusal::Malformed(RequestFault::Repeated("code")),
+        TokenRefusal::Malformed(RequestFault::Parameter("scope")),
+        TokenRefusal::Malformed(RequestFault::Body),
+        TokenRefusal::Malformed(RequestFault::TooMany),
+        TokenRefusal::Client(ClientAuthenticationError::Missing),
+        TokenRefusal::Client(ClientAuthenticationError::Header),
+        TokenRefusal::Client(ClientAuthenticationError::TwoClients),
+        TokenRefusal::Client(ClientAuthenticationError::Refused),
+        TokenRefusal::Client(ClientAuthenticationError::Method { registered: basic, used: post }),
+        TokenRefusal::Client(ClientAuthenticationError::Method { registered: post, used: basic }),
+        TokenRefusal::Client(ClientAuthenticationError::SeveralMethods { registered: basic }),
+        TokenRefusal::UnsupportedGrantType,
+        TokenRefusal::UnauthorizedClient,
+        TokenRefusal::Scope(ScopeError::Malformed),
+        TokenRefusal::Scope(ScopeError::Unknown),
+        TokenRefusal::ScopeNotGranted,
+    ];
+    let grants = [
+        Refusal::Forged,
+        Refusal::Unknown,
+        Refusal::Expired,
+        Refusal::Revoked,
+        Refusal::OtherClient,
+        Refusal::RedirectUri,
+        Refusal::Verifier,
+        Refusal::CodeSpent,
+        Refusal::Reused,
+        Refusal::Spent,
+        Refusal::GenerationRevoked,
+        Refusal::StoreWentBack,
+        Refusal::ClientEnded,
+        Refusal::UserEnded,
+        Refusal::ScopeRetired,
+        Refusal::LastGeneration,
+    ];
+    all.extend(grants.map(TokenRefusal::Grant));
+    all
+}
+
+fn refused_requests() -> Vec<AuthorizeError> {
+    vec![
+        AuthorizeError::Malformed("scope"),
+        AuthorizeError::UnauthorizedClient,
+        AuthorizeError::Scope(ScopeError::Malformed),
+        AuthorizeError::Scope(ScopeError::Unknown),
+        AuthorizeError::ScopeNotRegistered,
+        AuthorizeError::ResponseTypeMissing,
+        AuthorizeError::UnsupportedResponseType,
+        AuthorizeError::UnsupportedResponseMode,
+        AuthorizeError::State(8),
+        AuthorizeError::Challenge(ChallengeError::Method),
+        AuthorizeError::Challenge(ChallengeError::Challenge),
+        AuthorizeError::Challenge(ChallengeError::Missing),
+        AuthorizeError::AccessDenied,
+    ]
+}
+
+pub(crate) async fn write_vectors(d: &str, realm: &Realm) {
+    let dir = format!("{}/src/dialects/{d}/vectors", env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(format!("{dir}/errors.txt"), errors(realm).await).unwrap();
+    std::fs::write(format!("{dir}/redirects.txt"), redirects(realm)).unwrap();
+    std::fs::write(format!("{dir}/tokens.txt"), tokens(realm).await).unwrap();
+}

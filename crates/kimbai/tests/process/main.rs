@@ -1,0 +1,24 @@
+//! The binary as a process: how it starts, stops, keeps its data, and what it never says.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod data;
+#[cfg(test)]
+#[path = "../fixture/mod.rs"]
+mod fixture;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod silence;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod stop;
+#[cfg(test)]
+mod tour;
+
+#[cfg(test)]
+const BINARY: &str = env!("CARGO_BIN_EXE_kimbai");

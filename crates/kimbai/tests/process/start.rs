@@ -1,0 +1,176 @@
+//! How it starts, and how it says that it cannot.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::BINARY;
+use crate::fixture::{Call, Start, say};
+
+#[tokio::test]
+async fn it_answers_soon_after_its_start() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().join("data");
+    for (what, data) in [("in memory", None), ("on new data", Some(&data)), ("on its data", Some(&data))] {
+        let mut best = Duration::MAX;
+        for _ in 0..if what == "on new data" { 1 } else { 3 } {
+            let start = Start::new(data.map(std::path::PathBuf::as_path));
+            let begun = Instant::now();
+            let sandbox = start.start();
+            sandbox.send(sandbox.marketplace(), &Call::post("/sc/oauth2/token", &[])).await.expect(400);
+            best = best.min(begun.elapsed());
+            sandbox.terminate();
+            assert!(sandbox.wait().status.success());
+        }
+        say(&format!("{what}, the sandbox answered {:.0} ms after its start", best.as_secs_f64() * 1e3));
+        // What it is on an idle machine is measured elsewhere; this one may be busy.
+        assert!(best < Duration::from_secs(2), "{what}: {best:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_port_is_named_and_nothing_is_left_behind() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    for (offset, address) in [(0, "127.0.0.1"), (2, "127.0.0.1"), (9, "127.0.0.1"), (2, "::1")] {
+        let start = Start::new(Some(&data));
+        let port = start.port_base + offset;
+        let Ok(_busy) = TcpListener::bind((address, port)) else { continue };
+        let ended = start.try_start().err().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        let expected = format!(
+            "error: port {port} is in use on {address}: stop what listens there, or choose others with --port-base\n"
+        );
+        assert_eq!(ended.stderr, expected);
+        assert_eq!(ended.stdout, "");
+        assert!(!data.exists(), "nothing is made before all ports are taken");
+    }
+}
+
+#[tokio::test]
+async fn json_is_one_line_and_nothing_follows_on_stdout() {
+    let sandbox = Start { log: "debug", ..Start::new(None) }.start();
+    let (base, document) = (sandbox.port_base, sandbox.document.clone());
+    sandbox.send(sandbox.marketplace(), &Call::get("/")).await.expect(200);
+    sandbox.send(base, &Call::get("/nothing")).await.expect(404);
+    sandbox.terminate();
+    let ended = sandbox.wait();
+    assert_eq!(ended.stdout, "");
+    assert!(ended.stderr.contains("/nothing"), "logs go to stderr: {}", ended.stderr);
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
+    let realms = document["realms"].as_array().unwrap();
+    let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["standard", "marketplace"]);
+    assert_eq!(realms[0], standard(base));
+    assert_eq!(realms[1], marketplace(base + 2));
+}
+
+fn standard(port: u16) -> Value {
+    let issuer = format!("http://localhost:{port}");
+    let redirect_uris = json!(["http://localhost:8080/callback", format!("{issuer}/sandbox/callback")]);
+    let scopes = ["openid", "profile", "email", "phone", "address", "offline_access", "orders.read", "orders.write"];
+    let grant_types = ["authorization_code", "refresh_token"];
+    json!({
+        "name": "standard",
+        "issuer": issuer,
+        "endpoints": endpoints(&issuer, ["/authorize", "/token", "/revoke", "/introspect"]),
+        "clients": [
+            {"client_id": "demo-web", "client_secret": "demo-web-secret-0123456789abcdef",
+             "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": redirect_uris, "scopes": scopes,
+             "grant_types": grant_types, "client_name": "Demo Web"},
+            {"client_id": "demo-spa", "token_endpoint_auth_method": "none", "redirect_uris": redirect_uris,
+             "scopes": scopes, "grant_types": grant_types, "client_name": "Demo SPA"},
+            {"client_id": "demo-service", "client_secret": "demo-service-secret-0123456789ab",
+             "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": [],
+             "scopes": ["orders.read", "orders.write"], "grant_types": ["client_credentials"],
+             "client_name": "Demo Service"},
+        ],
+        "users": people(),
+    })
+}
+
+fn marketplace(port: u16) -> Value {
+    let issuer = format!("http://localhost:{port}");
+    let callback = format!("{issuer}/sandbox/callback");
+    let paths = ["/sc/oauth2/auth", "/sc/oauth2/token", "/sc/oauth2/revoke", "/sc/oauth2/introspect"];
+    json!({
+        "name": "marketplace",
+        "issuer": issuer,
+        "endpoints": endpoints(&issuer, paths),
+        "clients": [
+            {"client_id": "7590139168389961", "client_secret": "tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew",
+             "token_endpoint_auth_method": "client_secret_basic",
+             "redirect_uris": ["https://example.com/tiki/callback", "http://localhost:8080/callback", callback],
+             "scopes": ["offline", "product", "order", "inventory"],
+             "grant_types": ["authorization_code", "refresh_token"], "client_name": "Sổ Bán Hàng"},
+            {"client_id": "3750000000000017", "client_secret": "demo-inhouse-secret-0123456789ab",
+             "token_endpoint_auth_method": "client_secret_post", "redirect_uris": [],
+             "scopes": ["product", "order", "inventory"], "grant_types": ["client_credentials"],
+             "client_name": "Kho Nội Bộ"},
+        ],
+        "users": people(),
+    })
+}
+
+fn endpoints(issuer: &str, [authorize, token, revoke, introspect]: [&str; 4]) -> Value {
+    let url = |path: &str| format!("{issuer}{path}");
+    json!({"authorize": url(authorize), "token": url(token), "revoke": url(revoke), "introspect": url(introspect)})
+}
+
+fn people() -> Value {
+    let person = |username: &str, name: &str, sub: &str| {
+        let email = format!("{username}@example.vn");
+        json!({"username": username, "password": "kimbai-demo", "name": name, "email": email, "sub": sub})
+    };
+    json!([
+        person("an", "Đặng Thị Ngọc Ảnh", "1"),
+        person("binh", "Nguyễn Hòa Bình", "2"),
+        person("chi", "Trần Quỳnh Chi", "3")
+    ])
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    for (words, expect) in [
+        (vec!["--no-such-flag"], "unexpected argument '--no-such-flag' found"),
+        (vec!["sandbox", "--no-such-flag"], "unexpected argument '--no-such-flag' found"),
+        (vec!["sandbox", "--port-base", "70000"], "70000 is not in 0..=65535"),
+        (vec!["sandbox", "--listen", "nowhere"], "invalid value 'nowhere' for '--listen <ADDR>'"),
+        (vec!["bench", "--case", "tea"], "invalid value 'tea' for '--case <NAME>'"),
+        (vec!["tea"], "unrecognized subcommand 'tea'"),
+        (vec![], "Usage: kimbai <COMMAND>"),
+    ] {
+        let (code, stdout, stderr) = run(&words);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{words:?}: {stderr}");
+        assert!(stderr.contains(expect) && stderr.contains("--help"), "{words:?}: {stderr}");
+        let is_about_a_value = expect.contains("70000") || expect.starts_with("invalid value");
+        assert!(is_about_a_value || stderr.contains("Usage: kimbai"), "{words:?}: {stderr}");
+    }
+    for words in [["--help"].as_slice(), &["sandbox", "--help"], &["bench", "--help"]] {
+        let (code, stdout, stderr) = run(words);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{words:?}");
+        assert!(stdout.contains("Usage: kimbai"), "{words:?}: {stdout}");
+        assert!(!stdout.contains("bench-server"), "it is for `bench` alone: {stdout}");
+    }
+}
+
+#[test]
+fn ports_beyond_the_last_and_unknown_log_levels_are_clear_errors() {
+    for base in ["65527", "65530", "65535"] {
+        let (code, stdout, stderr) = run(&["sandbox", "--port-base", base]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert_eq!(stderr, "error: --port-base is too large: ten ports are needed\n");
+    }
+    let (code, _, stderr) = run(&["sandbox", "--log", "kimbai=loud"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.starts_with("error: --log: not a level or filter"), "{stderr}");
+}
+
+fn run(words: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = Command::new(BINARY).args(words).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
