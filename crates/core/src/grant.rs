@@ -369,6 +369,12 @@ impl Standing {
 }
 
 impl PartyStanding {
+    /// The later of two standings of one party: an epoch only grows, and within one a disabled party can only be enabled again.
+    #[must_use]
+    pub fn later(self, other: Self) -> Self {
+        if (other.epoch, other.active) > (self.epoch, self.active) { other } else { self }
+    }
+
     /// Whether the party is active and of this epoch.
     #[must_use]
     pub const fn supports(&self, epoch: u32) -> bool {

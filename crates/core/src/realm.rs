@@ -21,7 +21,7 @@ pub struct RealmSettings {
     pub paths: EndpointPaths,
     /// Its scopes; the position is the number, so that the list only ever grows.
     pub scopes: Vec<ScopeDefinition>,
-    /// The scope that asks for a refresh token.
+    /// The scope that asks for a refresh token; empty: there are none.
     pub offline_scope: String,
     /// How long codes, tokens and grants live.
     pub lifetimes: Lifetimes,
@@ -29,6 +29,8 @@ pub struct RealmSettings {
     pub state_length_min: usize,
     /// Whether confidential clients must use PKCE; a client may say otherwise. Public ones always must.
     pub pkce: PkcePolicy,
+    /// How `token_type` is spelt; compared without case (RFC 6749 section 5.1).
+    pub token_type: TokenTypeSpelling,
     /// The form of error answers.
     pub error_form: ErrorForm,
     /// How tokens are spelt.
@@ -124,6 +126,16 @@ pub enum ErrorForm {
     Standard,
     /// Beside them `error_hint`, `error_verbose` and `status_code`, as Ory's fosite wrote them before 2020.
     WithHint,
+}
+
+/// How `token_type` is spelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenTypeSpelling {
+    /// `Bearer`, as RFC 6750 writes it.
+    Capitalised,
+    /// `bearer`, as fosite does.
+    LowerCase,
 }
 
 /// How the 64 bytes of a sealed token are spelt.

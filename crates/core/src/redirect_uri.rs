@@ -65,6 +65,13 @@ pub fn check_origin(origin: &str) -> Result<(), UriError> {
     if url.origin().ascii_serialization() == origin { Ok(()) } else { Err(UriError::Origin) }
 }
 
+/// The web origin of an http(s) URI, as browsers write it (RFC 6454 section 6.2).
+#[must_use]
+pub fn origin_of(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    Some(url.origin().ascii_serialization())
+}
+
 /// Whether a requested redirect URI is one of the registered ones.
 #[must_use]
 pub fn is_registered(registered: &[String], requested: &str) -> bool {

@@ -28,7 +28,9 @@ impl Engine {
     pub async fn set_client_active(&self, realm: &Realm, client_id: &str, active: bool) -> Result<bool, EngineError> {
         let Some(client) = realm.client(client_id) else { return Ok(false) };
         let standing = self.store.set_client_active(realm.number, client.number, active).await?;
-        self.refresh_client(realm, client_id).await?;
+        if let Some(standing) = standing {
+            realm.put_standing(client.number, standing);
+        }
         let event = if active { "client_enabled" } else { "client_disabled" };
         self.record(realm, event, About { client: Some(client.number.0), ..About::default() });
         Ok(standing.is_some())

@@ -7,7 +7,7 @@ use kimbai_core::authorize::{
     decide, validate,
 };
 use kimbai_core::client::{Client, ConsentPolicy};
-use kimbai_core::grant::{CodeBinding, Opening, Verdict};
+use kimbai_core::grant::{CodeBinding, EndReason, Opening, Verdict};
 use kimbai_core::number::{Generation, GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -87,18 +87,25 @@ impl Engine {
                 return Ok(Authorized::Error { redirect_uri, state, error });
             }
         };
-        let Some(signed_in) = signed_in else { return Ok(Authorized::LogIn(valid.client)) };
-        let consents = self.consents(realm, signed_in.user(), &valid.client).await?;
+        let consents = match signed_in {
+            Some(signed_in) => self.consents(realm, signed_in.user(), &valid.client).await?,
+            None => None,
+        };
         let form = (realm.settings.consent_form, realm.offline);
-        match decide(&valid, Some(&signed_in.view), consents, decision, form) {
-            Step::LogIn => Ok(Authorized::LogIn(valid.client)),
-            Step::AskConsent { scope, optional } => {
+        let step = decide(&valid, signed_in.map(|signed_in| &signed_in.view), consents, decision, form);
+        match (step, signed_in) {
+            (Step::LogIn, _) | (Step::AskConsent { .. } | Step::Respond { .. }, None) => {
+                Ok(Authorized::LogIn(valid.client))
+            }
+            (Step::AskConsent { scope, optional }, Some(signed_in)) => {
                 let user_name = self.user_name(realm, signed_in.user()).await?;
                 let ValidRequest { client, redirect_uri, .. } = valid;
                 Ok(Authorized::AskConsent(ConsentAsked { client, user_name, scope, optional, redirect_uri }))
             }
-            Step::Respond { scope } => self.respond(realm, valid, signed_in, (scope, decision)).await,
-            Step::Refuse(error) => {
+            (Step::Respond { scope }, Some(signed_in)) => {
+                self.respond(realm, valid, signed_in, (scope, decision)).await
+            }
+            (Step::Refuse(error), _) => {
                 Ok(Authorized::Error { redirect_uri: valid.redirect_uri, state: valid.state, error })
             }
         }
@@ -115,19 +122,9 @@ impl Engine {
         (user, user_epoch): (UserNumber, u32),
         (scope, binding): (ScopeSet, CodeBinding),
     ) -> Result<SealedToken, EngineError> {
-        let opening = Opening {
-            id: GrantId(0),
-            client: client.number,
-            user,
-            client_epoch: client.standing.epoch,
-            user_epoch,
-            scope,
-            auth_time_s: self.store.now().as_unix_s(),
-            binding,
-            code_lifetime_s: client.lifetimes.code_s,
-            absolute_lifetime_s: client.lifetimes.refresh_absolute_s,
-        };
-        self.open(realm, opening).await
+        let auth_time_s = self.store.now().as_unix_s();
+        let (_, code) = self.open(realm, opening(client, (user, user_epoch), auth_time_s, (scope, binding))).await?;
+        Ok(code)
     }
 
     async fn respond(
@@ -138,47 +135,49 @@ impl Engine {
         (scope, decision): (ScopeSet, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
         let ValidRequest { client, redirect_uri, state, binding, .. } = valid;
-        if decision.is_some() && client.consent == ConsentPolicy::Remembered {
-            self.store.add_consent(realm.number, signed_in.user(), client.number, scope).await?;
+        let user = signed_in.user();
+        let is_remembered = client.consent == ConsentPolicy::Remembered;
+        if decision.is_some() && is_remembered {
+            self.store.add_consent(realm.number, user, client.number, scope).await?;
         }
-        let opening = Opening {
-            id: GrantId(0),
-            client: client.number,
-            user: signed_in.user(),
-            client_epoch: client.standing.epoch,
-            user_epoch: signed_in.view.user_epoch,
-            scope,
-            auth_time_s: signed_in.view.authenticated.as_unix_s(),
-            binding,
-            code_lifetime_s: client.lifetimes.code_s,
-            absolute_lifetime_s: client.lifetimes.refresh_absolute_s,
-        };
-        let code = self.open(realm, opening).await?;
-        let about = About { client: Some(client.number.0), user: Some(signed_in.user().0), ..About::default() };
+        let auth_time_s = signed_in.view.authenticated.as_unix_s();
+        let opening = opening(&client, (user, signed_in.view.user_epoch), auth_time_s, (scope, binding));
+        let (id, code) = self.open(realm, opening).await?;
+        // A withdrawal meanwhile ended the grants it found; this one it may not have seen.
+        if is_remembered && self.consents(realm, user, &client).await?.is_none() {
+            self.end(realm, id, EndReason::ConsentWithdrawn).await?;
+            return Ok(Authorized::Error { redirect_uri, state, error: AuthorizeError::AccessDenied });
+        }
+        let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
         self.record(realm, "grant_opened", about);
         Ok(Authorized::Code { redirect_uri, state, code })
     }
 
     /// Opens a grant under a fresh id and seals its code.
-    async fn open(&self, realm: &Realm, opening: Opening) -> Result<SealedToken, EngineError> {
+    async fn open(&self, realm: &Realm, opening: Opening) -> Result<(GrantId, SealedToken), EngineError> {
         for _ in 0..DRAWS_MAX {
             let id = GrantId::new(self.store.now(), random_u32());
             let opening = Opening { id, ..opening };
             let attempt = Self::attempt();
             let outcome = until_known(|| self.store.open(realm.number, opening, attempt)).await?;
             if matches!(outcome.verdict, Verdict::Done(_)) {
-                return seal_code(realm, &opening, outcome.now);
+                return Ok((id, seal_code(realm, &opening, outcome.now)?));
             }
         }
         Err(EngineError::Stored("no free grant id was drawn".to_owned()))
     }
 
-    async fn consents(&self, realm: &Realm, user: UserNumber, client: &Client) -> Result<Consents, EngineError> {
+    async fn consents(
+        &self,
+        realm: &Realm,
+        user: UserNumber,
+        client: &Client,
+    ) -> Result<Option<Consents>, EngineError> {
         if client.consent != ConsentPolicy::Remembered {
-            return Ok(Consents { scope: ScopeSet::EMPTY });
+            return Ok(None);
         }
         let row = self.store.consent(realm.number, user, client.number).await?;
-        Ok(Consents { scope: row.map_or(ScopeSet::EMPTY, |row| row.scope) })
+        Ok(row.map(|row| Consents { scope: row.scope }))
     }
 
     /// The name by which a person is greeted.
@@ -189,6 +188,27 @@ impl Engine {
         let row = self.store.user(realm.number, user).await?;
         let row = row.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
         Ok(UserClaims::parse(&row.claims)?.name)
+    }
+}
+
+/// What it takes to open a grant, but for its id.
+fn opening(
+    client: &Client,
+    (user, user_epoch): (UserNumber, u32),
+    auth_time_s: u32,
+    (scope, binding): (ScopeSet, CodeBinding),
+) -> Opening {
+    Opening {
+        id: GrantId(0),
+        client: client.number,
+        user,
+        client_epoch: client.standing.epoch,
+        user_epoch,
+        scope,
+        auth_time_s,
+        binding,
+        code_lifetime_s: client.lifetimes.code_s,
+        absolute_lifetime_s: client.lifetimes.refresh_absolute_s,
     }
 }
 

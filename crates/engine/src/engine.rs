@@ -105,16 +105,21 @@ pub(crate) const fn seen(verdict: &Verdict) -> Option<&Seen> {
 /// How often an attempt whose outcome is unknown is made again before the caller is told so.
 const REPETITIONS_MAX: u32 = 2;
 
-/// Makes an attempt, and makes it again while its outcome is unknown: a read could not decide it.
+/// Makes an attempt, and makes it again while its outcome is unknown: a read could not decide it. Once it is unknown, only an
+/// outcome makes it known: that the store would not take a repetition says nothing of the first sending.
 pub(crate) async fn until_known<T, F>(mut verb: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let mut repetitions = 0;
-    loop {
-        match verb().await {
-            Err(StoreError::Unknown) if repetitions < REPETITIONS_MAX => repetitions += 1,
-            known => return known,
+    let mut answer = verb().await;
+    for _ in 0..REPETITIONS_MAX {
+        if !matches!(answer, Err(StoreError::Unknown)) {
+            break;
         }
+        answer = match verb().await {
+            Err(StoreError::NotDone) => Err(StoreError::Unknown),
+            known => known,
+        };
     }
+    answer
 }

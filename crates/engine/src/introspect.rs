@@ -7,7 +7,8 @@ use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
-    Inactive, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless, may_introspect,
+    Inactive, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless, is_allowed,
+    may_introspect,
 };
 use kimbai_keyring::Opened;
 
@@ -104,10 +105,10 @@ impl Engine {
             Ok(live) => live,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !realm.scopes.live().contains(pointer.scope) {
+        let Some(client) = realm.client_by_number(pointer.client) else { return Ok(Err(Refusal::ClientEnded)) };
+        if !is_allowed(&client, pointer.scope, &realm.scopes) {
             return Ok(Err(Refusal::ScopeRetired));
         }
-        let Some(client) = realm.client_by_number(pointer.client) else { return Ok(Err(Refusal::ClientEnded)) };
         let Some(subject) = self.subject(realm, live.grant.user).await? else { return Ok(Err(Refusal::UserEnded)) };
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
@@ -131,10 +132,10 @@ impl Engine {
         if let Err(refusal) = introspect_rowless(rowless, look.client, look.denied, look.now) {
             return Ok(Err(refusal));
         }
-        if !realm.scopes.live().contains(rowless.scope) {
+        let Some(client) = realm.client_by_number(rowless.client) else { return Ok(Err(Refusal::ClientEnded)) };
+        if !is_allowed(&client, rowless.scope, &realm.scopes) {
             return Ok(Err(Refusal::ScopeRetired));
         }
-        let Some(client) = realm.client_by_number(rowless.client) else { return Ok(Err(Refusal::ClientEnded)) };
         Ok(Ok(TokenFacts {
             scope: rowless.scope,
             subject: client.client_id.as_str().into(),

@@ -4,6 +4,7 @@
 //! does not exist is counted, locked and hashed alike. A browser that has logged the user in before has a count of its own, so that
 //! guessing strangers cannot lock the owner out.
 
+use kimbai_core::number::UserNumber;
 use kimbai_core::secret::Secret;
 use kimbai_store::{LogInKey, LogInLimits, LogInVerdict, StoreError, UserRow};
 use unicode_normalization::UnicodeNormalization as _;
@@ -28,6 +29,9 @@ const LIMITS: LogInLimits = LogInLimits {
 /// Longer names and passwords are nobody's; in bytes.
 const USERNAME_BYTES_MAX: usize = 256;
 const PASSWORD_BYTES_MAX: usize = 1_024;
+
+/// A number that no user has: they are counted from 1.
+const NOBODY: UserNumber = UserNumber(0);
 
 const HASH_PURPOSE: &str = "password hash";
 
@@ -79,8 +83,8 @@ impl Engine {
         let username = normalised(username);
         let user = self.store.user_by_name(realm.number, username.clone()).await?;
         let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
-        let account = self.account_key(realm, &username, user.as_ref(), browser_digest).await?;
-        let source_key = LogInKey(realm.keyring.keyed_digest("log-in source", source.to_string().as_bytes()));
+        let is_known = self.knows_browser(realm, user.as_ref(), browser_digest).await?;
+        let (account, source_key) = log_in_keys(realm, &username, source, is_known.then_some(browser_digest));
         // A place first: who is turned away because the pool is full has not guessed.
         let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
@@ -101,14 +105,6 @@ impl Engine {
         self.start_session(realm, &user).await
     }
 
-    /// Ends a session; its cookie leads nowhere afterwards.
-    ///
-    /// # Errors
-    /// [`EngineError`]: the store failed.
-    pub async fn end_session(&self, realm: &Realm, secret: &SessionSecret) -> Result<(), EngineError> {
-        Ok(self.store.remove_session(realm.number, session_id(realm, secret)).await?)
-    }
-
     async fn start_session(&self, realm: &Realm, user: &UserRow) -> Result<SignedIn, LogInRefusal> {
         let secret = SessionSecret::generate();
         let id = session_id(realm, &secret);
@@ -116,24 +112,28 @@ impl Engine {
         Ok(SignedIn { secret, view: view(&row) })
     }
 
-    /// Under what an attempt is counted: the account; for a browser that knows it, the account in that browser.
-    async fn account_key(
+    /// Whether this browser has logged this user in before; asked for names that do not exist too, so that they cost as much.
+    async fn knows_browser(
         &self,
         realm: &Realm,
-        username: &str,
         user: Option<&UserRow>,
         browser: [u8; 16],
-    ) -> Result<LogInKey, LogInRefusal> {
-        let is_known = match user {
-            Some(user) => self.store.knows_browser(realm.number, user.number, browser).await?,
-            None => false,
-        };
-        let mut value = username.as_bytes().to_vec();
-        if is_known {
-            value.push(0);
-            value.extend_from_slice(&browser);
+    ) -> Result<bool, LogInRefusal> {
+        let user = user.map_or(NOBODY, |user| user.number);
+        Ok(self.store.knows_browser(realm.number, user, browser).await?)
+    }
+}
+
+/// Under what an attempt is counted: the account and the source; for a browser that knows the account, that account in that
+/// browser alone, so that neither guesses from elsewhere nor neighbours behind one address lock the owner out.
+fn log_in_keys(realm: &Realm, username: &str, source: Source, known_browser: Option<[u8; 16]>) -> (LogInKey, LogInKey) {
+    let key = |purpose, value: &[u8]| LogInKey(realm.keyring.keyed_digest(purpose, value));
+    match known_browser {
+        None => (key("log-in account", username.as_bytes()), key("log-in source", source.to_string().as_bytes())),
+        Some(browser) => {
+            let account = [username.as_bytes(), &[0], &browser].concat();
+            (key("log-in account", &account), key("log-in browser", &browser))
         }
-        Ok(LogInKey(realm.keyring.keyed_digest("log-in account", &value)))
     }
 }
 

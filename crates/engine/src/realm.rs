@@ -2,10 +2,11 @@
 //!
 //! What is cached here changes an answer's form only. What can kill a token is read with each verb.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kimbai_core::client::Client;
+use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{ScopeSet, ScopeTable};
@@ -34,8 +35,9 @@ pub struct Realm {
 
 #[derive(Debug, Default)]
 struct Clients {
-    by_id: HashMap<String, Arc<Client>>,
-    by_number: HashMap<ClientNumber, Arc<Client>>,
+    ids: HashMap<String, Arc<Client>>,
+    numbers: HashMap<ClientNumber, Arc<Client>>,
+    origins: HashMap<String, HashSet<ClientNumber>>,
 }
 
 impl Realm {
@@ -66,28 +68,57 @@ impl Realm {
     /// The client with this `client_id`.
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).by_id.get(client_id).cloned()
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).ids.get(client_id).cloned()
     }
 
     /// The client with this number.
     #[must_use]
     pub fn client_by_number(&self, number: ClientNumber) -> Option<Arc<Client>> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).by_number.get(&number).cloned()
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).numbers.get(&number).cloned()
     }
 
-    /// All clients, by `client_id`.
+    /// Whether an enabled client has this web origin.
     #[must_use]
-    pub fn clients(&self) -> Vec<Arc<Client>> {
+    pub fn has_origin(&self, origin: &str) -> bool {
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = clients.by_id.values().cloned().collect();
-        all.sort_by(|a, b| a.client_id.cmp(&b.client_id));
-        all
+        clients.origins.get(origin).is_some_and(|clients| !clients.is_empty())
     }
 
-    pub(crate) fn put_client(&self, client: Client) {
-        let client = Arc::new(client);
+    /// Takes over a client as it was read; a standing that is known to be later stays.
+    pub(crate) fn put_client(&self, mut client: Client) {
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        clients.by_number.insert(client.number, Arc::clone(&client));
-        clients.by_id.insert(client.client_id.clone(), client);
+        if let Some(known) = clients.numbers.get(&client.number) {
+            client.standing = client.standing.later(known.standing);
+        }
+        clients.put(client);
+    }
+
+    /// Takes over what the store answered of a client's standing.
+    pub(crate) fn put_standing(&self, number: ClientNumber, standing: PartyStanding) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = clients.numbers.get(&number) else { return };
+        let later = known.standing.later(standing);
+        if later != known.standing {
+            let client = Client { standing: later, ..Client::clone(known) };
+            clients.put(client);
+        }
+    }
+}
+
+impl Clients {
+    fn put(&mut self, client: Client) {
+        for known in self.numbers.get(&client.number).into_iter().flat_map(|known| &known.origins) {
+            if let Some(clients) = self.origins.get_mut(known) {
+                clients.remove(&client.number);
+            }
+        }
+        if client.standing.active {
+            for origin in &client.origins {
+                self.origins.entry(origin.clone()).or_default().insert(client.number);
+            }
+        }
+        let client = Arc::new(client);
+        self.numbers.insert(client.number, Arc::clone(&client));
+        self.ids.insert(client.client_id.clone(), client);
     }
 }

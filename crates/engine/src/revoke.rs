@@ -3,7 +3,7 @@
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::grant::{EndReason, Revocation};
 use kimbai_core::secret::Secret;
-use kimbai_core::token::{Pointer, TokenKind, TokenRefusal};
+use kimbai_core::token::{Pointer, Rowless, TokenKind, TokenRefusal};
 use kimbai_keyring::Opened;
 
 use crate::client_authentication::authenticated;
@@ -31,23 +31,20 @@ impl Engine {
         let kinds = [TokenKind::Refresh, TokenKind::Access, TokenKind::Rowless];
         match realm.keyring.open(&kinds, token.expose()) {
             None => Ok(()),
-            Some(Opened::Pointer(_, pointer)) if pointer.client != client.number => {
-                Err(TokenRefusal::UnauthorizedClient.into())
-            }
-            Some(Opened::Rowless(rowless)) if rowless.client != client.number => {
-                Err(TokenRefusal::UnauthorizedClient.into())
+            Some(
+                Opened::Pointer(_, Pointer { client: owner, .. }) | Opened::Rowless(Rowless { client: owner, .. }),
+            ) if owner != client.number => {
+                // Anybody can speak for a public client: it does not learn that the string is a token of someone's.
+                if client.is_public() { Ok(()) } else { Err(TokenRefusal::UnauthorizedClient.into()) }
             }
             Some(Opened::Pointer(kind, pointer)) => self.revoke_pointer(realm, kind, &pointer, source).await,
             Some(Opened::Rowless(rowless)) => {
                 let digest = rowless_digest(realm, token);
                 let per_client_max = DENIED_PER_CLIENT_MAX;
                 let expiry_s = rowless.expiry_s;
-                self.store.deny_rowless(realm.number, client.number, digest, expiry_s, per_client_max).await?;
-                let look = self.store.lookup_rowless(realm.number, client.number, digest).await?;
-                if look.client != client.standing {
-                    // The list was full: what is issued from now on must bear the new epoch.
-                    self.refresh_client(realm, &client.client_id).await?;
-                }
+                let denied = self.store.deny_rowless(realm.number, client.number, digest, expiry_s, per_client_max);
+                // When the list was full the epoch has grown: what is issued from now on must bear the new one.
+                realm.put_standing(client.number, denied.await?);
                 Ok(())
             }
         }

@@ -100,6 +100,12 @@ pub enum SetupError {
         /// Why.
         error: RegistrationError,
     },
+    /// A user would get another subject: it is never reassigned.
+    #[error("user {0}: the subject cannot be changed")]
+    Subject(String),
+    /// The scope that asks for a refresh token is not one of the realm's.
+    #[error("offline_scope: the realm has no scope {0}")]
+    OfflineScope(String),
     /// A client secret is too short.
     #[error("client {0}: a secret has at least {SECRET_CHARACTERS_MIN} characters")]
     Secret(String),
@@ -114,7 +120,13 @@ impl Engine {
         let check = self.store.init_meta(CHECK_VALUE, self.master.wrap(CHECK_VALUE, b"kimbai")).await?;
         self.master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
         for row in self.store.realms().await? {
-            self.load_realm(row).await?;
+            // Keys are made after their realm. One without was cut short in its making: it has issued nothing, and is
+            // finished by whoever makes it again.
+            if self.store.keys(row.number).await?.iter().any(|key| key.usage == KeyUsage::Sealing.name()) {
+                self.load_realm(row).await?;
+            } else {
+                tracing::warn!(realm = %row.name, "a realm without keys is not loaded");
+            }
         }
         Ok(())
     }
@@ -125,6 +137,10 @@ impl Engine {
     /// [`SetupError`].
     pub async fn put_realm(&self, name: &str, settings: &RealmSettings) -> Result<Arc<Realm>, SetupError> {
         ScopeTable::new(settings.scopes.clone())?;
+        let offline = &settings.offline_scope;
+        if !offline.is_empty() && !settings.scopes.iter().any(|scope| scope.name == *offline) {
+            return Err(SetupError::OfflineScope(offline.clone()));
+        }
         if settings.lifetimes.code_s > CODE_LIFETIME_MAX_S {
             return Err(SetupError::CodeLifetime(name.to_owned()));
         }
@@ -163,9 +179,15 @@ impl Engine {
     /// # Errors
     /// [`SetupError`].
     pub async fn put_user(&self, realm: &Realm, user: NewUser) -> Result<UserNumber, SetupError> {
+        let username = normalised(&user.username);
+        if let Some(known) = self.store.user_by_name(realm.number, username.clone()).await?
+            && UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)
+        {
+            return Err(SetupError::Subject(username));
+        }
         let claims = to_json("claims", &user.claims)?;
         let sealed_hash = seal_hash(realm, &user.password_hash);
-        Ok(self.store.put_user(realm.number, normalised(&user.username), sealed_hash, claims).await?)
+        Ok(self.store.put_user(realm.number, username, sealed_hash, claims).await?)
     }
 
     /// Reads a client anew.

@@ -1,12 +1,12 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
-use kimbai_core::client::{Client, GrantType};
+use kimbai_core::client::Client;
 use kimbai_core::grant::{EndReason, Outcome, Revocation};
 use kimbai_core::number::GrantId;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
     Issued, Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
-    TokenRequest, issue_rowless, plan, settle_redemption, settle_rotation,
+    TokenRequest, issue_rowless, offline_scope, plan, settle_redemption, settle_rotation,
 };
 use kimbai_keyring::{Opened, RetiredKey, SealedToken, random_u64};
 
@@ -44,8 +44,7 @@ impl Engine {
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials)?;
         let presented = presented(realm, &request.grant);
-        // Who may not refresh gets no refresh token, and grants that live as long as their access tokens.
-        let offline = if client.may_use(GrantType::RefreshToken) { realm.offline } else { ScopeSet::EMPTY };
+        let offline = offline_scope(&client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
         let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
@@ -56,7 +55,13 @@ impl Engine {
             }
             Plan::Rotate(id, rotation, scope) => {
                 let outcome = until_known(|| self.store.rotate(realm.number, id, rotation, attempt)).await?;
-                let settled = settle_rotation(&outcome, &rotation, scope, self.retries(&client), offline);
+                let settled = settle_rotation(
+                    &outcome,
+                    &rotation,
+                    scope,
+                    Retries::of(&client, self.store.available_since()),
+                    offline,
+                );
                 (outcome, settled, Some(id))
             }
             Plan::Rowless(scope) => return self.rowless(realm, &client, scope),
@@ -106,17 +111,6 @@ impl Engine {
         let access_token =
             realm.keyring.seal_rowless(&token).map_err(|error| EngineError::Stored(error.to_string()))?;
         Ok(TokenAnswer { access_token, refresh_token: None, expires_in_s: lifetime_s, scope, note: None })
-    }
-
-    /// Clients that prove themselves may retry until the successor is presented; public ones for a short while, counted from the
-    /// end of an outage if there was one since.
-    fn retries(&self, client: &Client) -> Retries {
-        if client.is_public() {
-            let window_s = client.lifetimes.retry_public_s;
-            Retries { window_s, counted_from: (window_s > 0).then(|| self.store.available_since()) }
-        } else {
-            Retries { window_s: client.lifetimes.retry_confidential_s, counted_from: None }
-        }
     }
 
     /// Each retry served is an audit event; retries in successive generations from different sources raise an alarm, because two

@@ -6,6 +6,8 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::random::random_array;
 
 /// Why a password cannot be hashed or checked.
@@ -25,8 +27,9 @@ pub enum PasswordError {
 /// [`PasswordError::Unhashable`].
 pub fn hash_password(password: &str) -> Result<String, PasswordError> {
     let salt: [u8; 16] = random_array();
-    let hash: PasswordHash =
-        Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(|_| PasswordError::Unhashable)?;
+    let hash: PasswordHash = Argon2::default()
+        .hash_password_with_salt(one_form(password).as_bytes(), &salt)
+        .map_err(|_| PasswordError::Unhashable)?;
     Ok(hash.to_string())
 }
 
@@ -36,7 +39,12 @@ pub fn hash_password(password: &str) -> Result<String, PasswordError> {
 /// [`PasswordError::StoredHash`].
 pub fn verify_password(password: &str, stored: &str) -> Result<bool, PasswordError> {
     let hash = PasswordHash::new(stored).map_err(|_| PasswordError::StoredHash)?;
-    Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    Ok(Argon2::default().verify_password(one_form(password).as_bytes(), &hash).is_ok())
+}
+
+/// Keyboards write the same Vietnamese letter in one character or in three: one form of all (NFC).
+fn one_form(password: &str) -> String {
+    password.nfc().collect()
 }
 
 #[cfg(test)]
@@ -48,6 +56,7 @@ mod tests {
         let hash = hash_password("mật khẩu").unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_eq!(verify_password("mật khẩu", &hash), Ok(true));
+        assert_eq!(verify_password("ma\u{323}\u{302}t kha\u{302}\u{309}u", &hash), Ok(true));
         assert_eq!(verify_password("mat khau", &hash), Ok(false));
         assert_eq!(verify_password("x", "plain"), Err(PasswordError::StoredHash));
     }

@@ -41,7 +41,7 @@ async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     let clock = Clock::default();
     let engine = boot::engine(Some(&args.data), &clock, realms.iter().map(|(_, realm)| realm)).await?;
     let metrics = Arc::new(Metrics::default());
-    let mut running = Running::new();
+    let mut running = Running::new()?;
     for (port, registration) in &realms {
         let realm = engine.realm(registration.name).context("a realm is missing")?;
         let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Bench);

@@ -16,7 +16,7 @@ use kimbai_server::sandbox::demo::Registration;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
 use kimbai_store::{Clock, Registry as _};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -100,7 +100,10 @@ pub(crate) async fn bind(addresses: &[IpAddr], port: u16) -> anyhow::Result<Vec<
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 bail!("port {port} is in use on {address}: stop what listens there, or choose others with --port-base")
             }
-            Err(error) if address.is_ipv6() && error.kind() == ErrorKind::AddrNotAvailable => {}
+            // EADDRNOTAVAIL or EAFNOSUPPORT: the other loopback address is enough.
+            Err(error) if address.is_ipv6() && addresses.len() > 1 => {
+                tracing::debug!(%error, port, "no IPv6");
+            }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {address} port {port}")),
         }
     }
@@ -111,11 +114,15 @@ pub(crate) async fn bind(addresses: &[IpAddr], port: u16) -> anyhow::Result<Vec<
 pub(crate) struct Running {
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Running {
-    pub(crate) fn new() -> Self {
-        Self { tasks: JoinSet::new(), stop: watch::Sender::new(false) }
+    /// Nothing yet. From here on SIGINT and SIGTERM are heeded: whoever reads that all ports answer may send one.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { tasks: JoinSet::new(), stop: watch::Sender::new(false), interrupt, terminate })
     }
 
     /// Serves on these listeners.
@@ -147,10 +154,9 @@ impl Running {
 
     /// Waits for SIGINT or SIGTERM, then stops accepting and lets what is being answered finish.
     pub(crate) async fn until_told_to_stop(mut self) -> anyhow::Result<()> {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
         self.stop.send_replace(true);
         let finished = async { while self.tasks.join_next().await.is_some() {} };

@@ -67,7 +67,7 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let neighbours: Vec<_> =
         realms.iter().map(|(_, realm)| (realm.settings.display_name.clone(), realm.issuer.clone())).collect();
-    let mut running = Running::new();
+    let mut running = Running::new()?;
     let operator = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
     running.serve(operator_listeners, operator);
     for ((_, registration), listeners) in realms.iter().zip(listeners) {

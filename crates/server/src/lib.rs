@@ -3,6 +3,7 @@
 //! A handler reads like the protocol's own description: parse, ask the engine, render. Nothing is decided here.
 
 pub mod dialects;
+mod explanation;
 pub mod http;
 mod interaction;
 pub mod metrics;

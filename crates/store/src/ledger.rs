@@ -45,6 +45,7 @@ pub trait Ledger: Send + Sync {
     fn lookup_rowless(&self, realm: RealmNumber, client: ClientNumber, token: [u8; 16]) -> Answer<'_, RowlessLook>;
 
     /// Puts a row-less token on the deny list until it expires; beyond `per_client_max` entries the client's epoch grows instead.
+    /// Answers the client's standing afterwards. A token that has expired needs no denial.
     fn deny_rowless(
         &self,
         realm: RealmNumber,
@@ -52,7 +53,7 @@ pub trait Ledger: Send + Sync {
         token: [u8; 16],
         expiry_s: u32,
         per_client_max: u32,
-    ) -> Answer<'_, ()>;
+    ) -> Answer<'_, PartyStanding>;
 
     /// The grants of a user that are not over, oldest first, at most `limit`.
     fn grants_of_user(&self, realm: RealmNumber, user: UserNumber, limit: u32) -> Answer<'_, Vec<GrantId>>;

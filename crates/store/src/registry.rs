@@ -101,7 +101,7 @@ pub trait Registry: Send + Sync {
 
     /// Stores a sealed key of a realm under the next number of its use.
     fn add_key(&self, realm: RealmNumber, usage: String, sealed: Vec<u8>) -> Answer<'_, SealedKeyRow>;
-    /// The keys of a realm, all uses, oldest first.
+    /// The keys of a realm, by use and number.
     fn keys(&self, realm: RealmNumber) -> Answer<'_, Vec<SealedKeyRow>>;
 
     /// Records an event; it is stored with one of the next batches and lost only if the store is.

@@ -69,7 +69,7 @@ pub enum Step {
 pub fn decide(
     request: &ValidRequest,
     session: Option<&SessionView>,
-    consents: Consents,
+    consents: Option<Consents>,
     decision: Option<Decision>,
     (form, offline): (ConsentForm, ScopeSet),
 ) -> Step {
@@ -92,7 +92,8 @@ pub fn decide(
             }
         }
         (None, ConsentPolicy::Never) => Step::Respond { scope: request.scope },
-        (None, ConsentPolicy::Remembered) if consents.scope.contains(request.scope) => {
+        // Nothing remembered is not a yes to nothing.
+        (None, ConsentPolicy::Remembered) if consents.is_some_and(|agreed| agreed.scope.contains(request.scope)) => {
             Step::Respond { scope: request.scope }
         }
         (None, ConsentPolicy::Remembered | ConsentPolicy::Always) => {

@@ -336,7 +336,7 @@ fn consent_is_asked_for_by_policy_and_memory() {
         (Always, more, Some(Decision::Deny), DENIED),
         (Never, nothing, Some(Decision::Deny), DENIED),
     ] {
-        let (request, consents) = (valid(policy), Consents { scope: remembered });
+        let (request, consents) = (valid(policy), Some(Consents { scope: remembered }));
         let form = (ConsentForm::Full, OFFLINE);
         let case = format!("{policy:?} {remembered:?} {decision:?}");
         assert_eq!(decide(&request, Some(&session()), consents, decision, form), expect, "{case}");
@@ -344,6 +344,16 @@ fn consent_is_asked_for_by_policy_and_memory() {
             assert_eq!(decide(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
         }
     }
+}
+
+#[test]
+fn nothing_remembered_is_not_a_yes_to_nothing() {
+    let request = ValidRequest { scope: ScopeSet::EMPTY, ..valid(ConsentPolicy::Remembered) };
+    let form = (ConsentForm::Full, OFFLINE);
+    let decided = |consents| decide(&request, Some(&session()), consents, None, form);
+    let asked = Step::AskConsent { scope: ScopeSet::EMPTY, optional: ScopeSet::EMPTY };
+    assert_eq!(decided(None), asked);
+    assert_eq!(decided(Some(Consents { scope: ScopeSet::EMPTY })), Step::Respond { scope: ScopeSet::EMPTY });
 }
 
 #[test]
@@ -366,7 +376,7 @@ fn scopes_may_be_left_out_where_the_realm_allows_it() {
         (Partial, Some(Decision::Deny), DENIED),
     ] {
         let request = valid(ConsentPolicy::Always);
-        let consents = Consents { scope: ScopeSet::EMPTY };
+        let consents = None;
         let found = decide(&request, Some(&session()), consents, decision, (form, OFFLINE));
         assert_eq!(found, expect, "{form:?} {decision:?}");
     }

@@ -1,11 +1,13 @@
 //! What is registered of a client, and what cannot be registered (RFC 7591 section 2; names are its names).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
-use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, check_web_uri};
+use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, check_web_uri, origin_of};
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
 
 /// How a client authenticates at the token endpoint.
@@ -159,6 +161,8 @@ pub struct Client {
     pub pkce: PkcePolicy,
     /// How long its codes, tokens and grants live.
     pub lifetimes: Lifetimes,
+    /// The web origins that may read its answers: those of its http(s) redirect URIs, and what it was allowed beside them.
+    pub origins: HashSet<String>,
     /// Its standing as last heard of; the ledger knows better.
     pub standing: PartyStanding,
 }
@@ -185,7 +189,9 @@ impl Client {
         let consent = metadata.consent.unwrap_or_else(|| default_consent(is_public, &metadata.redirect_uris));
         let pkce = if is_public { PkcePolicy::Required } else { metadata.pkce.unwrap_or(settings.pkce) };
         let lifetimes = settings.lifetimes.shortened(&metadata.lifetimes);
-        Ok(Self { number, client_id, metadata, scope, consent, pkce, lifetimes, standing })
+        let origins = metadata.redirect_uris.iter().filter_map(|uri| origin_of(uri));
+        let origins = origins.chain(metadata.allowed_origins.iter().cloned()).collect();
+        Ok(Self { number, client_id, metadata, scope, consent, pkce, lifetimes, origins, standing })
     }
 
     /// Whether it has no secret (RFC 6749 section 2.1).

@@ -8,6 +8,7 @@ use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{
     ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape,
+    TokenTypeSpelling,
 };
 use crate::redirect_uri::UriError;
 use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
@@ -51,6 +52,7 @@ pub(crate) fn settings() -> RealmSettings {
         },
         state_length_min: 8,
         pkce: PkcePolicy::Optional,
+        token_type: TokenTypeSpelling::LowerCase,
         error_form: ErrorForm::WithHint,
         token_shape: TokenShape::Halves,
         consent_form: ConsentForm::Full,

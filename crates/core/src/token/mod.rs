@@ -12,7 +12,7 @@ mod settle;
 mod tests;
 
 pub use introspect::{Inactive, Live, introspect, introspect_rowless, may_introspect};
-pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, plan};
+pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, offline_scope, plan};
 pub use pointer::{Pointer, Rowless, TokenKind};
 pub use refusal::{Refusal, RequestFault, TokenRefusal};
 pub use settle::{Issued, Note, Refused, Retries, Settled, issue_rowless, settle_redemption, settle_rotation};

@@ -119,7 +119,7 @@ pub fn plan(
     match (request, presented) {
         (TokenGrant::AuthorizationCode { redirect_uri, code_verifier, .. }, Presented::Code(pointer)) => {
             let Some(code) = pointer else { return refused(Refusal::Forged) };
-            if !scopes.live().contains(code.scope) {
+            if !is_allowed(client, code.scope, scopes) {
                 return refused(Refusal::ScopeRetired);
             }
             let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
@@ -133,7 +133,7 @@ pub fn plan(
             if token.client != client.number {
                 return refused(Refusal::OtherClient);
             }
-            if !scopes.live().contains(token.scope) {
+            if !is_allowed(client, token.scope, scopes) {
                 return refused(Refusal::ScopeRetired);
             }
             let scope = requested(scope.as_deref(), token.scope, scopes)?;
@@ -149,6 +149,19 @@ pub fn plan(
         (TokenGrant::Incomplete { missing, .. }, _) => Err(TokenRefusal::Malformed(RequestFault::Missing(missing))),
         (TokenGrant::Unsupported, _) => Err(TokenRefusal::UnsupportedGrantType),
     }
+}
+
+/// Whether a client may still have a scope that it was given: the realm has not retired it, nor was it taken from the client.
+#[must_use]
+pub fn is_allowed(client: &Client, scope: ScopeSet, scopes: &ScopeTable) -> bool {
+    scopes.live().intersection(client.scope).contains(scope)
+}
+
+/// The scope that brings this client a refresh token; none for a client that may not refresh: its grants live as long as their
+/// access tokens.
+#[must_use]
+pub fn offline_scope(client: &Client, offline: ScopeSet) -> ScopeSet {
+    if client.may_use(GrantType::RefreshToken) { offline } else { ScopeSet::EMPTY }
 }
 
 /// What a code must be bound to for this request to redeem it.

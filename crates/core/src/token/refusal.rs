@@ -94,8 +94,8 @@ pub enum Refusal {
     /// The user was disabled, or everything of it was ended.
     #[error("the user was disabled")]
     UserEnded,
-    /// A scope of the grant was retired.
-    #[error("a scope of the grant was retired")]
+    /// A scope of the grant was retired, or taken from the client.
+    #[error("a scope of the grant was retired or taken from the client")]
     ScopeRetired,
     /// The grant has reached its last generation.
     #[error("the grant has reached its last generation")]

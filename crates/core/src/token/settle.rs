@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::client::Client;
 use crate::grant::{Active, EndReason, Grant, Outcome, Redemption, Rotation, Seen, Standing, State, Verdict};
 use crate::number::{ClientNumber, Generation};
 use crate::scope::ScopeSet;
@@ -54,6 +55,20 @@ pub struct Retries {
     pub window_s: u32,
     /// The end of the last outage, for clients whose window is counted from it.
     pub counted_from: Option<Micros>,
+}
+
+impl Retries {
+    /// Clients that prove themselves may retry until the successor is presented; public ones for a short while, counted from the
+    /// end of an outage if there was one since.
+    #[must_use]
+    pub fn of(client: &Client, available_since: Micros) -> Self {
+        if client.is_public() {
+            let window_s = client.lifetimes.retry_public_s;
+            Self { window_s, counted_from: (window_s > 0).then_some(available_since) }
+        } else {
+            Self { window_s: client.lifetimes.retry_confidential_s, counted_from: None }
+        }
+    }
 }
 
 impl From<Refusal> for Refused {

@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(target.token.template.to_string(), "POST /t");
         assert_eq!(target.token.credentials, "&client_id=web");
         assert_eq!(target.token_of_service.credentials, "&client_id=job&client_secret=x");
-        assert_eq!(target.introspect.credentials, target.token.credentials);
+        assert_eq!(target.introspect.credentials, target.token_of_service.credentials);
         let missing = Target::of_document(realms::find("standard").unwrap(), &document).unwrap_err();
         assert_eq!(missing.to_string(), "the server has no realm `standard`: it has tini, marketplace");
     }

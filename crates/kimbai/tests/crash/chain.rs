@@ -1,4 +1,5 @@
-//! A client with one log-in: it keeps the last refresh token that it was given, and presents it until it is given the next.
+//! A client with one log-in: it keeps the last refresh token that it was given, and presents it until it is given the
+//! next.
 
 use std::collections::VecDeque;
 

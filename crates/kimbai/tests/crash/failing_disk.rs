@@ -1,5 +1,7 @@
-//! A disk whose flushes fail, and one that is full, under a server that is spoken to over HTTP: real faults, put into the process by
-//! strace, and a file system of a few megabytes (or, for who may not mount one, a limit on the sizes of files).
+//! A disk whose flushes fail, and one that is full, under a server that is spoken to over HTTP.
+//!
+//! Real faults: put into the process by strace, and a file system of a few megabytes (or, for who may not mount one, a
+//! limit on the sizes of files).
 
 use std::fs::File;
 use std::io::Write as _;
@@ -20,8 +22,8 @@ const RECOVERY_MAX: Duration = Duration::from_mins(1);
 async fn after_failed_flushes_the_same_refresh_gives_one_successor() {
     let data = tempfile::tempdir().unwrap();
     let healthy = Start::new(Some(&data.path().join("data")));
-    // Counted for each thread, of which the writer is one: its first thirty or so install the realms. Those after the first fail
-    // recoveries.
+    // Counted for each thread, of which the writer is one: its first thirty or so install the realms. Those after the
+    // first that fails make recoveries fail.
     let faulty = Start { under: strace("EIO:when=60..66"), ..healthy.clone() };
     let sandbox = faulty.start();
     let chains = refused(begin(&sandbox).await, sandbox.marketplace()).await;

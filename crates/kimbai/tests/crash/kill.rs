@@ -55,19 +55,6 @@ async fn what_was_acknowledged_survives_a_kill_and_no_chain_forks() {
     assert!(run.open > u64::from(kills), "hardly a request was under way at a kill: {}", run.open);
 }
 
-#[tokio::test]
-#[ignore = "run by ./test crash"]
-async fn a_first_start_that_was_killed_can_be_made_again() {
-    let mut random = Random::seeded();
-    for _ in 0..40 {
-        let data = tempfile::tempdir().unwrap();
-        let start = Start::new(Some(&data.path().join("data")));
-        kill_while_starting(&start, &mut random).await;
-        let sandbox = start.start();
-        let _ = Chain::begin(0, &mut Connection::to(sandbox.marketplace())).await;
-    }
-}
-
 /// Lets all of them go on until the server is killed, 50 to 400 ms from now.
 async fn load(
     sandbox: Sandbox,

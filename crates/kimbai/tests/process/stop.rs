@@ -63,6 +63,16 @@ async fn a_request_that_never_ends_does_not_keep_it_alive() {
     assert!(told.elapsed() < STOP_MAX + Duration::from_secs(5), "{:?}", told.elapsed());
 }
 
+#[test]
+fn it_may_be_told_to_stop_as_soon_as_it_says_that_it_answers() {
+    for _ in 0..20 {
+        let sandbox = Start::new(None).start();
+        sandbox.terminate();
+        let ended = sandbox.wait();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    }
+}
+
 /// Waits until a port takes no connection any more.
 async fn refused(sandbox: &Sandbox, port: u16) {
     let begun = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -29,6 +29,10 @@ pub enum BodyFault {
 /// # Errors
 /// [`BodyFault`].
 pub async fn read(body: Body) -> Result<Bytes, BodyFault> {
+    // Who announces too much is told so at once.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(BodyFault::TooLarge);
+    }
     let collected = tokio::time::timeout(BODY_READ_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

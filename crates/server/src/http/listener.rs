@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Idle ones count: the next waits in the kernel's queue until one closes.
 const CONNECTIONS_MAX: u32 = 10_000;
@@ -29,7 +29,7 @@ pub trait Service: Send + Sync + 'static {
     fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send;
 }
 
-/// Accepts connections until `stop` is true, then lets those that are open finish their request, and returns after the last.
+/// Accepts connections until `stop` is true, then lets those that are open finish their request; returns after the last.
 pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
@@ -40,11 +40,8 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop:
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(TokioIo::new(stream), peer, Arc::clone(&service), stop.clone());
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
+                let place = Arc::new(permit);
+                tokio::spawn(connection(TokioIo::new(stream), (peer, place), Arc::clone(&service), stop.clone()));
             }
             Err(error) => refuse_for_a_while(&error).await,
         }
@@ -56,14 +53,19 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop:
 
 async fn connection<S: Service>(
     stream: TokioIo<tokio::net::TcpStream>,
-    peer: SocketAddr,
+    (peer, place): (SocketAddr, Arc<OwnedSemaphorePermit>),
     service: Arc<S>,
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.inner().set_nodelay(true);
     let answer = service_fn(move |request: Request<Incoming>| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, std::convert::Infallible>(service.answer(peer, request.map(Body::new)).await) }
+        let (service, place) = (Arc::clone(&service), Arc::clone(&place));
+        // A task of its own: what was asked for is carried out to its end, also for a caller that hangs up meanwhile.
+        tokio::spawn(async move {
+            let response = service.answer(peer, request.map(Body::new)).await;
+            drop(place);
+            response
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -12,10 +12,10 @@ use super::error_page;
 use super::render::{authorize_url, authorized};
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{self, FormKinds, read_form};
+use crate::explanation;
 use crate::http::cookie::Cookies;
 use crate::http::form::Form;
 use crate::http::reply::{self, HttpFault};
-use crate::sandbox::explanation;
 use crate::site::Call;
 
 struct Posted {

@@ -9,9 +9,9 @@ use kimbai_engine::EngineError;
 use kimbai_pages::{ErrorPage, Problem};
 
 use crate::dialects::standard::error::EndpointError;
+use crate::explanation;
 use crate::http::front::Reason;
 use crate::http::reply::{self, HttpFault, PageSources};
-use crate::sandbox::explanation;
 use crate::site::Call;
 
 /// Whether whoever asks reads pages.
@@ -63,8 +63,9 @@ pub(super) fn failed(call: &Call, failure: &EngineError) -> Response {
 }
 
 fn page(call: &Call, status: StatusCode, (problem, error): (Problem, &str), reason: Reason) -> Response {
-    let html =
-        kimbai_pages::error(&call.frame(), &ErrorPage { problem, error, hint: Some(&reason.detail), back: None });
+    // What failed inside is for the log alone.
+    let hint = status.is_client_error().then(|| reason.detail.clone());
+    let html = kimbai_pages::error(&call.frame(), &ErrorPage { problem, error, hint: hint.as_deref(), back: None });
     let mut response = reply::page(status, html, &PageSources::default());
     response.extensions_mut().insert(reason);
     response

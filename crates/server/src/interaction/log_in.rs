@@ -13,10 +13,10 @@ use super::error_page;
 use super::render::{LogInForm, authorize_url, authorized, log_in_page, retry_after};
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{self, FormKinds, read_form};
+use crate::explanation;
 use crate::http::cookie::{Cookies, set_session};
 use crate::http::form::Form;
 use crate::http::reply::{self, HttpFault};
-use crate::sandbox::explanation;
 use crate::site::Call;
 
 struct Posted {

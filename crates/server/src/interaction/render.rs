@@ -5,6 +5,7 @@ use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::client::Client;
+use kimbai_core::redirect_uri::origin_of;
 use kimbai_engine::{Authorized, BrowserSecret, ConsentAsked, FormBinding, SignedIn};
 use kimbai_pages::{ClientCard, Consent, Language, Login, LoginError, ScopeLine};
 use url::form_urlencoded::Serializer;
@@ -12,7 +13,7 @@ use url::form_urlencoded::Serializer;
 use super::error_page;
 use crate::dialects::standard::response;
 use crate::http::cookie::{Cookies, set_browser};
-use crate::http::cors::origin_of;
+
 use crate::http::reply::{self, PageSources};
 use crate::site::Call;
 

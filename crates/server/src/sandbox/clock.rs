@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::code::bad_json;
+use super::code::{bad_json, is_foreign};
 use crate::dialects::standard::error;
 use crate::http::body;
 use crate::http::reply::{self, HttpFault};
@@ -24,6 +24,9 @@ pub(super) async fn clock(call: Call, body: Body) -> Response {
     let Audience::Sandbox(sandbox) = &call.site.audience else { return error::fault(&call.site, HttpFault::NotFound) };
     if call.method != Method::POST {
         return error::fault(&call.site, HttpFault::Method("POST"));
+    }
+    if is_foreign(&call) {
+        return bad_json("another site's page may not do this");
     }
     let body = match body::read(body).await {
         Ok(body) => body,

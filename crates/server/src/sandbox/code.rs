@@ -2,11 +2,12 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use http::header::ORIGIN;
 use http::{Method, StatusCode};
 use kimbai_core::client::GrantType;
 use kimbai_core::grant::{CodeBinding, ShortDigest};
 use kimbai_core::pkce::CodeChallenge;
-use kimbai_core::redirect_uri::is_registered;
+use kimbai_core::redirect_uri::{is_registered, origin_of};
 use kimbai_core::scope::ScopeSet;
 use kimbai_engine::EngineError;
 use serde::Deserialize;
@@ -30,6 +31,9 @@ struct Wanted {
 pub(super) async fn code(call: Call, body: Body) -> Response {
     if call.method != Method::POST {
         return error::fault(&call.site, HttpFault::Method("POST"));
+    }
+    if is_foreign(&call) {
+        return bad_json("another site's page may not do this");
     }
     let body = match body::read(body).await {
         Ok(body) => body,
@@ -75,6 +79,12 @@ async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static st
     let binding = CodeBinding { redirect_uri, code_challenge: CodeChallenge::digest(challenge) };
     let code = call.site.engine.mint_code(realm, &client, user, (scope, binding)).await?;
     Ok(Ok(code.expose().to_owned()))
+}
+
+/// Whether a page of another origin sent it: any page that a developer visits could.
+pub(super) fn is_foreign(call: &Call) -> bool {
+    let own = origin_of(&call.realm.settings.issuer);
+    call.headers.get(ORIGIN).is_some_and(|origin| origin.to_str().ok() != own.as_deref())
 }
 
 pub(super) fn bad_json(text: &str) -> Response {

@@ -133,7 +133,7 @@ impl Registration {
 
 impl DemoClient {
     fn to_new(&self, issuer: &str) -> NewClient {
-        let origin = crate::http::cors::origin_of(issuer).unwrap_or_default();
+        let origin = kimbai_core::redirect_uri::origin_of(issuer).unwrap_or_default();
         NewClient {
             client_id: self.client_id.to_owned(),
             client_secret: self.client_secret.map(|secret| Secret::new(secret.to_owned())),

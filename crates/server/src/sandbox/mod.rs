@@ -5,7 +5,6 @@ mod callback;
 mod clock;
 mod code;
 pub mod demo;
-pub(crate) mod explanation;
 mod floor;
 mod index;
 mod recorder;

@@ -89,8 +89,9 @@ async fn metadata_is_for_any_clients_origin() {
     for at in sandbox.both() {
         for (origin, expect) in [(REGISTERED, REGISTERED), ("https://evil.test", ""), ("null", "")] {
             let answer = at.call("GET", path).header("origin", origin).send().await.expect(200);
-            assert_eq!(allowed(&answer), expect);
+            assert_eq!((allowed(&answer), answer.header("vary")), (expect, "Origin"));
         }
+        assert_eq!(at.get(path).await.expect(200).header("vary"), "Origin", "a cache keeps it for other origins");
     }
 }
 

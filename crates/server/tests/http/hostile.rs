@@ -156,7 +156,7 @@ async fn nasty_bytes_as_a_parameters_name_or_path_are_harmless() {
                 harmless(&at.get(&format!("{}?{body}", at.authorize)).await, &body);
                 harmless(&at.get(&format!("/sandbox/callback?{body}")).await, &body);
             }
-            let path: String = nasty.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let path = percent_encoding::percent_encode(nasty, percent_encoding::NON_ALPHANUMERIC).to_string();
             for path in [format!("/{path}"), format!("/assets/{path}"), format!("{}/{path}", at.authorize)] {
                 let call = at.call("GET", &path).header("accept", "text/html");
                 harmless(&call.send().await, &path);
@@ -190,9 +190,13 @@ async fn nasty_bytes_in_any_header_or_cookie_are_harmless() {
             for name in names {
                 for value in [nasty.to_vec(), [b"Basic ", nasty].concat()] {
                     let seller = "/integration/v2/sellers/me";
-                    for (method, path) in
-                        [("POST", at.token), ("POST", at.authorize), ("GET", &request), ("GET", "/sandbox/requests"), ("GET", seller)]
-                    {
+                    for (method, path) in [
+                        ("POST", at.token),
+                        ("POST", at.authorize),
+                        ("GET", &request),
+                        ("GET", "/sandbox/requests"),
+                        ("GET", seller),
+                    ] {
                         let call = at.call(method, path).header_bytes(name, &value);
                         harmless(&call.send().await, &format!("{method} {path} {name}: {value:?}"));
                     }

@@ -37,3 +37,5 @@ mod sandbox;
 mod secrets_headers;
 #[cfg(test)]
 mod standard;
+#[cfg(test)]
+mod store;

@@ -222,6 +222,19 @@ async fn a_refresh_token_with_any_one_character_changed_is_refused_and_revokes_n
 }
 
 #[tokio::test]
+async fn a_token_of_one_realm_is_nothing_in_the_other_even_for_the_same_client() {
+    let sandbox = Sandbox::start().await;
+    for (here, there) in [(&sandbox.standard, &sandbox.marketplace), (&sandbox.marketplace, &sandbox.standard)] {
+        let tokens = here.tokens(&OTHER).await;
+        there.refresh(&OTHER, &tokens.member("refresh_token")).await.refused(400, "invalid_grant");
+        there.as_client(&OTHER, there.revoke, &[("token", &tokens.member("refresh_token"))]).await.expect(200);
+        assert!(!there.works(&tokens.member("access_token")).await);
+        assert!(here.works(&tokens.member("access_token")).await);
+        here.refresh(&OTHER, &tokens.member("refresh_token")).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn without_the_offline_scope_there_is_no_refresh_token() {
     let sandbox = Sandbox::start().await;
     for (at, scope) in [(&sandbox.standard, "orders.read"), (&sandbox.marketplace, "order product")] {

@@ -61,8 +61,7 @@ async fn the_clock_moves_for_all_realms_and_not_by_more_than_a_century() {
     let after = advance(&sandbox.standard, &json!({"advance_s": 3_600})).await.expect(200).json()["now"].as_u64();
     assert!((3_600..3_700).contains(&(after.unwrap() - before)));
     assert!(!at.works(&token).await);
-    for body in [json!({"advance_s": 1e20}), json!({"advance_s": 3_153_600_001_i64}), json!({}), json!("1")]
-    {
+    for body in [json!({"advance_s": 1e20}), json!({"advance_s": 3_153_600_001_i64}), json!({}), json!("1")] {
         advance(at, &body).await.refused(400, "invalid_request");
     }
 }
@@ -161,6 +160,32 @@ async fn the_index_is_the_table_of_the_realm() {
             assert!(page.body.contains(shown), "{shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn in_production_none_of_it_is_there_and_all_else_is_the_same() {
+    let sandbox = Sandbox::start().await;
+    let (here, production) = (&sandbox.standard, sandbox.production().await);
+    for path in ["/", "/sandbox/callback", "/sandbox/code", "/sandbox/clock", "/sandbox/requests", "/floor"] {
+        for method in ["GET", "POST"] {
+            production.call(method, path).body(b"{}").send().await.refused(404, "not_found");
+        }
+    }
+    let ask = async |at: &At| {
+        let mut browser = Browser::new(at);
+        let (unknown, refused) = (browser.request(&[("client_id", "x")]), browser.request(&[("scope", "x")]));
+        let answers = [
+            at.refresh(&WEB, "x").await,
+            at.post(at.token, &[]).await,
+            at.get(at.token).await,
+            at.get("/nothing").await,
+            browser.get(&unknown).await,
+            browser.get(&refused).await,
+        ];
+        let port = at.address.port().to_string();
+        answers.map(|answer| answer.fixed().replace(&port, "PORT").replace(at.name, "REALM"))
+    };
+    assert_eq!(ask(here).await, ask(&production).await);
 }
 
 #[tokio::test]

@@ -120,7 +120,9 @@ async fn no_secret_is_in_the_log_at_any_level_or_in_metrics() {
             .await;
         let _ = at.get(&format!("{}?client_secret={}&code={code}", at.token, OTHER.client_secret)).await;
         let _ = browser.get(&browser.request(&[("redirect_uri", "https://evil.test/?code=x")])).await;
-        answers.iter().for_each(|answer| secrets_of(answer, &mut secrets));
+        for answer in &answers {
+            secrets_of(answer, &mut secrets);
+        }
         let clients = [at.app(), at.resource_server(), &OTHER, &POST_APP];
         secrets.extend(clients.map(|app| app.client_secret.to_owned()));
     }

@@ -32,6 +32,21 @@ async fn metadata_names_what_there_is_and_nothing_that_there_is_not() {
 }
 
 #[tokio::test]
+async fn the_issuer_never_follows_the_host_that_was_asked() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        let host = format!("127.0.0.1:{}", at.address.port());
+        let path = "/.well-known/oauth-authorization-server";
+        let call = at.call("GET", path).without_host().header("host", &host).header("x-forwarded-host", "evil.test");
+        let call = call.header("x-forwarded-proto", "https").header("forwarded", "host=evil.test;proto=https");
+        assert_eq!(call.send().await.expect(200).body, at.get(path).await.expect(200).body);
+        let request = Browser::new(at).request(&[("scope", "unheard-of")]);
+        let call = at.call("GET", &request).without_host().header("host", &host);
+        assert_eq!(call.send().await.expect(303).parameter("iss"), at.issuer);
+    }
+}
+
+#[tokio::test]
 async fn a_confidential_client_goes_through_all_pages_with_pkce() {
     let sandbox = Sandbox::start().await;
     let at = &sandbox.standard;

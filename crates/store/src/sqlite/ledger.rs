@@ -59,26 +59,13 @@ impl Ledger for SqliteStore {
         token: [u8; 16],
         expiry_s: u32,
         per_client_max: u32,
-    ) -> Answer<'_, ()> {
+    ) -> Answer<'_, PartyStanding> {
         self.change(move |connection, now| {
-            let denied = |sql| connection.prepare_cached(sql);
-            let known = denied("SELECT 1 FROM denials WHERE realm = ?1 AND client = ?2 AND token = ?3")?
-                .exists(params![realm.0, client.0, token])?;
-            if known {
-                return Ok(());
+            let now_s = now.as_unix_s();
+            if expiry_s > now_s {
+                deny(connection, (realm, client), (token, expiry_s), per_client_max, now_s)?;
             }
-            let count: u32 = denied("SELECT count(*) FROM denials WHERE realm = ?1 AND client = ?2 AND expiry_s > ?3")?
-                .query_row(params![realm.0, client.0, now.as_unix_s()], |row| row.get(0))?;
-            if count < per_client_max {
-                denied("INSERT INTO denials (realm, client, token, expiry_s) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![realm.0, client.0, token, expiry_s])?;
-            } else {
-                denied("UPDATE standing SET epoch = epoch + 1 WHERE realm = ?1 AND party = ?2 AND number = ?3")?
-                    .execute(params![realm.0, CLIENT, client.0])?;
-                // The epoch says no to all of them now.
-                denied("DELETE FROM denials WHERE realm = ?1 AND client = ?2")?.execute(params![realm.0, client.0])?;
-            }
-            Ok(())
+            standing(connection, realm, CLIENT, client.0)
         })
     }
 
@@ -111,6 +98,33 @@ impl Ledger for SqliteStore {
 pub(super) const CLIENT: u8 = 0;
 /// `standing.party` of a user.
 pub(super) const USER: u8 = 1;
+
+fn deny(
+    connection: &Connection,
+    (realm, client): (RealmNumber, ClientNumber),
+    (token, expiry_s): ([u8; 16], u32),
+    per_client_max: u32,
+    now_s: u32,
+) -> Result<(), Fault> {
+    let prepared = |sql| connection.prepare_cached(sql);
+    let is_known = prepared("SELECT 1 FROM denials WHERE realm = ?1 AND client = ?2 AND token = ?3")?
+        .exists(params![realm.0, client.0, token])?;
+    if is_known {
+        return Ok(());
+    }
+    let count: u32 = prepared("SELECT count(*) FROM denials WHERE realm = ?1 AND client = ?2 AND expiry_s > ?3")?
+        .query_row(params![realm.0, client.0, now_s], |row| row.get(0))?;
+    if count < per_client_max {
+        prepared("INSERT INTO denials (realm, client, token, expiry_s) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![realm.0, client.0, token, expiry_s])?;
+    } else {
+        prepared("UPDATE standing SET epoch = epoch + 1 WHERE realm = ?1 AND party = ?2 AND number = ?3")?
+            .execute(params![realm.0, CLIENT, client.0])?;
+        // The epoch says no to all of them now.
+        prepared("DELETE FROM denials WHERE realm = ?1 AND client = ?2")?.execute(params![realm.0, client.0])?;
+    }
+    Ok(())
+}
 
 /// The standing of one party.
 pub(super) fn standing(

@@ -65,7 +65,7 @@ pub(super) fn add_key(
 
 pub(super) fn keys(connection: &Connection, realm: RealmNumber) -> Result<Vec<SealedKeyRow>, Fault> {
     let mut statement = connection
-        .prepare_cached("SELECT number, usage, sealed, made FROM keys WHERE realm = ?1 ORDER BY made, usage, number")?;
+        .prepare_cached("SELECT number, usage, sealed, made FROM keys WHERE realm = ?1 ORDER BY usage, number")?;
     let rows = statement.query_map([realm.0], |row| {
         let made = Micros(row.get(3)?);
         Ok(SealedKeyRow { number: row.get(0)?, usage: row.get(1)?, sealed: row.get(2)?, made })

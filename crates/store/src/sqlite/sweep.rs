@@ -11,7 +11,7 @@ use crate::SweepStep;
 
 /// A session that was not used for so long has ended by any policy (seven days at most).
 const SESSION_S: u32 = 7 * 86_400;
-/// So long an audit event can be read.
+/// So long an audit event can be read, unless a million newer ones came: what strangers can make us write is bounded.
 const AUDIT_S: u32 = 90 * 86_400;
 
 /// One step: the next grants after the cursor, and as many rows of each other table.
@@ -88,5 +88,5 @@ const DENIALS: &str = "DELETE FROM denials WHERE (realm, client, token) IN \
 const LOG_INS: &str = "DELETE FROM log_ins WHERE (realm, key) IN (SELECT l.realm, l.key FROM log_in_sizes AS s \
      CROSS JOIN log_ins AS l ON l.realm = s.realm AND l.ends <= ?1 LIMIT ?2)";
 // Only among the oldest: events lie in the order of their making, and have no index by time.
-const AUDIT: &str =
-    "DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) AND at <= ?1";
+const AUDIT: &str = "DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) \
+     AND (at <= ?1 OR number <= (SELECT max(number) FROM audit) - 1000000)";

@@ -125,6 +125,10 @@ impl<'c> Batch<'c> {
                     Fault::Sqlite(error) if ends_connection(&error) || self.hand.connection.is_autocommit() => {
                         return Err(error);
                     }
+                    // Its statement may have changed the row before the look at it failed.
+                    Fault::Sqlite(_) | Fault::Store(_) if task.undo() == Undo::Statement => {
+                        task.fail(Fault::Store(StoreError::Unknown));
+                    }
                     fault @ (Fault::Sqlite(_) | Fault::Store(_)) => task.fail(fault),
                 }
             }

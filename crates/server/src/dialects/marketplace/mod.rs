@@ -7,7 +7,9 @@ mod seller;
 #[cfg(test)]
 mod tests;
 
-use kimbai_core::realm::{ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape};
+use kimbai_core::realm::{
+    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape, TokenTypeSpelling,
+};
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::Realm;
 
@@ -33,6 +35,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         lifetimes: Lifetimes { code_s: 600, ..standard.lifetimes },
         state_length_min: 8,
         pkce: PkcePolicy::Optional,
+        token_type: TokenTypeSpelling::LowerCase,
         error_form: ErrorForm::WithHint,
         token_shape: TokenShape::Halves,
         consent_form: ConsentForm::Full,

@@ -8,8 +8,8 @@ use kimbai_engine::{EngineError, Introspection, TokenFacts};
 use serde::Serialize;
 
 use crate::dialects::standard::error;
+use crate::explanation;
 use crate::http::reply::{self, HttpFault};
-use crate::sandbox::explanation;
 use crate::site::Call;
 
 /// The seller that a token speaks for, with the members of the platform's document.

@@ -14,9 +14,9 @@ use kimbai_core::token::{Inactive, Refusal, RequestFault, TokenRefusal};
 use kimbai_engine::{EngineError, TokenError};
 use serde::Serialize;
 
+use crate::explanation;
 use crate::http::front::Reason;
 use crate::http::reply::{self, HttpFault};
-use crate::sandbox::explanation;
 use crate::site::{Call, Site};
 
 /// Why an endpoint does not answer as it was asked to.

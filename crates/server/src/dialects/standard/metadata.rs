@@ -1,7 +1,7 @@
 //! Authorization server metadata (RFC 8414 section 2, RFC 9207 section 3).
 
 use axum::response::Response;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderValue, StatusCode};
 use kimbai_core::realm::RealmSettings;
 use serde::Serialize;
@@ -57,6 +57,8 @@ pub(super) fn document(settings: &RealmSettings) -> Response {
     };
     let mut response = reply::json(StatusCode::OK, serde_json::to_string(&metadata).unwrap_or_default());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    // A cache keeps it for others too, and who may read it depends on the origin.
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     response
 }
 

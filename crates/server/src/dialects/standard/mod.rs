@@ -14,7 +14,9 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use kimbai_core::client::ClientCredentials;
-use kimbai_core::realm::{ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape};
+use kimbai_core::realm::{
+    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape, TokenTypeSpelling,
+};
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::token::Note;
 use kimbai_engine::Realm;
@@ -60,6 +62,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         },
         state_length_min: 0,
         pkce: PkcePolicy::Required,
+        token_type: TokenTypeSpelling::Capitalised,
         error_form: ErrorForm::Standard,
         token_shape: TokenShape::Whole,
         consent_form: ConsentForm::Partial,

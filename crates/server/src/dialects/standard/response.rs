@@ -4,7 +4,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use kimbai_core::authorize::AuthorizeError;
-use kimbai_core::realm::{ErrorForm, RealmSettings};
+use kimbai_core::realm::{ErrorForm, RealmSettings, TokenTypeSpelling};
 use kimbai_core::token::TokenKind;
 use kimbai_engine::{Introspection, Realm, TokenAnswer, TokenFacts};
 use kimbai_keyring::SealedToken;
@@ -34,11 +34,10 @@ pub(super) fn token(realm: &Realm, tokens: &TokenAnswer) -> Response {
     reply::json(StatusCode::OK, body)
 }
 
-/// Platforms on fosite write it in lower case; it is compared without case (RFC 6749 section 5.1).
 pub(super) const fn token_type(settings: &RealmSettings) -> &'static str {
-    match settings.error_form {
-        ErrorForm::Standard => "Bearer",
-        ErrorForm::WithHint => "bearer",
+    match settings.token_type {
+        TokenTypeSpelling::Capitalised => "Bearer",
+        TokenTypeSpelling::LowerCase => "bearer",
     }
 }
 

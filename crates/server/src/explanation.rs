@@ -1,6 +1,6 @@
 //! Why a request was refused, in words for the one who wrote it: the mistake, and what to do. A match each, none left out.
 //!
-//! Production logs the fact alone; the sandbox shows all of it.
+//! Production logs and counts the fact alone; the sandbox shows all of it.
 
 use kimbai_core::authorize::{AuthorizeError, PageProblem};
 use kimbai_core::client::ClientAuthenticationError;
