@@ -105,6 +105,14 @@ impl Engine {
         self.start_session(realm, &user).await
     }
 
+    /// Ends a session; its cookie leads nowhere afterwards.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn end_session(&self, realm: &Realm, secret: &SessionSecret) -> Result<(), EngineError> {
+        Ok(self.store.remove_session(realm.number, session_id(realm, secret)).await?)
+    }
+
     async fn start_session(&self, realm: &Realm, user: &UserRow) -> Result<SignedIn, LogInRefusal> {
         let secret = SessionSecret::generate();
         let id = session_id(realm, &secret);

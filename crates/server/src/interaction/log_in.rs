@@ -6,7 +6,7 @@ use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{Method, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::secret::Secret;
-use kimbai_engine::{Authorized, BrowserSecret, FormBinding, FormFault, LogInRefusal};
+use kimbai_engine::{Authorized, BrowserSecret, EngineError, FormBinding, FormFault, LogInRefusal};
 use kimbai_pages::LoginError;
 
 use super::error_page;
@@ -39,6 +39,9 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
     let credentials = (posted.username.as_str(), &posted.password);
     match call.site.engine.log_in(&call.realm, credentials, &browser, call.source).await {
         Ok(signed_in) => {
+            if let Err(failure) = end_previous_session(&call).await {
+                return error_page::failed(&call, &failure);
+            }
             let mut response = reply::see_other(&authorize_url(&call, &posted.request));
             if let Some(cookie) = set_session(&call.realm, &signed_in.secret) {
                 response.headers_mut().append(SET_COOKIE, cookie);
@@ -46,6 +49,14 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
             response
         }
         Err(refusal) => again(&call, &posted, &refusal).await,
+    }
+}
+
+/// The session that this log-in replaces in the browser ends with it.
+async fn end_previous_session(call: &Call) -> Result<(), EngineError> {
+    match Cookies::read(&call.headers, &call.realm).session {
+        Some(previous) => call.site.engine.end_session(&call.realm, &previous).await,
+        None => Ok(()),
     }
 }
 
