@@ -26,11 +26,12 @@ pub(super) async fn authorize(call: Call, body: Body) -> Response {
 
 async fn read(call: &Call, body: Body) -> Result<AuthorizationRequest, EndpointError> {
     let form = match call.method {
-        Method::GET | Method::HEAD => Form::decode(call.query())?,
+        Method::GET => Form::decode(call.query())?,
         Method::POST => {
             Form::decode(call.query())?.joined(read_form(&call.headers, body, FormKinds::Urlencoded).await?)?
         }
-        _ => return Err(HttpFault::Method("GET, HEAD, POST").into()),
+        // HEAD among them: a GET may open a grant, and HEAD must not (RFC 9110 section 9.2.1).
+        _ => return Err(HttpFault::Method("GET, POST").into()),
     };
     Ok(request::authorization(&form))
 }

@@ -14,6 +14,7 @@ mod fixture;
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod hang_up;
 mod hostile;
 #[cfg(test)]
 mod introspection_revocation;
