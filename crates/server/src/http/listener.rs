@@ -1,5 +1,6 @@
 //! The accept loop: bounded connections, and a time for a request's headers.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::to_its_end::ToItsEnd;
 
 /// Idle ones count: the next waits in the kernel's queue until one closes.
 const CONNECTIONS_MAX: u32 = 10_000;
@@ -60,11 +63,10 @@ async fn connection<S: Service>(
     let _ = stream.inner().set_nodelay(true);
     let answer = service_fn(move |request: Request<Incoming>| {
         let (service, place) = (Arc::clone(&service), Arc::clone(&place));
-        // A task of its own: what was asked for is carried out to its end, also for a caller that hangs up meanwhile.
-        tokio::spawn(async move {
+        ToItsEnd::new(async move {
             let response = service.answer(peer, request.map(Body::new)).await;
             drop(place);
-            response
+            Ok::<_, Infallible>(response)
         })
     });
     let connection = http1::Builder::new()

@@ -8,3 +8,4 @@ pub mod front;
 pub mod host;
 pub mod listener;
 pub mod reply;
+mod to_its_end;
