@@ -381,3 +381,20 @@ impl PartyStanding {
         self.active && self.epoch == epoch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_two_standings_is_the_later_one_in_whichever_order_they_are_heard_of() {
+        let standing = |epoch, active| PartyStanding { active, epoch };
+        let in_order =
+            [standing(0, true), standing(1, false), standing(1, true), standing(2, false), standing(2, true)];
+        for (position, earlier) in in_order.into_iter().enumerate() {
+            for later in in_order.into_iter().skip(position) {
+                assert_eq!((earlier.later(later), later.later(earlier)), (later, later));
+            }
+        }
+    }
+}

@@ -123,3 +123,31 @@ where
     }
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_outcome_is_made_known_by_an_outcome_alone() {
+        use StoreError::{NotDone, Unknown};
+        for (answers, expect, sendings) in [
+            (vec![Ok(1)], Ok(1), 1),
+            (vec![Err(NotDone)], Err(NotDone), 1),
+            (vec![Err(Unknown), Ok(2)], Ok(2), 2),
+            (vec![Err(Unknown), Err(NotDone), Ok(3)], Ok(3), 3),
+            (vec![Err(Unknown), Err(NotDone), Err(NotDone)], Err(Unknown), 3),
+            (vec![Err(Unknown), Err(Unknown), Err(Unknown)], Err(Unknown), 3),
+        ] {
+            let (queue, sent) = (RefCell::new(answers.into_iter()), RefCell::new(0));
+            let verb = || {
+                *sent.borrow_mut() += 1;
+                let answer = queue.borrow_mut().next();
+                async move { answer.unwrap() }
+            };
+            assert_eq!((until_known(verb).await, *sent.borrow()), (expect, sendings));
+        }
+    }
+}

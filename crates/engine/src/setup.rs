@@ -120,12 +120,13 @@ impl Engine {
         let check = self.store.init_meta(CHECK_VALUE, self.master.wrap(CHECK_VALUE, b"kimbai")).await?;
         self.master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
         for row in self.store.realms().await? {
-            // Keys are made after their realm. One without was cut short in its making: it has issued nothing, and is
-            // finished by whoever makes it again.
-            if self.store.keys(row.number).await?.iter().any(|key| key.usage == KeyUsage::Sealing.name()) {
+            // Keys are made after their realm and before its clients. One with neither was cut short in its making: it has
+            // issued nothing, and is finished by whoever makes it again.
+            let has_keys = self.store.keys(row.number).await?.iter().any(|key| key.usage == KeyUsage::Sealing.name());
+            if has_keys || !self.store.clients(row.number).await?.is_empty() {
                 self.load_realm(row).await?;
             } else {
-                tracing::warn!(realm = %row.name, "a realm without keys is not loaded");
+                tracing::warn!(realm = %row.name, "a realm without keys and clients is not loaded");
             }
         }
         Ok(())

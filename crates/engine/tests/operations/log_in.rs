@@ -175,6 +175,19 @@ async fn a_known_browser_still_gets_in_while_the_account_is_locked_for_others() 
 }
 
 #[tokio::test]
+async fn a_known_browser_still_gets_in_while_its_source_is_locked() {
+    let fixture = Fixture::marketplace().await;
+    let browser = BrowserSecret::generate();
+    with(&fixture, "an", PASSWORD, &browser, source(7)).await.unwrap();
+    for number in 0..100 {
+        let username = format!("nobody-{}", number / 5);
+        assert_eq!(from(&fixture, &username, "a guess", source(7)).await.unwrap_err(), LogInRefusal::Wrong);
+    }
+    assert!(is_locked(&from(&fixture, "an", PASSWORD, source(7)).await), "a stranger behind the same address");
+    assert!(with(&fixture, "an", PASSWORD, &browser, source(7)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_known_browser_that_guesses_is_locked_itself() {
     let fixture = Fixture::marketplace().await;
     let (browser, other) = (BrowserSecret::generate(), BrowserSecret::generate());

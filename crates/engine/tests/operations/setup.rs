@@ -1,11 +1,14 @@
 //! What a realm's administrator cannot do by mistake, and what a restart keeps.
 
+use kimbai_core::realm::RealmSettings;
 use kimbai_core::token::Refusal;
-use kimbai_engine::{Engine, NewClient, SetupError};
+use kimbai_engine::{Engine, NewClient, NewUser, SetupError, UserClaims};
 use kimbai_keyring::MasterKey;
 use kimbai_store::sqlite::Location;
 
-use crate::fixture::{Answered as _, Fixture, bytes, marketplace, refresh_token, scope_definition, secret};
+use crate::fixture::{
+    Answered as _, Fixture, PASSWORD_HASH, bytes, marketplace, refresh_token, scope_definition, secret,
+};
 
 #[tokio::test]
 async fn a_restart_keeps_tokens_and_retries() {
@@ -100,4 +103,40 @@ async fn a_client_secret_has_22_characters() {
         assert_eq!(made.is_ok(), expect, "{length} characters");
         assert!(expect || matches!(made, Err(SetupError::Secret(_))));
     }
+}
+
+#[tokio::test]
+async fn a_users_subject_is_never_reassigned() {
+    let fixture = Fixture::marketplace().await;
+    let user = |sub: &str, name: &str| NewUser {
+        username: "new".to_owned(),
+        password_hash: PASSWORD_HASH.clone(),
+        claims: UserClaims { sub: sub.to_owned(), name: name.to_owned(), email: None },
+    };
+    let number = fixture.engine.put_user(&fixture.realm, user("77", "Một")).await.unwrap();
+    assert_eq!(fixture.engine.put_user(&fixture.realm, user("77", "Hai")).await.unwrap(), number);
+    let refused = fixture.engine.put_user(&fixture.realm, user("78", "Hai")).await;
+    assert!(matches!(refused, Err(SetupError::Subject(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_offline_scope_is_one_of_the_realms() {
+    let fixture = Fixture::marketplace().await;
+    for (offline_scope, expect) in [("ofline", false), ("offline", true), ("", true)] {
+        let settings = RealmSettings { offline_scope: offline_scope.to_owned(), ..fixture.realm.settings.clone() };
+        assert_eq!(fixture.engine.put_realm("marketplace", &settings).await.is_ok(), expect, "{offline_scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_taken_from_a_client_ends_with_its_next_refresh_and_at_once_at_resources() {
+    let fixture = Fixture::marketplace().await;
+    let login = fixture.log_in("web").await;
+    assert!(fixture.works(&login.access_token).await);
+    let mut metadata = fixture.realm.client("web").unwrap().metadata.clone();
+    metadata.scope = "offline".to_owned();
+    let client = NewClient { client_id: "web".to_owned(), client_secret: None, metadata };
+    fixture.engine.put_client(&fixture.realm, client).await.unwrap();
+    assert!(!fixture.works(&login.access_token).await);
+    assert_eq!(fixture.refresh("web", &refresh_token(&login)).await.refusal(), Refusal::ScopeRetired);
 }

@@ -222,3 +222,17 @@ async fn the_operator_sees_health_and_counts_and_nothing_else() {
         at.get(path).await.refused(404, "not_found");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_another_site_moves_no_clock_and_gets_no_code() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        for (origin, status) in [("http://evil.test", 400), ("null", 400), (at.issuer.as_str(), 200)] {
+            let clock = at.call("POST", "/sandbox/clock").header("origin", origin).body(br#"{"advance_s":1}"#);
+            clock.send().await.expect(status);
+            let wanted = json!({ "client_id": at.app().client_id, "user": "an", "scopes": [] }).to_string();
+            let code = at.call("POST", "/sandbox/code").header("origin", origin).body(wanted.as_bytes());
+            code.send().await.expect(status);
+        }
+    }
+}

@@ -73,6 +73,7 @@ cases! { $
         a_party_that_is_not_there_is_gone
         one_id_in_two_realms_is_two_grants
         a_rowless_token_is_denied_alone
+        a_token_that_has_expired_is_not_listed
         too_many_denials_advance_the_epoch
         grants_are_listed_by_user_and_client_until_they_are_over
     }

@@ -101,6 +101,16 @@ pub(super) async fn a_rowless_token_is_denied_alone(subject: Subject) {
     }
 }
 
+pub(super) async fn a_token_that_has_expired_is_not_listed(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let (store, realm, client) = (&scene.store, scene.realm, scene.client);
+    let now_s = store.now().as_unix_s();
+    for (token, expiry_s, expected) in [([1; 16], now_s - 1, false), ([2; 16], now_s + 60, true)] {
+        assert_eq!(store.deny_rowless(realm, client, token, expiry_s, 10).await.unwrap(), PartyStanding::NEW);
+        assert_eq!(store.lookup_rowless(realm, client, token).await.unwrap().denied, expected);
+    }
+}
+
 pub(super) async fn too_many_denials_advance_the_epoch(subject: Subject) {
     let scene = Scene::new(subject).await;
     let (store, realm, client) = (&scene.store, scene.realm, scene.client);
@@ -116,7 +126,8 @@ pub(super) async fn too_many_denials_advance_the_epoch(subject: Subject) {
         0,
         "a repetition is none more"
     );
-    store.deny_rowless(realm, client, [3; 16], expiry_s, 3).await.unwrap();
+    let standing = store.deny_rowless(realm, client, [3; 16], expiry_s, 3).await.unwrap();
+    assert_eq!(standing, PartyStanding { active: true, epoch: 1 });
     let look = store.lookup_rowless(realm, client, [3; 16]).await.unwrap();
     assert_eq!(look.client, PartyStanding { active: true, epoch: 1 }, "the fourth ends all of them");
 }
