@@ -64,6 +64,19 @@ pub struct ScopeDefinition {
     pub retired: bool,
 }
 
+impl ScopeDefinition {
+    /// A scope that is not retired.
+    #[must_use]
+    pub fn new(name: &str, description_vi: &str, description_en: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description_vi: description_vi.to_owned(),
+            description_en: description_en.to_owned(),
+            retired: false,
+        }
+    }
+}
+
 /// The scopes of one realm; the position in the table is the number.
 #[derive(Debug, Clone, Default)]
 pub struct ScopeTable {

@@ -10,12 +10,16 @@ use crate::sandbox::demo::{DemoClient, Registration};
 #[must_use]
 pub fn registration(issuer: &str) -> Registration {
     let scopes = vec![
-        scope("offline", "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away"),
-        scope("product", "Xem và cập nhật sản phẩm của bạn", "See and update your products"),
-        scope("order", "Xem và xử lý đơn hàng của bạn", "See and process your orders"),
-        scope("inventory", "Xem kho hàng của bạn", "See your warehouses"),
-        scope("multichannel", "Đồng bộ với các kênh bán hàng khác", "Synchronise with your other sales channels"),
-        scope("all", "Thông tin cơ bản về sản phẩm và đơn hàng", "Basic access to products and orders"),
+        ScopeDefinition::new("offline", "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away"),
+        ScopeDefinition::new("product", "Xem và cập nhật sản phẩm của bạn", "See and update your products"),
+        ScopeDefinition::new("order", "Xem và xử lý đơn hàng của bạn", "See and process your orders"),
+        ScopeDefinition::new("inventory", "Xem kho hàng của bạn", "See your warehouses"),
+        ScopeDefinition::new(
+            "multichannel",
+            "Đồng bộ với các kênh bán hàng khác",
+            "Synchronise with your other sales channels",
+        ),
+        ScopeDefinition::new("all", "Thông tin cơ bản về sản phẩm và đơn hàng", "Basic access to products and orders"),
     ];
     let public_app = DemoClient {
         client_id: "7590139168389961",
@@ -44,13 +48,4 @@ pub fn registration(issuer: &str) -> Registration {
         resource_server: true,
     };
     Registration::new(NAME, settings("Tiki Marketplace", issuer, scopes), vec![public_app, in_house_app])
-}
-
-fn scope(name: &str, description_vi: &str, description_en: &str) -> ScopeDefinition {
-    ScopeDefinition {
-        name: name.to_owned(),
-        description_vi: description_vi.to_owned(),
-        description_en: description_en.to_owned(),
-        retired: false,
-    }
 }

@@ -12,14 +12,18 @@ const CALLBACK: &str = "http://localhost:8080/callback";
 #[must_use]
 pub fn registration(issuer: &str) -> Registration {
     let scopes = vec![
-        scope("openid", "Biết bạn là ai", "Know who you are"),
-        scope("profile", "Xem tên và hồ sơ của bạn", "See your name and profile"),
-        scope("email", "Xem địa chỉ thư điện tử của bạn", "See your mail address"),
-        scope("phone", "Xem số điện thoại của bạn", "See your phone number"),
-        scope("address", "Xem địa chỉ của bạn", "See your postal address"),
-        scope("offline_access", "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away"),
-        scope("orders.read", "Xem đơn hàng của bạn", "See your orders"),
-        scope("orders.write", "Đặt và sửa đơn hàng thay bạn", "Place and change orders for you"),
+        ScopeDefinition::new("openid", "Biết bạn là ai", "Know who you are"),
+        ScopeDefinition::new("profile", "Xem tên và hồ sơ của bạn", "See your name and profile"),
+        ScopeDefinition::new("email", "Xem địa chỉ thư điện tử của bạn", "See your mail address"),
+        ScopeDefinition::new("phone", "Xem số điện thoại của bạn", "See your phone number"),
+        ScopeDefinition::new("address", "Xem địa chỉ của bạn", "See your postal address"),
+        ScopeDefinition::new(
+            "offline_access",
+            "Truy cập cả khi bạn không trực tuyến",
+            "Keep access while you are away",
+        ),
+        ScopeDefinition::new("orders.read", "Xem đơn hàng của bạn", "See your orders"),
+        ScopeDefinition::new("orders.write", "Đặt và sửa đơn hàng thay bạn", "Place and change orders for you"),
     ];
     let all = vec!["openid", "profile", "email", "phone", "address", "offline_access", "orders.read", "orders.write"];
     let code_and_refresh = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
@@ -53,13 +57,4 @@ pub fn registration(issuer: &str) -> Registration {
         ..web.clone()
     };
     Registration::new(NAME, settings("Kimbai", issuer, scopes), vec![web, single_page, service])
-}
-
-fn scope(name: &str, description_vi: &str, description_en: &str) -> ScopeDefinition {
-    ScopeDefinition {
-        name: name.to_owned(),
-        description_vi: description_vi.to_owned(),
-        description_en: description_en.to_owned(),
-        retired: false,
-    }
 }
