@@ -114,7 +114,7 @@ impl Engine {
     /// Opens a grant and seals its code, without pages: for the sandbox, whose caller names the user.
     ///
     /// # Errors
-    /// [`EngineError`]: the store failed, or there is no such user.
+    /// [`EngineError`]: the store failed.
     pub async fn mint_code(
         &self,
         realm: &Realm,

@@ -15,7 +15,7 @@ use crate::realm::Realm;
 use crate::session::{BrowserSecret, SessionSecret, SignedIn, session_id, view};
 use crate::source::Source;
 
-/// The design's limits; sessions of a realm's settings come with administration.
+/// Five guesses are free of delay, ten lock an account for a quarter of an hour, a hundred a source.
 const LIMITS: LogInLimits = LogInLimits {
     free_failures: 5,
     first_delay_s: 1,

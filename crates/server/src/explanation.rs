@@ -47,7 +47,7 @@ pub(crate) fn refusal(refusal: TokenRefusal) -> Reason {
 }
 
 /// Of a malformed request.
-pub(crate) fn request_fault(fault: RequestFault) -> Reason {
+fn request_fault(fault: RequestFault) -> Reason {
     let words = match fault {
         RequestFault::Missing(_) => ("a parameter is missing or empty", "Add it to the form in the body."),
         RequestFault::Repeated(_) => ("a parameter is given twice", "Send it once, in the body."),

@@ -4,8 +4,7 @@ use axum::response::Response;
 use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kimbai_core::authorize::PageProblem;
-use kimbai_core::token::RequestFault;
-use kimbai_engine::EngineError;
+use kimbai_engine::{EngineError, TokenError};
 use kimbai_pages::{ErrorPage, Problem};
 
 use crate::dialects::standard::error::EndpointError;
@@ -44,10 +43,11 @@ pub(crate) fn fault_page(call: &Call, fault: HttpFault) -> Response {
 pub(super) fn unreadable(call: &Call, error: &EndpointError) -> Response {
     match error {
         EndpointError::Http(fault) => fault_page(call, *fault),
-        EndpointError::Token(_) => {
-            let reason = explanation::request_fault(RequestFault::Body);
-            page(call, StatusCode::BAD_REQUEST, (Problem::InvalidRequest, "invalid_request"), reason)
+        EndpointError::Token(TokenError::Refused(refusal)) => {
+            let shown = (Problem::InvalidRequest, "invalid_request");
+            page(call, StatusCode::BAD_REQUEST, shown, explanation::refusal(*refusal))
         }
+        EndpointError::Token(TokenError::Failed(failure)) => failed(call, failure),
     }
 }
 

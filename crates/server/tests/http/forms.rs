@@ -295,3 +295,18 @@ fn shown_afresh(answer: &Answer, authorize: &str) {
     assert!(answer.header("location").starts_with(&format!("{authorize}?")), "{answer:?}");
     assert!(answer.parameter("code").is_empty() && answer.cookies().is_empty());
 }
+
+#[tokio::test]
+async fn a_form_that_cannot_be_read_says_what_is_wrong_with_it() {
+    let sandbox = Sandbox::start().await;
+    for at in sandbox.both() {
+        for (step, form, fault) in [
+            ("consent", [("decision", ""), ("x", "")], "the parameter decision is missing"),
+            ("consent", [("decision", "perhaps"), ("x", "")], "the parameter decision is malformed"),
+            ("login", [("username", "an"), ("username", "binh")], "the parameter username is repeated"),
+        ] {
+            let page = at.post(&format!("{}/{step}", at.authorize), &form).await.page(400, "invalid_request");
+            assert!(page.body.contains(fault), "{fault}: {}", page.body);
+        }
+    }
+}
