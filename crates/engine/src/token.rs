@@ -42,7 +42,7 @@ impl Engine {
         request: &TokenRequest,
         source: Source,
     ) -> Result<TokenAnswer, TokenError> {
-        let client = authenticated(realm, &request.credentials)?;
+        let client = authenticated(realm, &request.credentials, self.now())?;
         let presented = presented(realm, &request.grant);
         let offline = offline_scope(&client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
@@ -135,6 +135,7 @@ const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::CodeReplayed => "code_replayed",
         EndReason::RefreshTokenReused => "refresh_token_reused",
         EndReason::LastGeneration => "last_generation",
+        EndReason::RevokedByOperator => "revoked_by_operator",
     }
 }
 

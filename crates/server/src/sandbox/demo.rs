@@ -142,7 +142,7 @@ impl DemoClient {
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
                 token_endpoint_auth_method: self.token_endpoint_auth_method,
-                secret_digests: Vec::new(),
+                secrets: Vec::new(),
                 secret_repetition: SecretRepetition::Refused,
                 redirect_uris: self.redirect_uris.clone(),
                 grant_types: self.grant_types.clone(),

@@ -43,6 +43,7 @@ pub(super) const fn ended_column(reason: EndReason) -> i64 {
         EndReason::CodeReplayed => 4,
         EndReason::RefreshTokenReused => 5,
         EndReason::LastGeneration => 6,
+        EndReason::RevokedByOperator => 7,
     }
 }
 
