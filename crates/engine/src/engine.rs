@@ -7,15 +7,15 @@ use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{MasterKey, random_u64};
-use kimbai_store::{AuditEvent, Ledger, Registry, StoreError};
+use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, Upkeep};
 use quick_cache::sync::Cache;
 
 use crate::realm::Realm;
 use crate::source::Source;
 
-/// A ledger and a registry in one.
-pub trait Store: Ledger + Registry {}
-impl<S: Ledger + Registry> Store for S {}
+/// A ledger and a registry in one, with their upkeep.
+pub trait Store: Ledger + Registry + Upkeep {}
+impl<S: Ledger + Registry + Upkeep> Store for S {}
 
 const SUBJECTS_MAX: usize = 100_000;
 const RETRIES_MAX: usize = 10_000;
@@ -23,7 +23,7 @@ const RETRIES_MAX: usize = 10_000;
 /// All operations; cheap to share.
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) master: MasterKey,
+    pub(crate) master: RwLock<Arc<MasterKey>>,
     pub(crate) realms: RwLock<HashMap<String, Arc<Realm>>>,
     /// Subjects of users: never reassigned, so that they may be kept.
     pub(crate) subjects: Cache<(RealmNumber, UserNumber), Arc<str>>,
@@ -43,7 +43,7 @@ impl Engine {
     pub fn new(store: Arc<dyn Store>, master: MasterKey) -> Self {
         Self {
             store,
-            master,
+            master: RwLock::new(Arc::new(master)),
             realms: RwLock::default(),
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
@@ -54,6 +54,19 @@ impl Engine {
     #[must_use]
     pub fn realm(&self, name: &str) -> Option<Arc<Realm>> {
         self.realms.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All realms, by name.
+    #[must_use]
+    pub fn realms(&self) -> Vec<Arc<Realm>> {
+        let mut realms: Vec<_> =
+            self.realms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        realms.sort_by(|one, other| one.name.cmp(&other.name));
+        realms
+    }
+
+    pub(crate) fn master(&self) -> Arc<MasterKey> {
+        Arc::clone(&self.master.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The store's time, as this server knows it.

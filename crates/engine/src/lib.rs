@@ -3,6 +3,7 @@
 //! An operation loads, asks the core, lets the ledger do one verb, asks the core what came of it, and seals. It knows no HTTP and no
 //! platform.
 
+pub mod admin;
 mod administration;
 mod authorize;
 mod client_authentication;

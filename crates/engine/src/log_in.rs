@@ -6,6 +6,7 @@
 
 use kimbai_core::number::UserNumber;
 use kimbai_core::secret::Secret;
+use kimbai_keyring::RealmKeyring;
 use kimbai_store::{LogInKey, LogInLimits, LogInVerdict, StoreError, UserRow};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -27,7 +28,7 @@ const LIMITS: LogInLimits = LogInLimits {
 };
 
 /// Longer names and passwords are nobody's; in bytes.
-const USERNAME_BYTES_MAX: usize = 256;
+pub(crate) const USERNAME_BYTES_MAX: usize = 256;
 const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// A number that no user has: they are counted from 1.
@@ -92,7 +93,7 @@ impl Engine {
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
             LogInVerdict::Locked { wait_s } => return Err(LogInRefusal::Locked(wait_s)),
         }
-        let stored_hash = user.as_ref().and_then(|user| open_hash(realm, &user.password_hash));
+        let stored_hash = user.as_ref().and_then(|user| open_hash(&realm.keyring, &user.password_hash));
         let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
         let Some(user) = user.filter(|user| is_right && user.standing.active) else {
@@ -146,12 +147,12 @@ fn log_in_keys(realm: &Realm, username: &str, source: Source, known_browser: Opt
 }
 
 /// A password's hash for the store: sealed, so that a copy of the store is nothing to guess against.
-pub(crate) fn seal_hash(realm: &Realm, hash: &str) -> String {
-    realm.keyring.seal_value(HASH_PURPOSE, hash.as_bytes())
+pub(crate) fn seal_hash(keyring: &RealmKeyring, hash: &str) -> String {
+    keyring.seal_value(HASH_PURPOSE, hash.as_bytes())
 }
 
-fn open_hash(realm: &Realm, sealed: &str) -> Option<String> {
-    String::from_utf8(realm.keyring.open_value(HASH_PURPOSE, sealed)?).ok()
+pub(crate) fn open_hash(keyring: &RealmKeyring, sealed: &str) -> Option<String> {
+    String::from_utf8(keyring.open_value(HASH_PURPOSE, sealed)?).ok()
 }
 
 /// One spelling for each user name: NFKC, lower case, without surrounding white space.

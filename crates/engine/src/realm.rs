@@ -40,7 +40,20 @@ struct Clients {
     origins: HashMap<String, HashSet<ClientNumber>>,
 }
 
+/// What registering a client or user in a realm needs of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RealmFace<'a> {
+    pub(crate) number: RealmNumber,
+    pub(crate) settings: &'a RealmSettings,
+    pub(crate) scopes: &'a ScopeTable,
+    pub(crate) keyring: &'a RealmKeyring,
+}
+
 impl Realm {
+    pub(crate) const fn face(&self) -> RealmFace<'_> {
+        RealmFace { number: self.number, settings: &self.settings, scopes: &self.scopes, keyring: &self.keyring }
+    }
+
     pub(crate) fn new(
         (number, name): (RealmNumber, String),
         settings: RealmSettings,
@@ -71,6 +84,15 @@ impl Realm {
         self.clients.read().unwrap_or_else(PoisonError::into_inner).ids.get(client_id).cloned()
     }
 
+    /// All clients, by `client_id`.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        let mut clients: Vec<_> =
+            self.clients.read().unwrap_or_else(PoisonError::into_inner).ids.values().cloned().collect();
+        clients.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        clients
+    }
+
     /// The client with this number.
     #[must_use]
     pub fn client_by_number(&self, number: ClientNumber) -> Option<Arc<Client>> {
@@ -91,6 +113,16 @@ impl Realm {
             client.standing = client.standing.later(known.standing);
         }
         clients.put(client);
+    }
+
+    /// Forgets a client that was removed.
+    pub(crate) fn remove_client(&self, number: ClientNumber) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(client) = clients.numbers.remove(&number) else { return };
+        clients.ids.remove(&client.client_id);
+        for clients in clients.origins.values_mut() {
+            clients.remove(&number);
+        }
     }
 
     /// Takes over what the store answered of a client's standing.

@@ -288,7 +288,7 @@ async fn a_session_ends_when_it_is_idle_and_when_its_user_is_disabled() {
         let shown = idle.get(&idle.request(&[])).await.expect(200);
         assert!(shown.body.contains("id=\"password\""), "{shown:?}");
         let asked = of_disabled.consent_page().await;
-        let _ = sandbox.engine.set_user_active(&sandbox.realm(at), "an", false).await.unwrap();
+        let _ = sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Disabled).await.unwrap();
         let refused = of_disabled.allow(&asked).await.expect(303);
         assert!(refused.parameter("code").is_empty());
         let shown = of_disabled.get(refused.header("location")).await.expect(200);
