@@ -17,11 +17,10 @@ pub(super) struct Migration {
 }
 
 /// All of them, in order.
-pub(super) const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "ledger_and_registry",
-    sql: include_str!("migrations/0001_ledger_and_registry.sql"),
-}];
+pub(super) const ALL: &[Migration] = &[
+    Migration { number: 1, name: "ledger_and_registry", sql: include_str!("migrations/0001_ledger_and_registry.sql") },
+    Migration { number: 2, name: "administration", sql: include_str!("migrations/0002_administration.sql") },
+];
 
 /// Brings the schema to the last of these migrations.
 pub(super) fn migrate(connection: &mut Connection, migrations: &[Migration], clock: &Clock) -> Result<(), OpenError> {

@@ -3,8 +3,12 @@
 //! One thread writes, verbs and registry changes alike: what waits is one batch, one transaction, one flush, and no
 //! answer leaves before it. Look-ups have connections of their own. A process owns its directory alone.
 
+mod audit;
+mod backup;
+mod changes;
 mod connection;
 mod fault;
+mod figures;
 mod ledger;
 mod log;
 mod log_in;
@@ -17,6 +21,7 @@ mod registry;
 mod rows;
 mod sessions;
 mod sweep;
+mod upkeep;
 mod verbs;
 mod writer;
 
@@ -31,6 +36,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
+use self::figures::Figures;
 use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
@@ -120,6 +126,7 @@ pub struct SqliteStore {
 struct Shared {
     clock: Clock,
     queue: Queue,
+    figures: Figures,
     home: Home,
     /// Counts outages: even while the store is reachable, odd while it is not.
     outages: AtomicU64,
@@ -128,7 +135,7 @@ struct Shared {
 
 enum Home {
     Memory,
-    Directory { files: Files, readers: Readers, _lock: File },
+    Directory { files: Files, readers: Readers, log_frames: Arc<AtomicU64>, _lock: File },
 }
 
 impl SqliteStore {
@@ -147,15 +154,16 @@ impl SqliteStore {
                     return Err(OpenError::LogInUse);
                 }
                 let thread = |source| OpenError::Files { path: files.database(), source };
-                let log = Log::new(&files, options.log).map_err(thread)?;
+                let log_frames = Arc::default();
+                let log = Log::new(&files, options.log, Arc::clone(&log_frames)).map_err(thread)?;
                 let readers = Readers::new(files.database());
-                (connection, Home::Directory { files, readers, _lock: lock }, Some(log))
+                (connection, Home::Directory { files, readers, log_frames, _lock: lock }, Some(log))
             }
         };
         migrate::migrate(&mut connection, migrate::ALL, &clock)?;
         let available_since = AtomicI64::new(clock.now().0);
-        let (queue, outages) = (Queue::default(), AtomicU64::new(0));
-        let shared = Arc::new(Shared { clock, queue, home, outages, available_since });
+        let (queue, figures, outages) = (Queue::default(), Figures::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { clock, queue, figures, home, outages, available_since });
         let for_writer = Arc::clone(&shared);
         let writer = thread::Builder::new()
             .name("kimbai-writer".to_owned())
@@ -173,12 +181,6 @@ impl SqliteStore {
         }
     }
 
-    /// How many audit events were dropped because the store did not keep up.
-    #[must_use]
-    pub fn audit_events_dropped(&self) -> u64 {
-        self.shared.queue.events_dropped()
-    }
-
     /// A verb: one statement changes something, so that it needs no savepoint.
     fn verb<T, F>(&self, work: F) -> Answer<'_, T>
     where
@@ -189,7 +191,7 @@ impl SqliteStore {
     }
 
     /// A change of several statements: all of them are carried out, or none.
-    fn change<T, F>(&self, work: F) -> Answer<'_, T>
+    fn savepoint<T, F>(&self, work: F) -> Answer<'_, T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Micros) -> Result<T, Fault> + Send + 'static,

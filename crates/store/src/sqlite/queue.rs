@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::fault::Fault;
 use super::writer::Hand;
-use crate::{AuditEvent, StoreError};
+use crate::{AuditEvent, StoreError, StoreFigures};
 
 /// So many tasks may wait; one more is answered [`StoreError::NotDone`] at once.
 pub(super) const WAITING_MAX: usize = 4_096;
@@ -100,6 +100,7 @@ struct Waiting {
     tasks: Vec<Box<dyn Task>>,
     events: Vec<(Micros, AuditEvent)>,
     events_dropped: u64,
+    turned_away: u64,
     sleeping: bool,
     refusing: bool,
     closed: bool,
@@ -109,7 +110,11 @@ impl Queue {
     /// Adds a task; gives it back where none is taken.
     pub(super) fn push(&self, task: Box<dyn Task>) -> Result<(), Box<dyn Task>> {
         let mut waiting = self.lock();
-        if waiting.refusing || waiting.closed || waiting.tasks.len() >= WAITING_MAX {
+        if waiting.refusing || waiting.closed {
+            return Err(task);
+        }
+        if waiting.tasks.len() >= WAITING_MAX {
+            waiting.turned_away += 1;
             return Err(task);
         }
         waiting.tasks.push(task);
@@ -196,9 +201,12 @@ impl Queue {
         slept.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
-    /// How many events were dropped since the start.
-    pub(super) fn events_dropped(&self) -> u64 {
-        self.lock().events_dropped
+    /// What waits now, and what was turned away or dropped since the start.
+    pub(super) fn measure(&self, figures: &mut StoreFigures) {
+        let waiting = self.lock();
+        figures.waiting = u64::try_from(waiting.tasks.len()).unwrap_or(u64::MAX);
+        figures.turned_away = waiting.turned_away;
+        figures.events_dropped = waiting.events_dropped;
     }
 
     fn wake(&self, waiting: MutexGuard<'_, Waiting>) {

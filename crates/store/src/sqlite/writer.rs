@@ -3,7 +3,7 @@
 //! After a failed flush or write its connection is closed, and nothing is taken until a fresh one has proven the log:
 //! otherwise what was answered as not done could come back as committed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
@@ -62,8 +62,10 @@ fn serve(shared: &Shared, connection: &mut Connection, mut log: Option<&mut Log>
     let mut tasks = Vec::with_capacity(BATCH_MAX);
     let mut events = Vec::new();
     while shared.queue.take(&mut tasks, &mut events) {
+        let start = Instant::now();
         match batch.commit(&mut tasks, &events) {
             Ok(()) => {
+                shared.figures.count(tasks.len(), start.elapsed());
                 events.clear();
                 tasks.drain(..).for_each(|task| task.settle(Ok(())));
             }
