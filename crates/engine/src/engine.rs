@@ -10,6 +10,7 @@ use kimbai_keyring::{MasterKey, random_u64};
 use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, Upkeep};
 use quick_cache::sync::Cache;
 
+use crate::log_in::Published;
 use crate::realm::Realm;
 use crate::source::Source;
 
@@ -29,6 +30,7 @@ pub struct Engine {
     pub(crate) subjects: Cache<(RealmNumber, UserNumber), Arc<str>>,
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
+    pub(crate) published: Published,
 }
 
 impl std::fmt::Debug for Engine {
@@ -47,7 +49,14 @@ impl Engine {
             realms: RwLock::default(),
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
+            published: Published::Refused,
         }
+    }
+
+    /// The same engine, in which the people of the sandbox can log in.
+    #[must_use]
+    pub fn with_demo_people(self) -> Self {
+        Self { published: Published::Accepted, ..self }
     }
 
     /// The realm with this name.
@@ -59,14 +68,18 @@ impl Engine {
     /// All realms, by name.
     #[must_use]
     pub fn realms(&self) -> Vec<Arc<Realm>> {
-        let mut realms: Vec<_> =
-            self.realms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let mut realms: Vec<_> = self.realms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         realms.sort_by(|one, other| one.name.cmp(&other.name));
         realms
     }
 
     pub(crate) fn master(&self) -> Arc<MasterKey> {
         Arc::clone(&self.master.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another master key in the place of this one, after all keys were sealed under it.
+    pub(crate) fn put_master(&self, master: MasterKey) {
+        *self.master.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(master);
     }
 
     /// The store's time, as this server knows it.

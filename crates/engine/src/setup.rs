@@ -10,11 +10,11 @@ use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::realm::{RealmSettings, SettingsError};
 use kimbai_core::scope::{ScopeTable, ScopeTableError};
 use kimbai_core::secret::Secret;
-use kimbai_keyring::{KeyUsage, RealmKeyring, StoredKey};
+use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring, StoredKey};
 use kimbai_store::{Change, ClientRow, RealmRow, StoreError, UserRow};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Store};
 use crate::error::EngineError;
 use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
@@ -129,7 +129,7 @@ impl Engine {
     /// [`SetupError`].
     pub async fn load(&self) -> Result<(), SetupError> {
         let master = self.master();
-        let check = self.store.init_meta(CHECK_VALUE, master.wrap(CHECK_VALUE, b"kimbai")).await?;
+        let check = self.store.init_meta(CHECK_VALUE, check_value(&master)).await?;
         master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
         for row in self.store.realms().await? {
             self.load_realm(row).await?;
@@ -175,10 +175,8 @@ impl Engine {
     /// What makes a realm with its keys, or gives an existing one new settings; nothing is stored yet.
     pub(crate) async fn draft_realm(&self, name: &str, settings: RealmSettings) -> Result<RealmDraft, SetupError> {
         settings.check().map_err(|error| SetupError::Settings { realm: name.to_owned(), error })?;
-        let scopes = ScopeTable::new(settings.scopes.clone()).map_err(|error| SetupError::Settings {
-            realm: name.to_owned(),
-            error: error.into(),
-        })?;
+        let scopes = ScopeTable::new(settings.scopes.clone())
+            .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
         let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
         let (number, keys) = match &known {
             Some(row) => {
@@ -187,11 +185,8 @@ impl Engine {
             }
             None => (self.store.draw_realm_number().await?, Vec::new()),
         };
-        let mut changes = vec![Change::PutRealm {
-            number,
-            name: name.to_owned(),
-            settings: to_json("settings", &settings)?,
-        }];
+        let mut changes =
+            vec![Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? }];
         let mut keys: Vec<StoredKey> = keys;
         let master = self.master();
         for usage in [KeyUsage::Root, KeyUsage::Sealing] {
@@ -237,6 +232,20 @@ impl Engine {
     }
 }
 
+/// By what a store knows its master key.
+pub(crate) fn check_value(master: &MasterKey) -> Vec<u8> {
+    master.wrap(CHECK_VALUE, b"kimbai")
+}
+
+/// Whether this is the master key of a store; a store without realms has none yet.
+///
+/// # Errors
+/// The store failed.
+pub async fn fits(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
+    let check = store.meta(CHECK_VALUE).await?;
+    Ok(check.is_none_or(|check| master.unwrap(CHECK_VALUE, &check).is_ok()))
+}
+
 /// A realm about to be made or changed: what its clients and users are registered with, and the changes that store it.
 #[derive(Debug)]
 pub(crate) struct RealmDraft {
@@ -257,13 +266,19 @@ impl RealmDraft {
 pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<Change, SetupError> {
     let NewClient { client_id, client_secret, mut metadata } = client;
     if let Some(secret) = &client_secret {
-        if secret.expose().chars().count() < SECRET_CHARACTERS_MIN {
-            return Err(SetupError::Secret(client_id));
-        }
+        check_secret(&client_id, secret)?;
         metadata.secrets = vec![ClientSecret::lasting(realm.keyring.secret_digest(secret))];
     }
     check_client((realm.settings, realm.scopes), &client_id, &metadata)?;
     Ok(Change::PutClient { realm: realm.number, client_id, metadata: to_json("metadata", &metadata)? })
+}
+
+/// Whether a client can have this secret.
+pub(crate) fn check_secret(client_id: &str, secret: &Secret) -> Result<(), SetupError> {
+    if secret.expose().chars().count() < SECRET_CHARACTERS_MIN {
+        return Err(SetupError::Secret(client_id.to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether a realm can have this client.
@@ -283,18 +298,12 @@ pub(crate) fn check_client(
 }
 
 /// What makes a user, or gives the one that is known by this name another password and claims.
-pub(crate) fn user_change(
-    realm: &RealmFace<'_>,
-    user: NewUser,
-    known: Option<&UserRow>,
-) -> Result<Change, SetupError> {
+pub(crate) fn user_change(realm: &RealmFace<'_>, user: NewUser, known: Option<&UserRow>) -> Result<Change, SetupError> {
     let username = normalised(&user.username);
     if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
         return Err(SetupError::Username(username));
     }
-    if known.is_some_and(|known| {
-        UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)
-    }) {
+    if known.is_some_and(|known| UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)) {
         return Err(SetupError::Subject(username));
     }
     let claims = to_json("claims", &user.claims)?;
@@ -320,7 +329,7 @@ fn read_settings(row: &RealmRow) -> Result<RealmSettings, SetupError> {
         .map_err(|error| SetupError::Json { what: format!("settings of realm {}", row.name), error })
 }
 
-fn stored_key(row: kimbai_store::SealedKeyRow) -> StoredKey {
+pub(crate) fn stored_key(row: kimbai_store::SealedKeyRow) -> StoredKey {
     StoredKey { number: row.number, usage: row.usage, sealed: row.sealed }
 }
 

@@ -128,7 +128,7 @@ impl Engine {
     }
 }
 
-const fn audit_event(reason: EndReason) -> &'static str {
+pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
     match reason {
         EndReason::RevokedByClient => "grant_revoked_by_client",
         EndReason::ConsentWithdrawn => "consent_withdrawn",

@@ -125,10 +125,7 @@ async fn draft(administration: &Administration, intended: &IntendedRealm) -> Res
     Ok(drafted)
 }
 
-fn client_draft(
-    realm: &RealmFace<'_>,
-    client: &IntendedClient,
-) -> Result<(Change, Option<PlainSecret>), AdminError> {
+fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Change, Option<PlainSecret>), AdminError> {
     let mut metadata = client.metadata.clone();
     let (client_secret, made) = match &client.secret {
         IntendedSecret::Kept => (None, None),

@@ -123,7 +123,8 @@ impl ClientManifest {
         let Some(hex) = self.client_secret.as_ref().and_then(|secret| secret.expose().strip_prefix(HASH_PREFIX)) else {
             return Ok(None);
         };
-        let digest = digest_of_hex(hex).ok_or("client_secret: hash: takes 64 hex digits, as `kimbai export` writes them")?;
+        let digest =
+            digest_of_hex(hex).ok_or("client_secret: hash: takes 64 hex digits, as `kimbai export` writes them")?;
         Ok(Some(digest))
     }
 

@@ -5,6 +5,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod clients;
 mod error;
 mod export;
@@ -15,16 +16,17 @@ mod plan;
 mod users;
 mod views;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use kimbai_core::realm::RealmSettings;
+use kimbai_store::BackupProgress;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 pub use self::apply::{Applied, Apply, MadeSecret, Plan};
 pub use self::audit::{AuditLine, AuditList};
+pub use self::backup::{Backup, BackupLook, BackupState, BackupWritten};
 pub use self::clients::{
     ClientAdd, ClientAdded, ClientList, ClientRemove, ClientRotateSecret, ClientSetActivity, ClientShow, RotatedSecret,
 };
@@ -58,6 +60,7 @@ pub struct Administration {
     wire: Box<dyn Wire>,
     master_key: MasterKeyHome,
     turn: Mutex<()>,
+    backup: Arc<BackupProgress>,
 }
 
 impl std::fmt::Debug for Administration {
@@ -70,6 +73,8 @@ impl std::fmt::Debug for Administration {
 pub trait Command: Serialize + DeserializeOwned + Send {
     /// Its name on the wire.
     const NAME: &'static str;
+    /// Whether it waits for its turn.
+    const ORDER: Order = Order::InTurn;
     /// What it answers.
     type Reply: Serialize + DeserializeOwned + Send;
 
@@ -81,7 +86,7 @@ impl Administration {
     /// Over an engine whose realms are loaded.
     #[must_use]
     pub fn new(engine: Arc<Engine>, wire: Box<dyn Wire>, master_key: MasterKeyHome) -> Self {
-        Self { engine, wire, master_key, turn: Mutex::new(()) }
+        Self { engine, wire, master_key, turn: Mutex::new(()), backup: Arc::default() }
     }
 
     /// Carries a command out.
@@ -89,7 +94,10 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn run<C: Command>(&self, command: C) -> Result<C::Reply, AdminError> {
-        let _turn = self.turn.lock().await;
+        let _turn = match C::ORDER {
+            Order::InTurn => Some(self.turn.lock().await),
+            Order::Free => None,
+        };
         command.run(self).await
     }
 
@@ -124,6 +132,8 @@ impl Administration {
             GrantShow,
             GrantRevoke,
             AuditList,
+            Backup,
+            BackupLook,
             MasterKeyRotate
         )
     }
@@ -153,11 +163,11 @@ impl Administration {
     }
 }
 
-/// Where the master key of an installation is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MasterKeyPlace {
-    /// In a file that we may replace.
-    File(PathBuf),
-    /// Somewhere we cannot write.
-    Given,
+/// Whether a command waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// One at a time: what one plans, no other changes meanwhile.
+    InTurn,
+    /// At once: it only reads, or takes long.
+    Free,
 }

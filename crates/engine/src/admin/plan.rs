@@ -175,12 +175,7 @@ impl Planner<'_> {
         Ok(Some(IntendedRealm { name: name.to_owned(), settings, is_put, clients, removed, users }))
     }
 
-    fn settings(
-        &self,
-        name: &str,
-        asked: &RealmManifest,
-        standing: Option<&Realm>,
-    ) -> Result<RealmSettings, String> {
+    fn settings(&self, name: &str, asked: &RealmManifest, standing: Option<&Realm>) -> Result<RealmSettings, String> {
         let text = |key: &str| asked.settings.get(key).and_then(Value::as_str);
         let base = if let Some(realm) = standing {
             realm.settings.clone()
@@ -274,10 +269,14 @@ impl Planner<'_> {
             return Ok(Err(format!("sub: it is {:?} and never reassigned", standing.sub)));
         }
         let claims = UserClaims {
-            sub: standing.as_ref().map_or_else(|| asked.sub.clone().unwrap_or_else(new_subject), |user| user.sub.clone()),
-            name: asked.name.clone().or_else(|| standing.as_ref().map(|user| user.name.clone())).unwrap_or_else(|| {
-                username.to_owned()
-            }),
+            sub: standing
+                .as_ref()
+                .map_or_else(|| asked.sub.clone().unwrap_or_else(new_subject), |user| user.sub.clone()),
+            name: asked
+                .name
+                .clone()
+                .or_else(|| standing.as_ref().map(|user| user.name.clone()))
+                .unwrap_or_else(|| username.to_owned()),
             email: asked.email.clone().or_else(|| standing.as_ref().and_then(|user| user.email.clone())),
         };
         let password = match users::new_password(asked, realm.zip(known.as_ref())).await {

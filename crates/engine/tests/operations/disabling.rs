@@ -36,7 +36,10 @@ async fn a_disabled_client_gets_nothing_and_enabling_it_revives_nothing() {
 async fn a_disabled_users_tokens_are_dead_and_stay_dead() {
     let fixture = Fixture::marketplace().await;
     let answer = fixture.log_in("web").await;
-    assert_eq!(fixture.engine.set_user_activity(&fixture.realm, " AN ", Activity::Disabled).await.unwrap(), Some(fixture.an));
+    assert_eq!(
+        fixture.engine.set_user_activity(&fixture.realm, " AN ", Activity::Disabled).await.unwrap(),
+        Some(fixture.an)
+    );
     assert_dead(&fixture, "web", &answer, Refusal::UserEnded).await;
     fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Enabled).await.unwrap();
     assert_dead(&fixture, "web", &answer, Refusal::UserEnded).await;

@@ -21,7 +21,8 @@ async fn with_header(at: &At, path: &str, header: &str, form: &[(&str, &str)]) -
 async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_are_answered_with_the_same_bytes() {
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
-        let _ = sandbox.engine.set_client_activity(&sandbox.realm(at), OTHER.client_id, Activity::Disabled).await.unwrap();
+        let _ =
+            sandbox.engine.set_client_activity(&sandbox.realm(at), OTHER.client_id, Activity::Disabled).await.unwrap();
         let known = at.app();
         let strangers = [
             ("nobody", WRONG),

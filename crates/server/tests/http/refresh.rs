@@ -136,7 +136,9 @@ async fn a_disabled_user_is_refused_at_the_next_refresh_and_inactive_at_the_next
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
         let tokens = at.tokens(at.app()).await;
-        assert!(sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Disabled).await.unwrap().is_some());
+        assert!(
+            sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Disabled).await.unwrap().is_some()
+        );
         assert_dead(at, &tokens.member("access_token"), &tokens.member("refresh_token")).await;
         let _ = sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Enabled).await.unwrap();
         assert_dead(at, &tokens.member("access_token"), &tokens.member("refresh_token")).await;
