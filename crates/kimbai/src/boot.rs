@@ -50,7 +50,7 @@ pub(crate) async fn engine(
         Some(directory) => master_key(directory, &store).await?,
         None => MasterKey::generate(),
     };
-    let engine = Arc::new(Engine::new(Arc::new(store), master));
+    let engine = Arc::new(Engine::new(Arc::new(store), master).with_demo_people());
     engine.load().await?;
     for realm in realms {
         realm.install(&engine).await?;
