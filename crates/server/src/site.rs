@@ -53,7 +53,7 @@ impl Site {
     /// The site of a realm, by the dialect that its settings name. `None` if there is no such dialect, or its issuer is no URL.
     #[must_use]
     pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
-        let routes = crate::dialects::routes(realm, &audience)?;
+        let routes = crate::dialects::routes(&realm.settings, &audience).filter(|routes| routes.doubled.is_none())?;
         let host = RealmHost::of_issuer(&realm.settings.issuer)?;
         Some(Arc::new_cyclic(|site| Self {
             engine,
