@@ -7,7 +7,9 @@ mod bench_server;
 mod boot;
 mod config;
 mod exit;
+mod installation;
 mod sandbox;
+mod serve;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the server.
+    Serve(serve::ServeCommand),
     /// Runs the platforms on this machine, offline, with demo apps and people.
     Sandbox(sandbox::SandboxArgs),
     /// Measures what a request costs.
@@ -42,6 +46,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Serve(args) => serve::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Bench(args) => bench::run(args),
         Command::Config(args) => config::command::run(&args),
