@@ -11,8 +11,8 @@ use kimbai_engine::Engine;
 use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_server::http::listener::{Service, serve};
 use kimbai_server::sandbox::demo::Registration;
-use kimbai_store::sqlite::{Location, Options, SqliteStore};
 use kimbai_store::Clock;
+use kimbai_store::sqlite::{Location, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -48,13 +48,12 @@ pub(crate) async fn engine(
 ) -> anyhow::Result<Arc<Engine>> {
     let (store, master) = match data {
         Some(directory) => {
-            let store = SqliteStore::open(Location::Directory(directory.to_owned()), clock.clone(), Options::default())?;
+            let store =
+                SqliteStore::open(Location::Directory(directory.to_owned()), clock.clone(), Options::default())?;
             let master = installation::key_in_file(&KeyFile::new(directory.join(MASTER_KEY_FILE)), &store).await?;
             (store, master)
         }
-        None => {
-            (SqliteStore::open(Location::Memory, clock.clone(), Options::default())?, MasterKey::generate())
-        }
+        None => (SqliteStore::open(Location::Memory, clock.clone(), Options::default())?, MasterKey::generate()),
     };
     let engine = Arc::new(Engine::new(Arc::new(store), master).with_demo_people());
     engine.load().await?;

@@ -56,7 +56,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics)));
     serving.refresh()?;
     let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
-    let on_socket = Operator::new(Arc::clone(&engine), metrics).with_administration(administration, Arc::clone(&serving));
+    let on_socket =
+        Operator::new(Arc::clone(&engine), metrics).with_administration(administration, Arc::clone(&serving));
     running.serve(operator, on_tcp);
     running.serve_socket(&socket(&config.data), on_socket)?;
     running.serve_public(public, serving.sites(), config, tls);

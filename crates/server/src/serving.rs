@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kimbai_engine::Engine;
 
-use crate::http::Sites;
+use crate::http::sites::Sites;
 use crate::metrics::Metrics;
 use crate::site::{Audience, Site};
 

@@ -5,7 +5,7 @@ use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::admin::Wire;
 
 use super::{marketplace, routes, standard};
-use crate::http::Sites;
+use crate::http::sites::Sites;
 use crate::site::Audience;
 
 /// All dialects.

@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method};
+use kimbai_core::realm::RealmSettings;
 use kimbai_pages::{ASSETS_PATH, Caching, asset};
 
 pub(crate) use error_page::{fault_page, wants_page};

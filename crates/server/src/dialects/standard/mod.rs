@@ -40,6 +40,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
     RealmSettings {
         display_name: display_name.to_owned(),
         issuer: issuer.to_owned(),
+        further_hosts: Vec::new(),
         dialect: NAME.to_owned(),
         paths: EndpointPaths {
             authorize: "/authorize".to_owned(),
