@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use kimbai_keyring::MasterKey;
 
-pub(crate) use self::args::ServeArgs;
+pub(crate) use self::args::{DataArgs, ServeArgs};
 use self::file::Presence;
 use self::keys::Entry;
 use self::origin::Origin;
