@@ -35,7 +35,7 @@ pub(super) fn check(config: &Config, now_s: i64) -> Check {
             Check::warning(
                 NAME,
                 "there is none, and other machines can reach the public address",
-                "set tls.certificate_file and tls.private_key_file, or listen on loopback behind a proxy that speaks TLS",
+                "set tls.certificate_file and tls.private_key_file, or listen on loopback behind a proxy with TLS",
             )
         }
         None => Check::ok(NAME, "there is none: HTTP is spoken"),

@@ -1,6 +1,6 @@
 //! `kimbai doctor`: what of this machine and this data would trouble a server, and what to change.
-//! Each check looks at something, and a pure function of what it saw gives the verdict. Nothing is changed; a running server is not
-//! disturbed. Whether the certificate names the realms' hosts is not asked here: the realms are in the store.
+//! Each check looks at something, and a pure function of what it saw gives the verdict. Nothing is changed; a running
+//! server is not disturbed. Whether the certificate names the realms' hosts is not asked: the realms are in the store.
 
 mod certificate;
 mod data;

@@ -475,7 +475,7 @@ error: kimbai.toml:2:1: the master key must not stand in the configuration file
   |
 2 | key …
   | ^^^
-  = a configuration file is copied, shown and committed. Put the key into a file of its own that only this user can read, and name it here: [master_key] file = "…"; or give the key as KIMBAI_MASTER_KEY
+  = this file is copied and shown. Name a file that only this user can read ([master_key] file = "…"), or set KIMBAI_MASTER_KEY
 "#,
     ),
     (
@@ -485,7 +485,7 @@ error: kimbai.toml:1:1: the master key must not stand in the configuration file
   |
 1 | master_key …
   | ^^^^^^^^^^
-  = a configuration file is copied, shown and committed. Put the key into a file of its own that only this user can read, and name it here: [master_key] file = "…"; or give the key as KIMBAI_MASTER_KEY
+  = this file is copied and shown. Name a file that only this user can read ([master_key] file = "…"), or set KIMBAI_MASTER_KEY
 "#,
     ),
     (
