@@ -6,6 +6,7 @@ mod bench;
 mod bench_server;
 mod boot;
 mod config;
+mod doctor;
 mod exit;
 mod installation;
 mod sandbox;
@@ -39,6 +40,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Checks the configuration, or shows it.
     Config(config::command::ConfigArgs),
+    /// Checks this machine, the data and the certificate.
+    Doctor(doctor::DoctorArgs),
     /// The server that `bench` measures.
     #[command(hide = true)]
     BenchServer(bench_server::BenchServerArgs),
@@ -46,19 +49,17 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Serve(args) => serve::run(&args),
-        Command::Sandbox(args) => sandbox::run(&args),
-        Command::Bench(args) => bench::run(args),
-        Command::Config(args) => config::command::run(&args),
-        Command::BenchServer(args) => bench_server::run(&args),
+        Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Done),
+        Command::Sandbox(args) => sandbox::run(&args).map(|()| ExitStatus::Done),
+        Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
+        Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::BenchServer(args) => bench_server::run(&args).map(|()| ExitStatus::Done),
     };
-    let status = match done {
-        Ok(()) => ExitStatus::Done,
-        Err(error) => {
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitStatus::of(&error)
-        }
-    };
+    let status = done.unwrap_or_else(|error| {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitStatus::of(&error)
+    });
     status.into()
 }
