@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use kimbai_engine::Engine;
 use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_server::http::listener::{Service, serve};
@@ -83,6 +83,24 @@ pub(crate) async fn bind(addresses: &[IpAddr], port: u16) -> anyhow::Result<Vec<
             }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {address} port {port}")),
         }
+    }
+    Ok(listeners)
+}
+
+/// Takes each of these addresses, which `key` of the configuration names.
+pub(crate) async fn bind_each(addresses: &[SocketAddr], key: &str) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(TcpListener::bind(address).await.map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                anyhow!("{address} is in use: stop what listens there, or choose another address ({key})")
+            }
+            ErrorKind::PermissionDenied => {
+                anyhow!("this user may not listen on {address}: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")
+            }
+            ErrorKind::AddrNotAvailable => anyhow!("this machine does not have the address {address} ({key})"),
+            _ => anyhow::Error::new(error).context(format!("cannot listen on {address} ({key})")),
+        })?);
     }
     Ok(listeners)
 }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use kimbai_engine::admin::Wire as _;
 use kimbai_server::Serving;
+use kimbai_server::admin::OperatorSocket;
 use kimbai_server::dialects::{Dialects, standard};
 use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
@@ -41,8 +42,8 @@ pub(crate) fn run(command: &ServeCommand) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     // Ports are taken before anything is made, so that a busy one leaves nothing behind.
-    let public = boot::bind_all(&config.listen.public).await?;
-    let operator = boot::bind_all(config.listen.operator.as_slice()).await?;
+    let public = boot::bind_each(&config.listen.public, "listen.public").await?;
+    let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
     let tls = config.tls.as_ref().map(boot::tls).transpose()?;
     let mut running = Running::new()?;
     let Installation { engine, administration } = Installation::open(config, Absent::Make).await?;

@@ -2,6 +2,8 @@
 //!
 //! Whoever can open the socket owns the data directory. Nothing of this is on a TCP port.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -9,15 +11,42 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use kimbai_engine::admin::{AdminError, Administration};
 
+use crate::http::listener::{Peer, Service};
 use crate::http::reply;
+use crate::operator::Operator;
+use crate::serving::Serving;
 
 /// Below this path, a command each.
-pub const PATH: &str = "/admin/";
+const PATH: &str = "/admin/";
 /// A command may have so many bytes: some 100,000 users in one file.
 const COMMAND_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// What is behind the operator's socket: commands, and all that the operator's TCP listener has.
+#[derive(Debug)]
+pub struct OperatorSocket {
+    /// What is not a command.
+    pub operator: Operator,
+    /// Carries commands out.
+    pub administration: Arc<Administration>,
+    /// Follows what they change.
+    pub serving: Arc<Serving>,
+}
+
+impl Service for OperatorSocket {
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
+        if !request.uri().path().starts_with(PATH) {
+            return self.operator.answer(peer, request).await;
+        }
+        let response = Box::pin(carry_out(&self.administration, request)).await;
+        if let Err(error) = self.serving.refresh() {
+            tracing::error!(%error, "not all realms are served as they stand");
+        }
+        response
+    }
+}
+
 /// Carries out the command of a request.
-pub(crate) async fn answer(administration: &Administration, request: Request<Body>) -> Response {
+async fn carry_out(administration: &Administration, request: Request<Body>) -> Response {
     if *request.method() != Method::POST {
         return reply::HttpFault::Method("POST").with_header(reply::empty(StatusCode::METHOD_NOT_ALLOWED));
     }
