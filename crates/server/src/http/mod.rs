@@ -7,6 +7,7 @@ pub mod form;
 pub mod front;
 pub mod host;
 pub mod listener;
+pub mod proxies;
 pub mod reply;
 pub(crate) mod request_id;
 pub mod sites;
