@@ -3,7 +3,6 @@
 //! A request under way goes on with the site it found. A host that no realm has is 421, whatever else the request says.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Body;
@@ -14,7 +13,8 @@ use kimbai_engine::Source;
 
 use super::front;
 use super::host::{HostError, NamedHost, RealmHost, RealmHosts};
-use super::listener::Service;
+use super::listener::{Peer, Service};
+use super::proxies::TrustedProxies;
 use super::reply::HttpFault;
 use super::request_id::{REQUEST_ID, RequestIds};
 use crate::dialects::standard::error;
@@ -24,6 +24,7 @@ use crate::site::Site;
 #[derive(Debug)]
 pub struct Sites {
     table: RwLock<Table>,
+    proxies: TrustedProxies,
     request_ids: RequestIds,
 }
 
@@ -34,13 +35,13 @@ struct Table {
     loopback: Vec<(RealmHost, Arc<Site>)>,
 }
 
-impl Default for Sites {
-    fn default() -> Self {
-        Self { table: RwLock::default(), request_ids: RequestIds::new() }
-    }
-}
-
 impl Sites {
+    /// None yet, behind these proxies.
+    #[must_use]
+    pub fn new(proxies: TrustedProxies) -> Self {
+        Self { table: RwLock::default(), proxies, request_ids: RequestIds::new() }
+    }
+
     /// Whether realms with these settings could be served, beside those that are and instead of those of their names. Asked before
     /// settings are stored.
     ///
@@ -90,8 +91,8 @@ impl Sites {
 }
 
 impl Service for Sites {
-    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response {
-        let source = Source::new(peer.ip());
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
+        let source = self.proxies.source(peer, request.headers());
         match self.find(&request) {
             Some(site) => front::respond(&site, source, request, None).await,
             None => self.misdirected(source, &request),
