@@ -1,25 +1,20 @@
 //! What is SQLite's own: the files, who may open them, the bounds of log and database, a batch and its members.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+mod grants;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kimbai_core::grant::{
-    CodeBinding, Grant, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
-};
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
-use kimbai_core::scope::ScopeSet;
+use grants::{CLIENT, REALM, activate, event, opening, rotate, rotation};
+use kimbai_core::grant::{Grant, Seen, State, Verdict};
+use kimbai_core::number::{AttemptId, Generation, GrantId, UserNumber};
 use kimbai_store::sqlite::{Location, LogLimits, OpenError, Options, SqliteStore};
 use kimbai_store::suite::put_client;
-use kimbai_store::{AuditEvent, AuditFilter, Change, Clock, GrantsOf, Ledger, Registry, SessionId, StoreError, Upkeep};
+use kimbai_store::{AuditFilter, Change, Clock, GrantsOf, Ledger, Registry, SessionId, StoreError, Upkeep};
 use tokio::task::JoinSet;
-
-const REALM: RealmNumber = RealmNumber(1);
-const CLIENT: ClientNumber = ClientNumber(1);
-const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([1; 16]), code_challenge: ShortDigest::ABSENT };
-const TERMS: Terms = Terms { access_lifetime_s: 60, idle_lifetime_s: Some(600), sealing_key: 1 };
 
 struct Home {
     directory: tempfile::TempDir,
@@ -260,44 +255,4 @@ async fn a_closed_store_takes_nothing() {
         assert_eq!(store.lookup(REALM, grant.id).await, Err(StoreError::NotDone));
         assert_eq!(store.draw_realm_number().await, Err(StoreError::NotDone));
     }
-}
-
-fn opening(id: u64) -> Opening {
-    Opening {
-        id: GrantId(id),
-        client: CLIENT,
-        user: UserNumber(1),
-        client_epoch: 0,
-        user_epoch: 0,
-        scope: ScopeSet(1),
-        auth_time_s: 0,
-        binding: BINDING,
-        code_lifetime_s: 60,
-        absolute_lifetime_s: 86_400,
-    }
-}
-
-async fn activate(store: &SqliteStore, id: u64) -> Grant {
-    store.open(REALM, opening(id), AttemptId(1)).await.unwrap();
-    let redemption = Redemption { client: CLIENT, binding: BINDING, terms: TERMS };
-    done(store.redeem(REALM, GrantId(id), redemption, AttemptId(2)).await.unwrap())
-}
-
-async fn rotate(store: &SqliteStore, grant: &Grant) -> Grant {
-    let attempt = AttemptId(grant.attempt.0 + 1);
-    done(store.rotate(REALM, grant.id, rotation(grant), attempt).await.unwrap())
-}
-
-fn rotation(grant: &Grant) -> Rotation {
-    let State::Active(active) = grant.state else { panic!("{grant:?}") };
-    Rotation { client: CLIENT, generation: active.generation, rotated_low: active.rotated.low_bits(), terms: TERMS }
-}
-
-fn done(outcome: Outcome) -> Grant {
-    let Verdict::Done(seen) = outcome.verdict else { panic!("{outcome:?}") };
-    seen.grant
-}
-
-fn event(event: &'static str) -> AuditEvent {
-    AuditEvent { realm: REALM, event: event.into(), grant: Some(7), client: None, user: None, source: None }
 }

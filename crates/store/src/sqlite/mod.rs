@@ -13,6 +13,7 @@ mod ledger;
 mod log;
 mod log_in;
 mod migrate;
+mod part;
 mod parties;
 mod queue;
 mod readers;
@@ -33,6 +34,7 @@ use std::thread::{self, JoinHandle};
 
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, ErrorCode};
+use tokio::sync::Semaphore;
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
@@ -120,6 +122,8 @@ impl From<rusqlite::Error> for OpenError {
 pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// One backup at a time.
+    backups: Arc<Semaphore>,
 }
 
 /// What the writer and all callers have in common.
@@ -169,7 +173,7 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)) })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].
