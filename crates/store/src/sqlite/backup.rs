@@ -62,7 +62,8 @@ impl Order {
 
 /// Copies all pages, and carries out what else waits between two steps; an error is the store's.
 pub(super) fn carry_out(order: Order, worker: &mut Worker<'_>) -> rusqlite::Result<()> {
-    let Order { mut target, progress, reply } = order;
+    // In this order: what is left undone is cleared away before whoever waits hears of it.
+    let Order { reply, progress, mut target } = order;
     let copied = match Backup::new(worker.connection, &mut target.connection) {
         Ok(backup) => loop {
             let step = backup.step(STEP_PAGES);
