@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use grants::{activate, rotate};
+use grants::{REALM, activate, rotate};
 use kimbai_core::grant::{Grant, State};
 use kimbai_core::number::GrantId;
-use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
+use kimbai_store::sqlite::{Location, LogLimits, Options, RestoreError, SqliteStore, restore};
 use kimbai_store::{AuditEvent, BackupDone, BackupError, BackupProgress, Clock, Ledger, Registry, StoreError, Upkeep};
 use rusqlite::{Connection, OpenFlags};
 
@@ -52,7 +52,8 @@ impl Home {
     async fn fill(&self) {
         for _ in 0..20 {
             for _ in 0..4_000 {
-                self.store.record(AuditEvent { source: Some("x".repeat(100)), ..grants::event("filling") });
+                let (event, source) = ("filling".into(), Some("x".repeat(100)));
+                self.store.record(AuditEvent { realm: REALM, event, grant: None, client: None, user: None, source });
             }
             self.store.draw_realm_number().await.unwrap();
         }
@@ -294,4 +295,8 @@ async fn a_backup_on_a_small_disk() {
         assert!(home.store.is_ready(), "it is the copy's disk that is full");
         grant = rotate(&home.store, &grant).await;
     }
+    home.backup().await.unwrap();
+    let error = restore(&home.to(), &disk.join("store"), &BackupProgress::default()).unwrap_err();
+    assert!(matches!(error, RestoreError::Full(_)), "{error:?}");
+    assert_eq!(names(&disk.join("store")), ["kimbai.lock"]);
 }

@@ -6,14 +6,15 @@ mod grants;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
-use grants::{CLIENT, REALM, activate, event, opening, rotate, rotation};
+use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
 use kimbai_core::grant::{Grant, Seen, State, Verdict};
 use kimbai_core::number::{AttemptId, Generation, GrantId, UserNumber};
 use kimbai_store::sqlite::{Location, LogLimits, OpenError, Options, SqliteStore};
 use kimbai_store::suite::put_client;
-use kimbai_store::{AuditFilter, Change, Clock, GrantsOf, Ledger, Registry, SessionId, StoreError, Upkeep};
+use kimbai_store::{AuditEvent, AuditFilter, Change, Clock, GrantsOf, Ledger, Registry, SessionId, StoreError, Upkeep};
 use tokio::task::JoinSet;
 
 struct Home {
@@ -108,6 +109,48 @@ async fn other_schemas_and_other_files_are_refused() {
     let error = SqliteStore::open(Location::Directory("/proc/kimbai".into()), Clock::default(), Options::default());
     let error = error.err().unwrap();
     assert!(error.to_string().contains("/proc/kimbai"), "{error}");
+}
+
+#[test]
+fn a_database_that_is_cut_is_damaged() {
+    let home = Home::new();
+    drop(home.store());
+    let whole = std::fs::read(home.file("kimbai.db")).unwrap();
+    // Within the schema, and so that all of its pages but the last are there.
+    for bytes in [6_000, whole.len() - 4_096] {
+        std::fs::write(home.file("kimbai.db"), &whole[..bytes]).unwrap();
+        let error = home.open(Options::default()).err().unwrap();
+        assert!(matches!(error, OpenError::Corrupt(_)), "{error:?} of {bytes} bytes");
+        assert!(error.to_string().contains("restore a backup"), "{error}");
+    }
+    std::fs::write(home.file("kimbai.db"), &whole).unwrap();
+    home.store();
+}
+
+#[test]
+fn what_may_not_be_written_is_named() {
+    // The right to write whatever its mode is what root has, and this test may be run by root: so the file system is
+    // read-only, for one process alone.
+    let home = Home::new();
+    drop(home.store());
+    let inner = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && \
+        exec env KIMBAI_TEST_STORE=\"$1\" \"$2\" --exact --ignored --nocapture a_read_only_store_is_refused";
+    let status = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", inner, "sh"])
+        .arg(home.path())
+        .arg(std::env::current_exe().unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success(), "see above; without the right to mount, allow user namespaces");
+}
+
+#[test]
+#[ignore = "what_may_not_be_written_is_named runs it, on a read-only file system"]
+fn a_read_only_store_is_refused() {
+    let directory = PathBuf::from(std::env::var_os("KIMBAI_TEST_STORE").unwrap());
+    let error = SqliteStore::open(Location::Directory(directory), Clock::default(), Options::default()).err().unwrap();
+    assert!(matches!(&error, OpenError::Files { path, .. } if path.ends_with("kimbai.lock")), "{error:?}");
+    assert!(error.to_string().contains("may this user write it?"), "{error}");
 }
 
 #[tokio::test]
@@ -255,4 +298,8 @@ async fn a_closed_store_takes_nothing() {
         assert_eq!(store.lookup(REALM, grant.id).await, Err(StoreError::NotDone));
         assert_eq!(store.draw_realm_number().await, Err(StoreError::NotDone));
     }
+}
+
+fn event(event: &'static str) -> AuditEvent {
+    AuditEvent { realm: REALM, event: event.into(), grant: Some(7), client: None, user: None, source: None }
 }

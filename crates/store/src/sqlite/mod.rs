@@ -19,6 +19,7 @@ mod queue;
 mod readers;
 mod realm_rows;
 mod registry;
+mod restore;
 mod rows;
 mod sessions;
 mod sweep;
@@ -43,9 +44,13 @@ use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
+pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
 use crate::ledger::Answer;
 use crate::{AuditEvent, Clock, StoreError};
+
+/// "Kimb": what each of our databases bears in its head, since migration 2.
+const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Kimb");
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,6 +37,11 @@ impl Part {
         Ok(Self { path, to: to.to_path_buf() })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A connection that writes it fast, and owns it alone.
     pub(super) fn connect(&self) -> Result<Connection, Unwritten> {
         let connection = Connection::open(&self.path)?;

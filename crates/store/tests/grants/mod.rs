@@ -7,8 +7,8 @@ use kimbai_core::grant::{
 };
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
+use kimbai_store::Ledger;
 use kimbai_store::sqlite::SqliteStore;
-use kimbai_store::{AuditEvent, Ledger};
 
 pub(crate) const REALM: RealmNumber = RealmNumber(1);
 pub(crate) const CLIENT: ClientNumber = ClientNumber(1);
@@ -49,8 +49,4 @@ pub(crate) fn rotation(grant: &Grant) -> Rotation {
 fn done(outcome: Outcome) -> Grant {
     let Verdict::Done(seen) = outcome.verdict else { panic!("{outcome:?}") };
     seen.grant
-}
-
-pub(crate) fn event(event: &'static str) -> AuditEvent {
-    AuditEvent { realm: REALM, event: event.into(), grant: Some(7), client: None, user: None, source: None }
 }
