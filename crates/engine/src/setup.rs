@@ -166,7 +166,7 @@ impl Engine {
     pub async fn put_user(&self, realm: &Realm, user: NewUser) -> Result<UserNumber, SetupError> {
         let username = normalised(&user.username);
         let known = self.store.user_by_name(realm.number, username.clone()).await?;
-        let change = user_change(&realm.face(), user, known.as_ref())?;
+        let change = user_change(&realm.face(), &user, known.as_ref())?;
         self.store.change(vec![change]).await?;
         let made = self.store.user_by_name(realm.number, username).await?;
         made.map(|row| row.number).ok_or(SetupError::Store(StoreError::NotDone))
@@ -298,7 +298,11 @@ pub(crate) fn check_client(
 }
 
 /// What makes a user, or gives the one that is known by this name another password and claims.
-pub(crate) fn user_change(realm: &RealmFace<'_>, user: NewUser, known: Option<&UserRow>) -> Result<Change, SetupError> {
+pub(crate) fn user_change(
+    realm: &RealmFace<'_>,
+    user: &NewUser,
+    known: Option<&UserRow>,
+) -> Result<Change, SetupError> {
     let username = normalised(&user.username);
     if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
         return Err(SetupError::Username(username));

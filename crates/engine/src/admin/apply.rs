@@ -147,7 +147,7 @@ async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Ch
     let known = user.known.as_ref();
     let password_hash = users::hash_of(&user.password, realm.keyring, known).await?;
     let new = NewUser { username: user.username.clone(), password_hash, claims: user.claims.clone() };
-    let mut changes = vec![user_change(realm, new, known)?];
+    let mut changes = vec![user_change(realm, &new, known)?];
     if let (Some(known), true) = (known, user.password != users::NewPassword::Kept) {
         changes.push(Change::EndSessions { realm: realm.number, user: known.number });
     }

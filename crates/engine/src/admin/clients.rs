@@ -161,12 +161,11 @@ impl Command for ClientRotateSecret {
         }
         let now = engine.now();
         let end_s = now.as_unix_s().saturating_add(self.overlap_s);
-        let (secret, made) = match self.client_secret {
-            Some(given) => (given.0, None),
-            None => {
-                let secret = new_secret();
-                (Secret::new(secret.clone()), Some(PlainSecret::new(secret)))
-            }
+        let (secret, made) = if let Some(given) = self.client_secret {
+            (given.0, None)
+        } else {
+            let secret = new_secret();
+            (Secret::new(secret.clone()), Some(PlainSecret::new(secret)))
         };
         let new = ClientSecret::lasting(realm.keyring.secret_digest(&secret));
         let mut metadata = client.metadata.clone();

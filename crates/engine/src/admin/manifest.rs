@@ -259,8 +259,9 @@ fn digest_of_hex(hex: &str) -> Option<SecretDigest> {
 
 /// A digest as a file gives it.
 pub(super) fn hash_text(digest: &SecretDigest) -> PlainSecret {
-    let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
-    PlainSecret::new(format!("{HASH_PREFIX}{hex}"))
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let hex = digest.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    PlainSecret::new(HASH_PREFIX.chars().chain(hex).collect())
 }
 
 #[cfg(test)]
