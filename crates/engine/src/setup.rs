@@ -131,6 +131,7 @@ impl Engine {
         let master = self.master();
         let check = self.store.init_meta(CHECK_VALUE, check_value(&master)).await?;
         master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        let _reading = self.reading.lock().await;
         for row in self.store.realms().await? {
             self.load_realm(row).await?;
         }
@@ -178,24 +179,21 @@ impl Engine {
         let scopes = ScopeTable::new(settings.scopes.clone())
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
         let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
-        let (number, keys) = match &known {
+        let master = self.master();
+        let (number, keys, new_keys) = match &known {
             Some(row) => {
                 check_scope_numbers(row, &settings)?;
-                (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect())
+                (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
             }
-            None => (self.store.draw_realm_number().await?, Vec::new()),
+            None => {
+                let number = self.store.draw_realm_number().await?;
+                let keys = first_keys(&master, number);
+                (number, keys.clone(), keys)
+            }
         };
-        let mut changes =
-            vec![Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? }];
-        let mut keys: Vec<StoredKey> = keys;
-        let master = self.master();
-        for usage in [KeyUsage::Root, KeyUsage::Sealing] {
-            if !keys.iter().any(|key| key.usage == usage.name()) {
-                let sealed = RealmKeyring::generate(&master, number, usage);
-                keys.push(StoredKey { number: 0, usage: usage.name().to_owned(), sealed: sealed.clone() });
-                changes.push(Change::AddKey { realm: number, usage: usage.name().to_owned(), sealed });
-            }
-        }
+        let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
+        let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
+        let changes = std::iter::once(put).chain(new_keys.into_iter().map(add)).collect();
         let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         Ok(RealmDraft { number, settings, scopes, keyring, changes })
@@ -203,20 +201,25 @@ impl Engine {
 
     /// Reads a realm and its clients anew.
     pub(crate) async fn reload_realm(&self, name: &str) -> Result<Arc<Realm>, SetupError> {
+        let _reading = self.reading.lock().await;
         let row = self.store.realms().await?.into_iter().find(|row| row.name == name);
         self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await
     }
 
     /// Reads a client anew.
     pub(crate) async fn refresh_client(&self, realm: &Realm, client_id: &str) -> Result<(), StoreError> {
+        let _reading = self.reading.lock().await;
         let row = self.store.client(realm.number, client_id.to_owned()).await?;
         let Some(row) = row else { return Ok(()) };
+        let current = self.realm(&realm.name);
+        let realm = current.as_deref().unwrap_or(realm);
         let client = read_client(row, &realm.settings, &realm.scopes)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         realm.put_client(client);
         Ok(())
     }
 
+    /// For one at a time: whoever calls it holds `reading`.
     async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
@@ -225,11 +228,22 @@ impl Engine {
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
-        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, clients));
         let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
+        let before = realms.get(&row.name).map(Arc::as_ref);
+        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
+        realm.put_clients(clients);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
     }
+}
+
+/// What every realm has from its making on.
+fn first_keys(master: &MasterKey, realm: RealmNumber) -> Vec<StoredKey> {
+    let key = |usage: KeyUsage| {
+        let sealed = RealmKeyring::generate(master, realm, usage);
+        StoredKey { number: 0, usage: usage.name().to_owned(), sealed }
+    };
+    [KeyUsage::Root, KeyUsage::Sealing].map(key).into()
 }
 
 /// By what a store knows its master key.
@@ -304,9 +318,7 @@ pub(crate) fn user_change(
     known: Option<&UserRow>,
 ) -> Result<Change, SetupError> {
     let username = normalised(&user.username);
-    if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
-        return Err(SetupError::Username(username));
-    }
+    check_username(&username)?;
     if known.is_some_and(|known| UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)) {
         return Err(SetupError::Subject(username));
     }
@@ -316,6 +328,14 @@ pub(crate) fn user_change(
         hash => seal_hash(realm.keyring, hash),
     };
     Ok(Change::PutUser { realm: realm.number, username, password_hash, claims })
+}
+
+/// Whether somebody could log in by this name, in its one spelling.
+pub(crate) fn check_username(username: &str) -> Result<(), SetupError> {
+    if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
+        return Err(SetupError::Username(username.to_owned()));
+    }
+    Ok(())
 }
 
 fn check_scope_numbers(row: &RealmRow, settings: &RealmSettings) -> Result<(), SetupError> {
