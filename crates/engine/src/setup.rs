@@ -20,7 +20,7 @@ use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
 
 /// Shorter client secrets are refused: HMAC makes none that can be guessed safe.
-const SECRET_CHARACTERS_MIN: usize = 22;
+pub(crate) const SECRET_CHARACTERS_MIN: usize = 22;
 /// Longer ones are nobody's; in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 pub(crate) const CHECK_VALUE: &str = "master key check";
@@ -180,16 +180,13 @@ impl Engine {
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
         let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
         let master = self.master();
-        let (number, keys, new_keys) = match &known {
-            Some(row) => {
-                check_scope_numbers(row, &settings)?;
-                (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
-            }
-            None => {
-                let number = self.store.draw_realm_number().await?;
-                let keys = first_keys(&master, number);
-                (number, keys.clone(), keys)
-            }
+        let (number, keys, new_keys) = if let Some(row) = &known {
+            check_scope_numbers(row, &settings)?;
+            (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
+        } else {
+            let number = self.store.draw_realm_number().await?;
+            let keys = first_keys(&master, number);
+            (number, keys.clone(), keys)
         };
         let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
         let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
@@ -280,7 +277,9 @@ impl RealmDraft {
 pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<Change, SetupError> {
     let NewClient { client_id, client_secret, mut metadata } = client;
     if let Some(secret) = &client_secret {
-        check_secret(&client_id, secret)?;
+        if !is_long_enough(secret) {
+            return Err(SetupError::Secret(client_id));
+        }
         metadata.secrets = vec![ClientSecret::lasting(realm.keyring.secret_digest(secret))];
     }
     check_client((realm.settings, realm.scopes), &client_id, &metadata)?;
@@ -288,11 +287,8 @@ pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<
 }
 
 /// Whether a client can have this secret.
-pub(crate) fn check_secret(client_id: &str, secret: &Secret) -> Result<(), SetupError> {
-    if secret.expose().chars().count() < SECRET_CHARACTERS_MIN {
-        return Err(SetupError::Secret(client_id.to_owned()));
-    }
-    Ok(())
+pub(crate) fn is_long_enough(secret: &Secret) -> bool {
+    secret.expose().chars().count() >= SECRET_CHARACTERS_MIN
 }
 
 /// Whether a realm can have this client.
