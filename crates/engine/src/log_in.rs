@@ -39,6 +39,9 @@ const NOBODY: UserNumber = UserNumber(0);
 pub const DEMO_PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
 
+/// What that is the hash of.
+pub(crate) const DEMO_PASSWORD: &str = "kimbai-demo";
+
 /// What becomes of a password that everybody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Published {
@@ -188,6 +191,11 @@ mod tests {
             assert_eq!(normalised(spelling), "an@example.vn");
         }
         assert_eq!(normalised("A\u{302}\u{323}nh"), normalised("ậnh"));
+    }
+
+    #[test]
+    fn the_published_hash_is_that_of_the_published_password() {
+        assert_eq!(kimbai_keyring::verify_password(DEMO_PASSWORD, DEMO_PASSWORD_HASH), Ok(true));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A realm, ready to serve: its settings, scopes, keys and clients in memory.
 //!
-//! What is cached here changes an answer's form only. What can kill a token is read with each verb.
+//! What is cached here changes an answer's form only. What can kill a token is read with each verb. A realm that is read anew shares
+//! its clients with the one before it: what a request that still holds the old one hears of a standing is known to all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,8 +30,8 @@ pub struct Realm {
     pub offline: ScopeSet,
     /// Its keys.
     pub keyring: RealmKeyring,
-    pub(crate) passwords: PasswordPool,
-    clients: RwLock<Clients>,
+    pub(crate) passwords: Arc<PasswordPool>,
+    clients: Arc<RwLock<Clients>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,28 +55,20 @@ impl Realm {
         RealmFace { number: self.number, settings: &self.settings, scopes: &self.scopes, keyring: &self.keyring }
     }
 
+    /// A realm whose clients are those of the realm it takes the place of, if there was one.
     pub(crate) fn new(
         (number, name): (RealmNumber, String),
         settings: RealmSettings,
         scopes: ScopeTable,
         keyring: RealmKeyring,
-        clients: Vec<Client>,
+        before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let realm = Self {
-            number,
-            name,
-            settings,
-            scopes,
-            offline,
-            keyring,
-            passwords: PasswordPool::new(),
-            clients: RwLock::default(),
-        };
-        for client in clients {
-            realm.put_client(client);
-        }
-        realm
+        let (passwords, clients) = before.map_or_else(
+            || (Arc::new(PasswordPool::new()), Arc::default()),
+            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients)),
+        );
+        Self { number, name, settings, scopes, offline, keyring, passwords, clients }
     }
 
     /// The client with this `client_id`.
@@ -107,12 +100,20 @@ impl Realm {
     }
 
     /// Takes over a client as it was read; a standing that is known to be later stays.
-    pub(crate) fn put_client(&self, mut client: Client) {
+    pub(crate) fn put_client(&self, client: Client) {
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.numbers.get(&client.number) {
-            client.standing = client.standing.later(known.standing);
-        }
+        let client = clients.as_known(client);
         clients.put(client);
+    }
+
+    /// Takes over all clients as they were read, and forgets all others; a standing that is known to be later stays.
+    pub(crate) fn put_clients(&self, read: Vec<Client>) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let mut after = Clients::default();
+        for client in read {
+            after.put(clients.as_known(client));
+        }
+        *clients = after;
     }
 
     /// Forgets a client that was removed.
@@ -138,6 +139,13 @@ impl Realm {
 }
 
 impl Clients {
+    /// A client as it was read, with the later of the standings that were read and heard of.
+    fn as_known(&self, client: Client) -> Client {
+        let standing =
+            self.numbers.get(&client.number).map_or(client.standing, |known| client.standing.later(known.standing));
+        Client { standing, ..client }
+    }
+
     fn put(&mut self, client: Client) {
         for known in self.numbers.get(&client.number).into_iter().flat_map(|known| &known.origins) {
             if let Some(clients) = self.origins.get_mut(known) {
