@@ -44,3 +44,5 @@ mod socket;
 mod standard;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod tls;
