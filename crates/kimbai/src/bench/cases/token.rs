@@ -13,7 +13,7 @@ use crate::bench::realms::ProofKey;
 use crate::bench::target::{CODE_CHALLENGE, CODE_VERIFIER, Endpoint};
 
 /// The tokens of one grant as last issued.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Grant {
     pub(super) access_token: String,
     refresh_token: String,
