@@ -6,12 +6,35 @@ mod introspect;
 mod token;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::connection::Connection;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+
+use super::connection::{Answer, Connection};
 use super::target::Target;
 use code::Browser;
 use token::Grant;
+
+/// The server had no room for a request and said so: 503 with `Retry-After` (RFC 9110 section 10.2.3).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shed;
+
+impl fmt::Display for Shed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server had no room: 503 with Retry-After")
+    }
+}
+
+impl std::error::Error for Shed {}
+
+impl Shed {
+    /// Whether this answer is one.
+    pub(super) fn is(answer: &Answer) -> bool {
+        answer.status == StatusCode::SERVICE_UNAVAILABLE && answer.headers.contains_key(RETRY_AFTER)
+    }
+}
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -76,6 +99,12 @@ impl Worker {
         let connection = target.connection();
         let turn = u64::from(number) * TURNS_APART;
         Self { number, target, connection, grants: Vec::new(), turn, browser: None }
+    }
+
+    /// A worker that comes from a loopback address of its own.
+    pub(super) fn from_source(number: u32, target: Arc<Target>, source: Ipv4Addr) -> Self {
+        let connection = target.connection().coming_from(source);
+        Self { connection, ..Self::new(number, target) }
     }
 
     pub(super) fn number(&self) -> u32 {
