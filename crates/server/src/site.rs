@@ -15,6 +15,7 @@ use kimbai_engine::{Engine, Realm, Source};
 use kimbai_keyring::random_u64;
 use kimbai_pages::{Frame, Language};
 
+use crate::http::admission::Admission;
 use crate::http::host::RealmHost;
 use crate::http::reply;
 use crate::metrics::{Endpoint, RealmMetrics};
@@ -45,6 +46,7 @@ pub struct Site {
     pub(crate) router: Router,
     pub(crate) endpoints: HashMap<String, Endpoint>,
     pub(crate) host: RealmHost,
+    pub(crate) admission: Admission,
     request_prefix: u32,
     requests: AtomicU64,
 }
@@ -63,6 +65,7 @@ impl Site {
             router: routes.router.with_state(site.clone()),
             endpoints: routes.endpoints,
             host,
+            admission: Admission::default(),
             #[expect(clippy::cast_possible_truncation, reason = "any 32 of the bits will do")]
             request_prefix: random_u64() as u32,
             requests: AtomicU64::new(0),

@@ -33,11 +33,11 @@ pub struct Reason {
 }
 
 impl Service for Arc<Site> {
-    async fn answer(&self, peer: SocketAddr, mut request: Request<Body>) -> Response {
+    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response {
         let request_id = self.request_id(request.headers());
         let line = Line::new(self, &request);
-        let mut response = match check(self, &request) {
-            Ok(()) => {
+        let mut response = match check(self, &request).and_then(|()| self.admission.admit(request)) {
+            Ok((mut request, _place)) => {
                 request.extensions_mut().insert(Arrival { request_id: request_id.clone(), peer });
                 // The router's error type is uninhabited.
                 self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
