@@ -1,5 +1,6 @@
 //! The HTTP that all dialects share: the accept loop with its limits, forms, cookies, origins, and what goes round every request.
 
+pub(crate) mod admission;
 pub mod body;
 mod connection;
 pub mod cookie;
