@@ -111,6 +111,7 @@ impl Engine {
         let stored_hash = user.as_ref().and_then(|user| open_hash(&realm.keyring, &user.password_hash));
         let stored_hash = stored_hash.filter(|hash| self.published == Published::Accepted || !is_published(hash));
         let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
+        let is_right = is_right.map_err(|_| LogInRefusal::Busy)?;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
         let Some(user) = user.filter(|user| is_right && user.standing.active) else {
             self.record(realm, "log_in_refused", about);

@@ -194,6 +194,7 @@ pub(crate) fn fault(fault: HttpFault) -> Reason {
         }
         HttpFault::Body(_) => ("body", ("a body too large, too slow or cut short", "Send at most 64 KiB.")),
         HttpFault::Headers => ("headers", ("too many or too long headers", "Send at most 100, of 32 KiB in all.")),
+        HttpFault::Overloaded => ("overloaded", ("none: too many requests at once", "Ask again after Retry-After.")),
     };
     reason(name, &fault, words)
 }

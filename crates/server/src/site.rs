@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use kimbai_engine::{Engine, Realm, Source};
 use kimbai_pages::{Frame, Language};
 
+use crate::http::admission::Admission;
 use crate::http::host::RealmHosts;
 use crate::http::reply;
 use crate::http::request_id::RequestIds;
@@ -40,6 +41,7 @@ pub struct Site {
     pub(crate) endpoints: HashMap<String, Endpoint>,
     pub(crate) hosts: RealmHosts,
     pub(crate) request_ids: RequestIds,
+    pub(crate) admission: Admission,
 }
 
 impl Site {
@@ -58,6 +60,7 @@ impl Site {
             endpoints: routes.endpoints,
             hosts,
             request_ids: RequestIds::new(),
+            admission: Admission::default(),
         }))
     }
 

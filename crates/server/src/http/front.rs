@@ -33,27 +33,28 @@ pub struct Reason {
 
 impl Service for Site {
     async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
-        let foreign = (!self.hosts.are_named_by(&request)).then_some(HttpFault::Misdirected);
-        respond(self, peer.source(), request, foreign).await
+        let host = self.hosts.are_named_by(&request).then_some(()).ok_or(HttpFault::Misdirected);
+        respond(self, peer.source(), request, host).await
     }
 }
 
-/// Answers a request to a site, or refuses it for the fault that was found on the way here.
+/// Answers a request to a site, or refuses it for what was found of its host on the way here.
 pub(super) async fn respond(
     site: &Site,
     source: Source,
-    mut request: Request<Body>,
-    fault: Option<HttpFault>,
+    request: Request<Body>,
+    host: Result<(), HttpFault>,
 ) -> Response {
     let request_id = site.request_ids.of(request.headers());
     let line = Line::new(site, &request);
-    let mut response = match check_sizes(&request).err().or(fault) {
-        None => {
+    let admitted = check_sizes(&request).and(host).and_then(|()| site.admission.admit(request));
+    let mut response = match admitted {
+        Ok((mut request, _place)) => {
             request.extensions_mut().insert(Arrival { request_id: request_id.clone(), source });
             // The router's error type is uninhabited.
             site.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
         }
-        Some(fault) => error::fault(site, fault),
+        Err(fault) => error::fault(site, fault),
     };
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);

@@ -35,6 +35,13 @@ struct Table {
     loopback: Vec<(RealmHost, Arc<Site>)>,
 }
 
+impl Default for Sites {
+    /// None yet, without proxies.
+    fn default() -> Self {
+        Self::new(TrustedProxies::default())
+    }
+}
+
 impl Sites {
     /// None yet, behind these proxies.
     #[must_use]
@@ -94,7 +101,7 @@ impl Service for Sites {
     async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
         let source = self.proxies.source(peer, request.headers());
         match self.find(&request) {
-            Some(site) => front::respond(&site, source, request, None).await,
+            Some(site) => front::respond(&site, source, request, Ok(())).await,
             None => self.misdirected(source, &request),
         }
     }

@@ -35,6 +35,7 @@ pub(crate) fn fault_page(call: &Call, fault: HttpFault) -> Response {
         HttpFault::Method(_) => (Problem::MethodNotAllowed, "invalid_request"),
         HttpFault::ContentType(_) => (Problem::UnsupportedMediaType, "invalid_request"),
         HttpFault::Body(_) | HttpFault::Headers => (Problem::TooLarge, "invalid_request"),
+        HttpFault::Overloaded => (Problem::Unavailable, "temporarily_unavailable"),
     };
     fault.with_header(page(call, fault.status(), shown, explanation::fault(fault)))
 }

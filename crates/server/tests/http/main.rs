@@ -27,6 +27,8 @@ mod marketplace;
 #[cfg(test)]
 mod marketplace_clients;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod redirect_uris;
@@ -44,3 +46,5 @@ mod socket;
 mod standard;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod tls;

@@ -104,6 +104,7 @@ pub(crate) fn plain_fault(fault: HttpFault, form: ErrorForm) -> Response {
         HttpFault::ContentType(_) => ("invalid_request", "This endpoint does not read this content type."),
         HttpFault::Body(_) => ("invalid_request", "The body is too large, too slow or incomplete."),
         HttpFault::Headers => ("invalid_request", "The request has too many or too long headers."),
+        HttpFault::Overloaded => ("temporarily_unavailable", "The server cannot answer now; ask again."),
     };
     let wire = WireError { status: fault.status(), error, description, hint: Some(fault.to_string()) };
     let mut response = fault.with_header(render(&wire, form));
