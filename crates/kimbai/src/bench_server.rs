@@ -13,6 +13,7 @@ use kimbai_store::Clock;
 use serde_json::json;
 
 use crate::boot::{self, Running};
+use crate::config::LogFormat;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchServerArgs {
@@ -25,7 +26,7 @@ pub(crate) struct BenchServerArgs {
 }
 
 pub(crate) fn run(args: &BenchServerArgs) -> anyhow::Result<()> {
-    boot::log_to_stderr("warn")?;
+    boot::log_to_stderr("warn", LogFormat::Text)?;
     std::thread::Builder::new().name("driver-watch".to_owned()).spawn(exit_with_the_driver)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
 }

@@ -1,7 +1,7 @@
 //! From nothing to answering: store, engine, realms, listeners.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -19,6 +19,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::config::LogFormat;
 
 const MASTER_KEY_FILE: &str = "master.key";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
@@ -165,9 +167,19 @@ impl Running {
     }
 }
 
-/// Writes logs to standard error, from this level on.
-pub(crate) fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+/// Writes logs to standard error, from this level on. They never hold colours: what reads them may be a file.
+pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("--log: not a level or filter")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     Ok(())
+}
+
+/// The bold of a terminal and its end; empty where the output is no terminal, or the person wants none (<https://no-color.org>).
+pub(crate) fn bold(output: &impl IsTerminal) -> (&'static str, &'static str) {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if output.is_terminal() && !is_unwanted { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") }
 }
