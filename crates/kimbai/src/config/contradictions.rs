@@ -1,14 +1,27 @@
-//! Values that are right one by one, and wrong together.
+//! Values that are right one by one, and wrong together. Nobody looks for them before each is right.
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
+
+use super::Listen;
 use super::keys::{self, Entry};
 use super::origin::Origin;
 use super::problem::Problem;
 use super::reading::Reading;
 
+/// All that there are.
+pub(super) fn find(reading: &mut Reading, listen: Option<&Listen>, trusted: &[IpNet]) {
+    if let Some(Listen { public, operator }) = listen {
+        addresses(reading, public, *operator);
+    }
+    tls(reading);
+    proxies(reading, trusted);
+    master_key(reading);
+}
+
 /// One address must not be listened on twice.
-pub(super) fn addresses(reading: &mut Reading, public: &[SocketAddr], operator: Option<SocketAddr>) {
+fn addresses(reading: &mut Reading, public: &[SocketAddr], operator: Option<SocketAddr>) {
     let (own, other) = (&keys::LISTEN_PUBLIC.entry, &keys::LISTEN_OPERATOR.entry);
     if public.is_empty() {
         let message = format!("{} has no address", own.name);
@@ -42,7 +55,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// A certificate is nothing without its key, a key nothing without its certificate.
-pub(super) fn tls(reading: &mut Reading) {
+fn tls(reading: &mut Reading) {
     let (certificate, key) = (&keys::TLS_CERTIFICATE_FILE.entry, &keys::TLS_PRIVATE_KEY_FILE.entry);
     for (one, other) in [(certificate, key), (key, certificate)] {
         requires(reading, (one, other), "give both, or neither to speak HTTP");
@@ -50,31 +63,20 @@ pub(super) fn tls(reading: &mut Reading) {
 }
 
 /// Which header counts must be said: the other one comes from whoever likes to send it.
-pub(super) fn proxies(reading: &mut Reading, has_trusted: Trust) {
-    let (trusted, header) = (&keys::PROXIES_TRUSTED.entry, &keys::PROXIES_HEADER.entry);
-    let message = |one: &Entry, other: &Entry| format!("{} needs {}", one.name, other.name);
-    match (has_trusted, reading.is_given(header)) {
-        (Trust::Some, false) => {
-            let advice = "say which header these proxies set: forwarded or x-forwarded-for";
-            reading.problems.push(Problem::new(reading.origin(trusted), message(trusted, header), advice));
-        }
-        (Trust::Nobody, true) => {
-            let advice = "say which proxies set it; from anybody else it is ignored";
-            reading.problems.push(Problem::new(reading.origin(header), message(header, trusted), advice));
-        }
-        (Trust::Some, true) | (Trust::Nobody, false) => {}
+fn proxies(reading: &mut Reading, trusted: &[IpNet]) {
+    let (proxies, header) = (&keys::PROXIES_TRUSTED.entry, &keys::PROXIES_HEADER.entry);
+    if trusted.is_empty() && reading.is_given(header) {
+        let message = format!("{} needs {}", header.name, proxies.name);
+        let advice = "say which proxies set it; from anybody else it is ignored";
+        reading.problems.push(Problem::new(reading.origin(header), message, advice));
+    } else if !trusted.is_empty() {
+        let advice = "say which header these proxies set: forwarded or x-forwarded-for";
+        requires(reading, (proxies, header), advice);
     }
 }
 
-/// Whether any proxy is trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    Some,
-    Nobody,
-}
-
 /// The environment gives the master key, or the name of its file. (Over a file's `master_key.file` the key wins.)
-pub(super) fn master_key(reading: &mut Reading) {
+fn master_key(reading: &mut Reading) {
     let (key, file) = (&keys::MASTER_KEY.entry, &keys::MASTER_KEY_FILE.entry);
     if reading.is_given(key) && matches!(reading.origin(file), Origin::Variable(_)) {
         let message = format!("{} is given as well", file.variable());

@@ -19,8 +19,15 @@ use super::value::{Item, Shape};
 /// The file that is read from the working directory.
 pub(crate) const DEFAULT_NAME: &str = "kimbai.toml";
 
-/// Reads a configuration file; nothing if it may be missing and is.
-pub(super) fn read(path: &Path, presence: Presence) -> Result<Option<Vec<Given>>, Vec<Problem>> {
+/// What a file gives, and what in it is wrong.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) given: Vec<Given>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Reads a configuration file; nothing if it may be missing and is, an error if it cannot be read at all.
+pub(super) fn read(path: &Path, presence: Presence) -> Result<Option<Content>, Vec<Problem>> {
     let bytes = match (fs::read(path), presence) {
         (Ok(bytes), _) => bytes,
         (Err(error), Presence::Optional) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -52,8 +59,7 @@ pub(super) enum Presence {
     Optional,
 }
 
-/// What a file gives; if anything in it is wrong, all of that.
-fn parse(source: &Arc<Source>) -> Result<Vec<Given>, Vec<Problem>> {
+fn parse(source: &Arc<Source>) -> Result<Content, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
         let syntax = |error: &toml::de::Error| {
@@ -62,17 +68,16 @@ fn parse(source: &Arc<Source>) -> Result<Vec<Given>, Vec<Problem>> {
         };
         return Err(errors.iter().map(syntax).collect());
     }
-    let mut reader = Reader { source, given: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader { source, content: Content::default() };
     for (name, value) in document.get_ref() {
         reader.top_level(name, value);
     }
-    if reader.problems.is_empty() { Ok(reader.given) } else { Err(reader.problems) }
+    Ok(reader.content)
 }
 
 struct Reader<'a> {
     source: &'a Arc<Source>,
-    given: Vec<Given>,
-    problems: Vec<Problem>,
+    content: Content,
 }
 
 impl Reader<'_> {
@@ -89,7 +94,7 @@ impl Reader<'_> {
         } else if is_known {
             let message = format!("{table}: expected a table, found {}", with_article(value.get_ref().type_str()));
             let origin = self.at(value.span());
-            self.problems.push(Problem::new(origin, message, format!("write [{table}] on a line of its own")));
+            self.content.problems.push(Problem::new(origin, message, format!("write [{table}] on a line of its own")));
         } else {
             let mut tables: Vec<_> = known().map(|(table, _)| table).collect();
             tables.dedup();
@@ -115,8 +120,8 @@ impl Reader<'_> {
             return;
         };
         match self.items(entry, value) {
-            Ok(items) => self.given.push(Given { entry, items, origin: self.at(name.span()) }),
-            Err(problem) => self.problems.push(problem),
+            Ok(items) => self.content.given.push(Given { entry, items, origin: self.at(name.span()) }),
+            Err(problem) => self.content.problems.push(problem),
         }
     }
 
@@ -146,8 +151,8 @@ impl Reader<'_> {
     fn wrong_type(&self, entry: &Entry, expected: &str, (found, span): (&DeValue<'_>, Range<usize>)) -> Problem {
         let message = format!("{}: expected {expected}, found {}", entry.name, with_article(found.type_str()));
         let advice = match entry.shape {
-            Shape::Number => format!("write a {} without quotes", entry.kind),
-            Shape::Text | Shape::List => format!("write the {} in quotes", entry.kind),
+            Shape::Number => "write it without quotes",
+            Shape::Text | Shape::List => "write it in quotes",
         };
         Problem::new(self.at(span), message, advice)
     }
@@ -163,7 +168,7 @@ impl Reader<'_> {
 
     fn unknown(&mut self, name: &Spanned<impl AsRef<str>>, message: &str, advice: String) {
         let origin = self.at(name.span());
-        self.problems.push(Problem::of_unknown_key(origin, message, advice));
+        self.content.problems.push(Problem::of_unknown_key(origin, message, advice));
     }
 
     fn at(&self, span: Range<usize>) -> Origin {

@@ -104,6 +104,7 @@ pub(crate) struct Entry {
     pub(crate) meaning: &'static str,
     pub(crate) shape: Shape,
     /// What one value is, for the reference.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the reference is written by a test"))]
     pub(crate) kind: &'static str,
     /// The flag that sets it.
     pub(crate) flag: Option<&'static str>,

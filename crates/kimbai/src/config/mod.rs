@@ -27,7 +27,6 @@ use ipnet::IpNet;
 use kimbai_keyring::MasterKey;
 
 pub(crate) use self::args::ServeArgs;
-use self::contradictions::Trust;
 use self::file::Presence;
 use self::keys::Entry;
 use self::origin::Origin;
@@ -127,20 +126,30 @@ impl Config {
         };
         let file = from_file.is_some().then(|| path.to_owned());
         let directory = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        let given = flags.into_iter().chain(from_environment).chain(from_file.unwrap_or_default());
+        let content = from_file.unwrap_or_default();
+        problems.extend(content.problems);
+        let given = flags.into_iter().chain(from_environment).chain(content.given);
         Self::resolve(Reading::new(given.collect(), directory, problems), file, surroundings.log_format)
     }
 
     fn resolve(mut reading: Reading, file: Option<PathBuf>, log_format: LogFormat) -> Result<Self, Problems> {
-        let listen = take_listen(&mut reading);
-        let tls = take_tls(&mut reading);
-        let proxies = take_proxies(&mut reading);
+        let listen = reading.take(&keys::LISTEN_PUBLIC).zip(reading.take(&keys::LISTEN_OPERATOR));
+        let listen = listen.map(|(public, operator)| Listen { public, operator });
+        let tls = reading.take(&keys::TLS_CERTIFICATE_FILE).zip(reading.take(&keys::TLS_PRIVATE_KEY_FILE));
+        let tls = tls.map(|(certificate, private_key)| TlsFiles { certificate, private_key });
+        let trusted = reading.take(&keys::PROXIES_TRUSTED).unwrap_or_default();
+        let header = reading.take(&keys::PROXIES_HEADER);
         let data = reading.take(&keys::STORE_URL).map(|directory| directory.0);
         let master_key = take_master_key(&mut reading, data.as_deref().unwrap_or(Path::new("")));
         let level = reading.take(&keys::LOG_LEVEL).map(|level| level.0);
         let format = reading.take_or(&keys::LOG_FORMAT, log_format);
         let connections = reading.take(&keys::LIMITS_CONNECTIONS);
+        if reading.problems.is_empty() {
+            contradictions::find(&mut reading, listen.as_ref(), &trusted);
+        }
         Problems::unless_empty(reading.problems)?;
+        let proxies = header.map(|header| Proxies { trusted, header });
+        // What is missing was a problem; so that all of it is there.
         let whole = (listen, data, master_key, level.zip(format), connections);
         let (Some(listen), Some(data), Some(master_key), Some((level, format)), Some(connections)) = whole else {
             return Err(Problems::new(Vec::new()));
@@ -157,33 +166,8 @@ impl Config {
     }
 }
 
-fn take_listen(reading: &mut Reading) -> Option<Listen> {
-    let public = reading.take(&keys::LISTEN_PUBLIC);
-    let operator = reading.take(&keys::LISTEN_OPERATOR);
-    let (public, operator) = public.zip(operator)?;
-    contradictions::addresses(reading, &public, operator);
-    Some(Listen { public, operator })
-}
-
-fn take_tls(reading: &mut Reading) -> Option<TlsFiles> {
-    let certificate = reading.take(&keys::TLS_CERTIFICATE_FILE);
-    let private_key = reading.take(&keys::TLS_PRIVATE_KEY_FILE);
-    contradictions::tls(reading);
-    let (certificate, private_key) = certificate.zip(private_key)?;
-    Some(TlsFiles { certificate, private_key })
-}
-
-fn take_proxies(reading: &mut Reading) -> Option<Proxies> {
-    let trusted = reading.take(&keys::PROXIES_TRUSTED);
-    let header = reading.take(&keys::PROXIES_HEADER);
-    let trusted = trusted?;
-    contradictions::proxies(reading, if trusted.is_empty() { Trust::Nobody } else { Trust::Some });
-    header.map(|header| Proxies { trusted, header })
-}
-
 fn take_master_key(reading: &mut Reading, data: &Path) -> Option<MasterKeySource> {
     let is_given = reading.is_given(&keys::MASTER_KEY.entry);
-    contradictions::master_key(reading);
     let key = reading.take(&keys::MASTER_KEY);
     if is_given {
         reading.take(&keys::MASTER_KEY_FILE);

@@ -37,13 +37,18 @@ impl Problem {
 }
 
 impl Problems {
-    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+    /// These; those of a file in the order of its text, after all others.
+    pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| match &problem.origin {
+            Origin::File(_, span) => Some(span.start),
+            Origin::Default | Origin::Variable(_) | Origin::Flag(_) => None,
+        });
         Self(problems)
     }
 
     /// These, if there are any.
     pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(Self::new(problems)) }
     }
 }
 

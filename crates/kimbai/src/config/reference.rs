@@ -39,11 +39,10 @@ fn row(entry: &Entry) -> String {
         Shape::Text | Shape::Number => entry.kind.to_owned(),
     };
     let default = match (entry.fallback, entry.shape) {
-        (Fallback::Text(""), _) => "none".to_owned(),
+        (Fallback::Text("") | Fallback::Nothing, _) => "none".to_owned(),
         (Fallback::Text(text), Shape::Number) => format!("`{text}`"),
         (Fallback::Text(text), Shape::Text | Shape::List) => format!("`\"{text}\"`"),
         (Fallback::InWords(text), _) => text.to_owned(),
-        (Fallback::Nothing, _) => "none".to_owned(),
     };
     let flag = entry.flag.map(|flag| format!(", `{flag}`")).unwrap_or_default();
     format!("| {key} | {kind} | {default} | `{}`{flag} | {} |\n", entry.variable(), entry.meaning)
@@ -105,6 +104,14 @@ const TAIL: &str = "
 ## Errors
 
 All that is wrong is said at once, on standard error: where it stands, what it is, and what to do.
+
+    error: kimbai.toml:2:1: unknown key `listen.publik`
+      |
+    2 | publik …
+      | ^^^^^^
+      = did you mean `public`?
+
+The value of an unknown key is not shown, nor what looks like a key or a password: it may be one.
 
 ## Status
 

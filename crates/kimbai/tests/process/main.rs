@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod config;
+#[cfg(test)]
 mod data;
 #[cfg(test)]
 #[path = "../fixture/mod.rs"]
