@@ -2,11 +2,14 @@
 //!
 //! A file per command; what they share stands in `boot`.
 
+mod admin;
 mod bench;
 mod bench_server;
 mod boot;
+mod completions;
 mod config;
 mod exit;
+mod man;
 mod sandbox;
 
 use std::io::Write as _;
@@ -21,11 +24,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Kimbai, the token server of an open commerce platform.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_STATUSES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_STATUSES: &str = "\
+Exit status: 0 when what was asked for is done, 1 when it failed, 2 when the usage, the configuration or a file is wrong and nothing
+was begun. Administration commands work beside a running server, through its socket in the data directory, and without one.
+NO_COLOR, when it is not empty, turns colours off.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -35,6 +43,12 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Checks the configuration, or shows it.
     Config(config::command::ConfigArgs),
+    #[command(flatten)]
+    Admin(admin::AdminCommand),
+    /// Writes what completes this command line in a shell.
+    Completions(completions::CompletionsArgs),
+    /// Writes the manual, a page for each command.
+    Man(man::ManArgs),
     /// The server that `bench` measures.
     #[command(hide = true)]
     BenchServer(bench_server::BenchServerArgs),
@@ -42,13 +56,16 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Sandbox(args) => sandbox::run(&args),
-        Command::Bench(args) => bench::run(args),
-        Command::Config(args) => config::command::run(&args),
-        Command::BenchServer(args) => bench_server::run(&args),
+        Command::Sandbox(args) => sandbox::run(&args).map(|()| ExitStatus::Done),
+        Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
+        Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
+        Command::Admin(command) => admin::run(command),
+        Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
+        Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),
+        Command::BenchServer(args) => bench_server::run(&args).map(|()| ExitStatus::Done),
     };
     let status = match done {
-        Ok(()) => ExitStatus::Done,
+        Ok(status) => status,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");

@@ -45,7 +45,6 @@ impl DataArgs {
     ///
     /// # Errors
     /// All that is wrong with it.
-    #[expect(dead_code, reason = "administration commands will")]
     pub(crate) fn config(&self) -> Result<Config, Problems> {
         Config::load(self.config.as_deref(), self.given(), Surroundings::of_this_process())
     }
