@@ -8,7 +8,7 @@ use crate::ledger::Answer;
 /// What concerns a store as a whole.
 pub trait Upkeep: Send + Sync {
     /// Writes a copy of everything as of one moment into a new file, while the store goes on serving, in steps of a few
-    /// milliseconds. The file has its name once it is whole and durable, and not before.
+    /// milliseconds. The file has its name once it is whole and durable, and not before. Dropping the answer ends it.
     ///
     /// The outer error says that the store could not take the order, the inner one why there is no copy.
     fn backup(&self, to: PathBuf, progress: Arc<BackupProgress>) -> Answer<'_, Result<BackupDone, BackupError>>;
@@ -42,6 +42,12 @@ pub enum BackupError {
     /// The store has no file to copy.
     #[error("a store in memory has nothing to back up")]
     Memory,
+    /// Another one is being written.
+    #[error("another backup is being written; wait for its end")]
+    Busy,
+    /// The store failed, or was closed, before the copy was whole.
+    #[error("the store failed or was stopped before {} was whole; nothing was kept of it", .0.display())]
+    Interrupted(PathBuf),
     /// The disk of the copy is full.
     #[error("the disk of {} is full; nothing was kept of the backup", .0.display())]
     Full(PathBuf),

@@ -1,97 +1,109 @@
 //! A backup: a copy of the database as of one moment, in a file that has its name once it is whole and durable.
+//!
+//! The writer copies on its own connection, a few pages at a time between two batches: what it changes meanwhile is
+//! changed in the copy as well. A copy through another connection would start anew with each batch.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rusqlite::backup::Backup;
-use rusqlite::{Connection, ErrorCode};
+use kimbai_core::time::Micros;
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, Progress, StepResult};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::connection::{self, Role};
+use super::connection::PAGE_BYTES;
+use super::fault::Fault;
+use super::part::{Part, Unwritten};
+use super::queue::{Next, Patience};
+use super::realm_rows;
+use super::writer::Worker;
 use crate::{BackupDone, BackupError, BackupProgress};
 
-/// Copies the database into `to`.
-pub(super) fn copy(from: &Path, to: &Path, progress: &BackupProgress) -> Result<BackupDone, BackupError> {
-    let part = Part::new(to)?;
-    copy_pages(from, &part.path).map_err(|error| part.failed(&error))?;
-    let done = part.keep()?;
-    for bytes in [&progress.all_bytes, &progress.done_bytes] {
-        bytes.store(done.bytes, Ordering::Relaxed);
-    }
-    Ok(done)
+/// The meta value that only a backup has: its moment, in microseconds since 1970 as eight bytes.
+pub(super) const MARK: &str = "backup";
+
+/// What the writer needs for a backup. Dropping it ends the backup, and nothing is left.
+pub(super) struct Order {
+    target: Target,
+    progress: Arc<BackupProgress>,
+    reply: oneshot::Sender<Result<Copied, Unwritten>>,
 }
 
-fn copy_pages(from: &Path, to: &Path) -> rusqlite::Result<()> {
-    let source = connection::connect(from, Role::Reader)?;
-    let mut target = Connection::open(to)?;
-    // What is half written is removed; nothing of it need be restored.
-    target.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
-    target.pragma_update(None, "synchronous", "OFF")?;
-    // One step is one snapshot, whatever is written meanwhile.
-    Backup::new(&source, &mut target)?.step(-1)?;
-    target.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
-    target.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+/// The copy, its file, and the right to be the only one.
+struct Target {
+    connection: Connection,
+    part: Part,
+    _only: OwnedSemaphorePermit,
 }
 
-/// The file of a copy that is not whole; it is removed unless it is kept.
-struct Part {
-    path: PathBuf,
-    to: PathBuf,
+/// A copy that has all pages, but neither a mark nor a name, and need not be durable.
+pub(super) struct Copied {
+    target: Target,
+    moment: Micros,
 }
 
-impl Part {
-    fn new(to: &Path) -> Result<Self, BackupError> {
+impl Order {
+    /// Makes the file, and says where the copy arrives.
+    pub(super) fn new(
+        to: PathBuf,
+        progress: Arc<BackupProgress>,
+        only: OwnedSemaphorePermit,
+    ) -> Result<(Self, oneshot::Receiver<Result<Copied, Unwritten>>), BackupError> {
         if to.symlink_metadata().is_ok() {
-            return Err(BackupError::Exists(to.to_path_buf()));
+            return Err(BackupError::Exists(to));
         }
-        let mut path = to.as_os_str().to_owned();
-        path.push(".part");
-        let path = PathBuf::from(path);
-        // Another one's rest, which nobody writes any more.
-        drop(std::fs::remove_file(&path));
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| write_failed(to, &error))?;
-        Ok(Self { path, to: to.to_path_buf() })
+        let prepared = Part::new(&to).and_then(|part| Ok((part.connect()?, part)));
+        let (connection, part) = prepared.map_err(|error| error.of_backup(to))?;
+        let (reply, answer) = oneshot::channel();
+        Ok((Self { target: Target { connection, part, _only: only }, progress, reply }, answer))
     }
+}
 
-    /// Makes the file durable and gives it its name.
-    fn keep(self) -> Result<BackupDone, BackupError> {
-        let named = || {
-            let file = File::open(&self.path)?;
-            file.sync_all()?;
-            std::fs::rename(&self.path, &self.to)?;
-            let directory = self.to.parent().filter(|directory| !directory.as_os_str().is_empty());
-            File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-            file.metadata().map(|file| file.len())
-        };
-        let bytes = named().map_err(|error| write_failed(&self.to, &error))?;
+/// Copies all pages, and carries out what else waits between two steps; an error is the store's.
+pub(super) fn carry_out(order: Order, worker: &mut Worker<'_>) -> rusqlite::Result<()> {
+    // In this order: what is left undone is cleared away before whoever waits hears of it.
+    let Order { reply, progress, mut target } = order;
+    let copied = match Backup::new(worker.connection, &mut target.connection) {
+        Ok(backup) => loop {
+            let step = backup.step(STEP_PAGES);
+            show(&progress, backup.progress());
+            match step {
+                Ok(StepResult::Done) => break Ok(worker.now()),
+                Ok(StepResult::More) => {}
+                // Somebody else works on the file that we have just made.
+                Ok(_) => break Err(Unwritten::Other("the file is locked".to_owned())),
+                Err(error) => break Err(error.into()),
+            }
+            if reply.is_closed() || matches!(worker.turn(Patience::None)?, Next::End) {
+                return Ok(());
+            }
+        },
+        Err(error) => Err(error.into()),
+    };
+    // Whoever asked for it may be gone: then the copy goes as well.
+    drop(reply.send(copied.map(|moment| Copied { target, moment })));
+    Ok(())
+}
+
+impl Copied {
+    /// Marks the copy, makes it durable and gives it its name.
+    pub(super) fn finish(self) -> Result<BackupDone, Unwritten> {
+        let Target { connection, part, _only } = self.target;
+        realm_rows::set_meta(&connection, MARK, &self.moment.0.to_be_bytes()).map_err(|fault| match fault {
+            Fault::Sqlite(error) => error.into(),
+            Fault::Store(error) => Unwritten::Other(error.to_string()),
+        })?;
+        let bytes = part.keep(connection)?;
         Ok(BackupDone { bytes })
     }
-
-    fn failed(&self, error: &rusqlite::Error) -> BackupError {
-        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-            return BackupError::Full(self.to.clone());
-        }
-        BackupError::Write { path: self.to.clone(), reason: error.to_string() }
-    }
 }
 
-impl Drop for Part {
-    fn drop(&mut self) {
-        // Nothing is there where it was kept.
-        drop(std::fs::remove_file(&self.path));
-    }
+fn show(shown: &BackupProgress, progress: Progress) {
+    let bytes = |pages: i32| u64::try_from(pages).unwrap_or(0) * PAGE_BYTES;
+    shown.all_bytes.store(bytes(progress.pagecount), Ordering::Relaxed);
+    shown.done_bytes.store(bytes(progress.pagecount.saturating_sub(progress.remaining)), Ordering::Relaxed);
 }
 
-fn write_failed(path: &Path, error: &io::Error) -> BackupError {
-    if error.kind() == io::ErrorKind::StorageFull {
-        return BackupError::Full(path.to_path_buf());
-    }
-    BackupError::Write { path: path.to_path_buf(), reason: error.to_string() }
-}
+/// Pages of one step: about a millisecond.
+const STEP_PAGES: i32 = 256;

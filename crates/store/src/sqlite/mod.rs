@@ -13,11 +13,13 @@ mod ledger;
 mod log;
 mod log_in;
 mod migrate;
+mod part;
 mod parties;
 mod queue;
 mod readers;
 mod realm_rows;
 mod registry;
+mod restore;
 mod rows;
 mod sessions;
 mod sweep;
@@ -33,6 +35,7 @@ use std::thread::{self, JoinHandle};
 
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, ErrorCode};
+use tokio::sync::Semaphore;
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
@@ -41,9 +44,13 @@ use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
+pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
 use crate::ledger::Answer;
 use crate::{AuditEvent, Clock, StoreError};
+
+/// "Kimb": what each of our databases bears in its head, since migration 2.
+const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Kimb");
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +127,8 @@ impl From<rusqlite::Error> for OpenError {
 pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// One backup at a time.
+    backups: Arc<Semaphore>,
 }
 
 /// What the writer and all callers have in common.
@@ -169,7 +178,7 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)) })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].

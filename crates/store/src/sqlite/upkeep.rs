@@ -4,18 +4,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::backup::Order;
 use super::connection::FRAME_BYTES;
-use super::{Home, SqliteStore, backup};
+use super::{Home, SqliteStore};
 use crate::ledger::Answer;
 use crate::{BackupDone, BackupError, BackupProgress, StoreError, StoreFigures, Upkeep};
 
 impl Upkeep for SqliteStore {
     fn backup(&self, to: PathBuf, progress: Arc<BackupProgress>) -> Answer<'_, Result<BackupDone, BackupError>> {
         Box::pin(async move {
-            let Home::Directory { files, .. } = &self.shared.home else { return Ok(Err(BackupError::Memory)) };
-            let from = files.database();
-            let copy = tokio::task::spawn_blocking(move || backup::copy(&from, &to, &progress));
-            copy.await.map_err(|_| StoreError::NotDone)
+            if matches!(self.shared.home, Home::Memory) {
+                return Ok(Err(BackupError::Memory));
+            }
+            let Ok(only) = Arc::clone(&self.backups).try_acquire_owned() else { return Ok(Err(BackupError::Busy)) };
+            let (order, copied) = match Order::new(to.clone(), progress, only) {
+                Ok(prepared) => prepared,
+                Err(error) => return Ok(Err(error)),
+            };
+            self.shared.queue.push_backup(Box::new(order)).map_err(|_| StoreError::NotDone)?;
+            // An order that is dropped was not carried out to its end.
+            let Ok(copied) = copied.await else { return Ok(Err(BackupError::Interrupted(to))) };
+            // Flushing takes as long as the disk does: the writer does not wait for it.
+            let finished = tokio::task::spawn_blocking(|| copied?.finish()).await;
+            let Ok(finished) = finished else { return Ok(Err(BackupError::Interrupted(to))) };
+            Ok(finished.map_err(|error| error.of_backup(to)))
         })
     }
 
