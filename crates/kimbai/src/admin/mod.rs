@@ -14,6 +14,7 @@ mod master_key;
 mod output;
 mod progress;
 mod reach;
+mod restore;
 mod secret;
 mod socket;
 mod user;
@@ -45,6 +46,8 @@ pub(crate) enum AdminCommand {
     Audit(audit::AuditArgs),
     /// Writes a copy of the store into a new file, while a server serves or without one.
     Backup(backup::BackupArgs),
+    /// Makes a store from a backup, in a directory that is missing or empty.
+    Restore(restore::RestoreArgs),
     /// Replaces the key under which all other keys of the store are sealed.
     MasterKey(master_key::MasterKeyArgs),
 }
@@ -104,6 +107,7 @@ pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
             AdminCommand::Grant(args) => Box::pin(grant::run(args)).await,
             AdminCommand::Audit(args) => Box::pin(audit::run(args)).await,
             AdminCommand::Backup(args) => Box::pin(backup::run(args)).await,
+            AdminCommand::Restore(args) => Box::pin(restore::run(args)).await,
             AdminCommand::MasterKey(args) => Box::pin(master_key::run(args)).await,
         };
         done.map(|()| ExitStatus::Done)
