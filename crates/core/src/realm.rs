@@ -18,6 +18,10 @@ pub struct RealmSettings {
     pub display_name: String,
     /// Its issuer identifier (RFC 8414 section 2): an http(s) URL without query and fragment.
     pub issuer: String,
+    /// Further hosts, `name` or `name:port`, whose requests are answered like those to the issuer's host. The issuer is the same on
+    /// all of them.
+    #[serde(default)]
+    pub further_hosts: Vec<String>,
     /// The dialect it speaks, by the name of the dialect's folder.
     pub dialect: String,
     /// The paths of its endpoints.

@@ -8,9 +8,12 @@ mod bench_server;
 mod boot;
 mod completions;
 mod config;
+mod doctor;
 mod exit;
+mod installation;
 mod man;
 mod sandbox;
+mod serve;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -37,12 +40,16 @@ NO_COLOR, when it is not empty, turns colours off.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the server.
+    Serve(serve::ServeCommand),
     /// Runs the platforms on this machine, offline, with demo apps and people.
     Sandbox(sandbox::SandboxArgs),
     /// Measures what a request costs.
     Bench(bench::BenchArgs),
     /// Checks the configuration, or shows it.
     Config(config::command::ConfigArgs),
+    /// Checks this machine, the data and the certificate.
+    Doctor(doctor::DoctorArgs),
     #[command(flatten)]
     Admin(admin::AdminCommand),
     /// Writes what completes this command line in a shell.
@@ -56,21 +63,20 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Done),
         Command::Sandbox(args) => sandbox::run(&args).map(|()| ExitStatus::Done),
         Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Admin(command) => admin::run(command),
         Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
         Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),
         Command::BenchServer(args) => bench_server::run(&args).map(|()| ExitStatus::Done),
     };
-    let status = match done {
-        Ok(status) => status,
-        Err(error) => {
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitStatus::of(&error)
-        }
-    };
+    let status = done.unwrap_or_else(|error| {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitStatus::of(&error)
+    });
     status.into()
 }

@@ -1,28 +1,22 @@
 //! One realm on the wire: its router, its counters, and whom it speaks to.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
 use http::header::ACCEPT_LANGUAGE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use kimbai_engine::{Engine, Realm, Source};
-use kimbai_keyring::random_u64;
 use kimbai_pages::{Frame, Language};
 
-use crate::http::host::RealmHost;
+use crate::http::host::RealmHosts;
 use crate::http::reply;
+use crate::http::request_id::RequestIds;
 use crate::metrics::{Endpoint, RealmMetrics};
 use crate::sandbox::SandboxRealm;
-
-/// The request's id, in answer, page and log.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const REQUEST_ID_CHARACTERS_MAX: usize = 64;
 
 /// Whom a site speaks to.
 #[derive(Debug)]
@@ -44,17 +38,17 @@ pub struct Site {
     pub(crate) audience: Audience,
     pub(crate) router: Router,
     pub(crate) endpoints: HashMap<String, Endpoint>,
-    pub(crate) host: RealmHost,
-    request_prefix: u32,
-    requests: AtomicU64,
+    pub(crate) hosts: RealmHosts,
+    pub(crate) request_ids: RequestIds,
 }
 
 impl Site {
-    /// The site of a realm, by the dialect that its settings name. `None` if there is no such dialect, or its issuer is no URL.
+    /// The site of a realm, by the dialect that its settings name. `None` if there is no such dialect, or its
+    /// issuer or a further host is none.
     #[must_use]
     pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
-        let routes = crate::dialects::routes(realm, &audience)?;
-        let host = RealmHost::of_issuer(&realm.settings.issuer)?;
+        let routes = crate::dialects::routes(&realm.settings, &audience).filter(|routes| routes.doubled.is_none())?;
+        let hosts = RealmHosts::of(&realm.name, &realm.settings).ok()?;
         Some(Arc::new_cyclic(|site| Self {
             engine,
             realm_name: realm.name.clone(),
@@ -62,10 +56,8 @@ impl Site {
             audience,
             router: routes.router.with_state(site.clone()),
             endpoints: routes.endpoints,
-            host,
-            #[expect(clippy::cast_possible_truncation, reason = "any 32 of the bits will do")]
-            request_prefix: random_u64() as u32,
-            requests: AtomicU64::new(0),
+            hosts,
+            request_ids: RequestIds::new(),
         }))
     }
 
@@ -73,26 +65,13 @@ impl Site {
     pub(crate) fn realm(&self) -> Option<Arc<Realm>> {
         self.engine.realm(&self.realm_name)
     }
-
-    /// The id the request brings, if it is one; else a new one.
-    pub(crate) fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
-        let is_id = |value: &&HeaderValue| {
-            let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            (1..=REQUEST_ID_CHARACTERS_MAX).contains(&value.len()) && value.as_bytes().iter().all(allowed)
-        };
-        headers.get(REQUEST_ID).filter(is_id).cloned().unwrap_or_else(|| {
-            let number = self.requests.fetch_add(1, Ordering::Relaxed);
-            let id = format!("{:08x}{number:08x}", self.request_prefix);
-            HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0"))
-        })
-    }
 }
 
 /// How a request came, made once in front of the router.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
     pub(crate) request_id: HeaderValue,
-    pub(crate) peer: SocketAddr,
+    pub(crate) source: Source,
 }
 
 /// A request at its endpoint, with the realm it is for.
@@ -124,7 +103,7 @@ impl FromRequestParts<SiteRef> for Call {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             headers: std::mem::take(&mut parts.headers),
-            source: Source::new(arrival.peer.ip()),
+            source: arrival.source,
             request_id: arrival.request_id,
         })
     }

@@ -25,6 +25,7 @@ pub(crate) fn settings() -> RealmSettings {
     RealmSettings {
         display_name: "Marketplace".to_owned(),
         issuer: "http://localhost:4602".to_owned(),
+        further_hosts: Vec::new(),
         dialect: "marketplace".to_owned(),
         paths: EndpointPaths {
             authorize: "/auth".to_owned(),

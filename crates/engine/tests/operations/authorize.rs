@@ -5,6 +5,7 @@ use kimbai_core::client::ConsentPolicy;
 use kimbai_core::scope::ScopeSet;
 use kimbai_engine::{Authorized, BrowserSecret, NewClient, SignedIn};
 use kimbai_keyring::SealedToken;
+use kimbai_store::Activity;
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
 

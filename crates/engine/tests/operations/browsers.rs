@@ -2,6 +2,7 @@
 
 use kimbai_core::authorize::{AuthorizationRequest, Parameter};
 use kimbai_engine::{BrowserSecret, FormBinding, FormFault, SessionSecret, SignedIn};
+use kimbai_store::Activity;
 
 use crate::fixture::{Fixture, PASSWORD, marketplace, secret, source};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kimbai_core::client::GrantType;
 use kimbai_core::token::{Refusal, TokenRefusal};
 use kimbai_engine::NewClient;
+use kimbai_store::Activity;
 
 use crate::fixture::{
     Answered as _, CHALLENGE, Fixture, REDIRECT_URI, VERIFIER, binding, code_grant, credentials, refresh_token, source,

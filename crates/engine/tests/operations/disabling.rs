@@ -2,6 +2,7 @@
 
 use kimbai_core::token::{Refusal, TokenRefusal};
 use kimbai_engine::TokenAnswer;
+use kimbai_store::Activity;
 
 use crate::fixture::{Answered as _, Fixture, binding, refresh_token};
 

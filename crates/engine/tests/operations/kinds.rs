@@ -2,6 +2,7 @@
 
 use kimbai_core::token::{Refusal, TokenGrant, TokenRefusal};
 use kimbai_engine::Introspection;
+use kimbai_store::Activity;
 
 use crate::fixture::{Answered as _, Fixture, REDIRECT_URI, code_grant, refresh_token, secret, standard};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kimbai_engine::{BrowserSecret, LogInRefusal, SignedIn, Source};
+use kimbai_store::Activity;
 
 use crate::fixture::{Fixture, PASSWORD, secret, source};
 

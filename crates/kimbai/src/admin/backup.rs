@@ -35,7 +35,7 @@ pub(super) async fn run(BackupArgs { file, place }: BackupArgs) -> anyhow::Resul
         MasterKeySource::Given(_) => "in KIMBAI_MASTER_KEY".to_owned(),
         MasterKeySource::File(path) => format!("in {}", std::path::absolute(path)?.display()),
     };
-    let reach = super::reach::Reach::open(config).await?;
+    let reach = super::reach::Reach::open(&config).await?;
     let mut progress = Progress::new("copied");
     let mut backup = pin!(reach.run(Backup { file: file.clone() }));
     let written = loop {

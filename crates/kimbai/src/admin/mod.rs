@@ -1,7 +1,6 @@
 //! The administration commands: a file for each group. They read what a person gives, ask for a command of the engine to be
 //! carried out, beside a running server or alone, and show the reply. They decide nothing about what stands in the store.
 
-mod alone;
 mod apply;
 mod audit;
 mod backup;
@@ -18,7 +17,6 @@ mod restore;
 mod secret;
 mod socket;
 mod user;
-mod wire;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -132,7 +130,7 @@ impl Place {
     }
 
     async fn reach(&self) -> anyhow::Result<Reach> {
-        Reach::open(self.config()?).await
+        Reach::open(&self.config()?).await
     }
 
     const fn form(&self) -> Form {

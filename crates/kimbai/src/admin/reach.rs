@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::bail;
 use kimbai_engine::admin::Command;
+use kimbai_store::sqlite::OpenError;
 
-use super::alone::Alone;
-use super::socket::{self, Socket};
+use super::socket::Socket;
 use crate::config::Config;
+use crate::installation::{Absent, Installation, socket};
 
 /// A way to the store.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(crate) enum Reach {
     /// A server has it, and carries commands out.
     Beside(Socket),
     /// Nobody has it: this process does, as long as this lives.
-    Alone(Box<Alone>),
+    Alone(Installation),
 }
 
 impl Reach {
@@ -24,15 +25,18 @@ impl Reach {
     ///
     /// # Errors
     /// There is no store, another process has it and takes no commands, or it cannot be opened.
-    pub(crate) async fn open(config: Config) -> anyhow::Result<Self> {
-        if !config.data.join(DATABASE).is_file() {
-            bail!(missing(&config.data));
-        }
-        let socket = Socket::new(config.data.join(socket::FILE));
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let socket = Socket::new(socket(&config.data));
         if socket.answers().await? {
             return Ok(Self::Beside(socket));
         }
-        Ok(Self::Alone(Box::new(Alone::open(config).await?)))
+        match Installation::open(config, Absent::Refuse).await {
+            Ok(installation) => Ok(Self::Alone(installation)),
+            Err(error) => match error.downcast_ref() {
+                Some(OpenError::Locked { directory }) => bail!(taken(directory)),
+                _ => Err(error),
+            },
+        }
     }
 
     /// Carries a command out.
@@ -42,18 +46,15 @@ impl Reach {
     pub(crate) async fn run<C: Command>(&self, command: C) -> anyhow::Result<C::Reply> {
         match self {
             Self::Beside(socket) => socket.run(command).await,
-            Self::Alone(alone) => Ok(Box::pin(alone.administration.run(command)).await?),
+            Self::Alone(installation) => Ok(Box::pin(installation.administration.run(command)).await?),
         }
     }
 }
 
-/// By this name the store has its database in the data directory.
-pub(super) const DATABASE: &str = "kimbai.db";
-
-fn missing(directory: &Path) -> String {
-    let directory = directory.display();
+fn taken(directory: &Path) -> String {
     format!(
-        "there is no store in {directory}: `kimbai serve --data {directory}` makes one and serves it, `kimbai restore` makes one from \
-         a backup; or name its directory with --data"
+        "{} is in use by a kimbai process that takes no commands: a sandbox, another command, or a server that is starting or \
+         stopping; wait for it, or stop it",
+        directory.display()
     )
 }

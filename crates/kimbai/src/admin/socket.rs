@@ -13,9 +13,6 @@ use hyper_util::rt::TokioIo;
 use kimbai_engine::admin::{AdminError, Command};
 use tokio::net::UnixStream;
 
-/// Its name in the data directory.
-pub(super) const FILE: &str = "kimbai.sock";
-
 /// A server's socket.
 #[derive(Debug)]
 pub(crate) struct Socket(PathBuf);

@@ -75,8 +75,11 @@ fn check(config: &Config) -> Result<String, Problems> {
 }
 
 fn document(config: &Config) -> Json {
-    let setting = |setting: &super::Setting| json!({"key": setting.entry.name, "value": setting.shown, "origin": setting.origin.to_string()});
-    let settings: Vec<_> = config.settings.iter().map(setting).collect();
+    let settings = config.settings.iter().map(|setting| {
+        let origin = setting.origin.to_string();
+        json!({"key": setting.entry.name, "value": setting.shown, "origin": origin})
+    });
+    let settings: Vec<_> = settings.collect();
     json!({"file": config.file, "settings": settings})
 }
 

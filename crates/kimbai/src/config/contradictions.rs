@@ -46,8 +46,8 @@ fn addresses(reading: &mut Reading, public: &[SocketAddr], operator: Option<Sock
     reading.problems.push(Problem::new(origin, message, "give the operator a port that the public does not reach"));
 }
 
-/// Whether the second could not be bound beside the first: the address of all takes in every other, and that of IPv6 also
-/// those of IPv4.
+/// Whether the second could not be bound beside the first: the address of all takes in every other, and that of IPv6
+/// also those of IPv4.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let takes_in = |all: IpAddr, address: IpAddr| all.is_unspecified() && (all.is_ipv6() || address.is_ipv4());
     let (first, second) = (one.ip(), other.ip());

@@ -159,8 +159,7 @@ impl Reader<'_> {
 
     fn master_key(&mut self, name: &Spanned<impl AsRef<str>>) {
         let advice = format!(
-            "a configuration file is copied, shown and committed. Put the key into a file of its own that only this user can \
-             read, and name it here: [master_key] file = \"…\"; or give the key as {}",
+            "this file is copied and shown. Name a file that only this user can read ([master_key] file = \"…\"), or set {}",
             keys::MASTER_KEY.entry.variable()
         );
         self.unknown(name, "the master key must not stand in the configuration file", advice);

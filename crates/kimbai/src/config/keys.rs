@@ -1,5 +1,5 @@
-//! The table of keys: each is declared once, here. The file's names, the environment's, what `kimbai config print` shows
-//! and `docs/configuration.md` follow from it.
+//! The table of keys: each is declared once, here. The file's names, the environment's, what `kimbai config print`
+//! shows and `docs/configuration.md` follow from it.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub(crate) static LISTEN_OPERATOR: Key<Option<SocketAddr>> = Key::new(
 pub(crate) static TLS_CERTIFICATE_FILE: Key<PathBuf> = Key::new(
     "tls.certificate_file",
     Fallback::Nothing,
-    "The certificate and those between it and its root, in PEM. Needs `tls.private_key_file`; without both, HTTP is spoken.",
+    "The certificate and those between it and its root, in PEM. Needs the key; without both, HTTP is spoken.",
 );
 pub(crate) static TLS_PRIVATE_KEY_FILE: Key<PathBuf> =
     Key::new("tls.private_key_file", Fallback::Nothing, "The certificate's private key, in PEM.");

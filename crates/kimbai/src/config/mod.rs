@@ -1,6 +1,6 @@
-//! What `kimbai serve` and the commands beside it are told: by flags, the environment and `kimbai.toml`, each over the next, and all
-//! over the defaults. `keys` declares what there is; the other files read it, find what is wrong with it, and show it.
-//! Everything wrong is reported at once, with its place and what to do.
+//! What `kimbai serve` and the commands beside it are told: by flags, the environment and `kimbai.toml`, each over the
+//! next, and all over the defaults. `keys` declares what there is; the other files read it, find what is wrong with it,
+//! and show it. Everything wrong is reported at once, with its place and what to do.
 
 mod args;
 pub(crate) mod command;

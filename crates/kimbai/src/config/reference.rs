@@ -1,4 +1,5 @@
-//! `docs/configuration.md`, from the table of keys. To write it anew: `KIMBAI_TEST_WRITE=1 cargo test -p kimbai reference`.
+//! `docs/configuration.md`, from the table of keys. A test, because only it needs the texts; to write the page anew:
+//! `KIMBAI_TEST_WRITE=1 cargo test -p kimbai reference`.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -210,53 +210,53 @@ fn texts(Output { status, stdout, stderr }: Output) -> (i32, String, String) {
 const BROKEN: &[(&str, &str)] = &[
     (
         "[listen]\npublik = \"127.0.0.1:4500\"",
-        r#"
+        r"
 error: kimbai.toml:2:1: unknown key `listen.publik`
   |
 2 | publik …
   | ^^^^^^
   = did you mean `public`?
-"#,
+",
     ),
     (
         "[listen]\nhost = \"hunter2\"",
-        r#"
+        r"
 error: kimbai.toml:2:1: unknown key `listen.host`
   |
 2 | host …
   | ^^^^
   = known here: public, operator
-"#,
+",
     ),
     (
         "[listn]\npublic = \"127.0.0.1:4500\"",
-        r#"
+        r"
 error: kimbai.toml:1:2: unknown key `listn`
   |
 1 | [listn …
   |  ^^^^^
   = did you mean `listen`?
-"#,
+",
     ),
     (
         "public = \"127.0.0.1:4500\"",
-        r#"
+        r"
 error: kimbai.toml:1:1: unknown key `public`
   |
 1 | public …
   | ^^^^^^
   = `public` belongs into the table [listen]
-"#,
+",
     ),
     (
         "listen = 5",
-        r#"
+        r"
 error: kimbai.toml:1:10: listen: expected a table, found an integer
   |
 1 | listen = 5
   |          ^
   = write [listen] on a line of its own
-"#,
+",
     ),
     (
         "[listen]\npublic = [\"127.0.0.1:4500\", 5]\noperator = true",
@@ -300,13 +300,13 @@ error: kimbai.toml:2:69: "0" is no port
     ),
     (
         "[listen]\npublic = []",
-        r#"
+        r"
 error: kimbai.toml:2:1: listen.public has no address
   |
 2 | public = []
   | ^^^^^^
   = give one at least, like 127.0.0.1:4500
-"#,
+",
     ),
     (
         "[listen]\npublic = [\"127.0.0.1:1\", \"127.0.0.1:1\"]",
@@ -360,23 +360,23 @@ error: kimbai.toml:2:15: limits.connections: expected an integer, found a string
     ),
     (
         "[limits]\nconnections = 0",
-        r#"
+        r"
 error: kimbai.toml:2:15: 0 is out of range
   |
 2 | connections = 0
   |               ^
   = write a number from 1 to 1000000
-"#,
+",
     ),
     (
         "[limits]\nconnections = 0xF4241",
-        r#"
+        r"
 error: kimbai.toml:2:15: 1000001 is out of range
   |
 2 | connections = 0xF4241
   |               ^^^^^^^
   = write a number from 1 to 1000000
-"#,
+",
     ),
     (
         "[tls]\ncertificate_file = \"c.pem\"",
@@ -475,7 +475,7 @@ error: kimbai.toml:2:1: the master key must not stand in the configuration file
   |
 2 | key …
   | ^^^
-  = a configuration file is copied, shown and committed. Put the key into a file of its own that only this user can read, and name it here: [master_key] file = "…"; or give the key as KIMBAI_MASTER_KEY
+  = this file is copied and shown. Name a file that only this user can read ([master_key] file = "…"), or set KIMBAI_MASTER_KEY
 "#,
     ),
     (
@@ -485,18 +485,18 @@ error: kimbai.toml:1:1: the master key must not stand in the configuration file
   |
 1 | master_key …
   | ^^^^^^^^^^
-  = a configuration file is copied, shown and committed. Put the key into a file of its own that only this user can read, and name it here: [master_key] file = "…"; or give the key as KIMBAI_MASTER_KEY
+  = this file is copied and shown. Name a file that only this user can read ([master_key] file = "…"), or set KIMBAI_MASTER_KEY
 "#,
     ),
     (
         "[master_key]\nfil = \"m.key\"",
-        r#"
+        r"
 error: kimbai.toml:2:1: unknown key `master_key.fil`
   |
 2 | fil …
   | ^^^
   = did you mean `file`?
-"#,
+",
     ),
     (
         "[master_key]\nkey = \"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE\n[listen]\npublic 5",
@@ -550,12 +550,12 @@ error: kimbai.toml:3:1: duplicate key
     ),
     (
         "[listen",
-        r#"
+        r"
 error: kimbai.toml:1:8: unclosed table, expected `]`
   |
 1 | [listen
   |        ^
   = write TOML: https://toml.io/en/v1.0.0
-"#,
+",
     ),
 ];

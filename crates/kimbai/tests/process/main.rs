@@ -9,6 +9,8 @@ mod config;
 #[cfg(test)]
 mod data;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 #[path = "../fixture/mod.rs"]
 mod fixture;
 #[cfg(test)]

@@ -1,20 +1,21 @@
 //! What goes round every request: its host, its headers' limits, its id, its count, its line in the log.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, Uri};
+use kimbai_engine::Source;
 use kimbai_pages::ASSETS_PATH;
 use tower::ServiceExt as _;
 
 use super::listener::Service;
 use super::reply::HttpFault;
+use super::request_id::REQUEST_ID;
 use crate::dialects::standard::error;
 use crate::metrics::Endpoint;
 use crate::sandbox::Recorded;
-use crate::site::{Arrival, Audience, REQUEST_ID, Site};
+use crate::site::{Arrival, Audience, Site};
 
 const HEADERS_MAX: usize = 100;
 const HEADER_BYTES_MAX: usize = 32 * 1024;
@@ -32,32 +33,41 @@ pub struct Reason {
     pub explanation: &'static str,
 }
 
-impl Service for Arc<Site> {
-    async fn answer(&self, peer: SocketAddr, mut request: Request<Body>) -> Response {
-        let request_id = self.request_id(request.headers());
-        let line = Line::new(self, &request);
-        let mut response = match check(self, &request) {
-            Ok(()) => {
-                request.extensions_mut().insert(Arrival { request_id: request_id.clone(), peer });
-                // The router's error type is uninhabited.
-                self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
-            }
-            Err(fault) => error::fault(self, fault),
-        };
-        response.headers_mut().insert(REQUEST_ID, request_id);
-        line.finish(self, peer, &mut response);
-        response
+impl Service for Site {
+    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response {
+        let foreign = (!self.hosts.are_named_by(&request)).then_some(HttpFault::Misdirected);
+        respond(self, Source::new(peer.ip()), request, foreign).await
     }
 }
 
-fn check(site: &Site, request: &Request<Body>) -> Result<(), HttpFault> {
+/// Answers a request to a site, or refuses it for the fault that was found on the way here.
+pub(super) async fn respond(
+    site: &Site,
+    source: Source,
+    mut request: Request<Body>,
+    fault: Option<HttpFault>,
+) -> Response {
+    let request_id = site.request_ids.of(request.headers());
+    let line = Line::new(site, &request);
+    let mut response = match check_sizes(&request).err().or(fault) {
+        None => {
+            request.extensions_mut().insert(Arrival { request_id: request_id.clone(), source });
+            // The router's error type is uninhabited.
+            site.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+        }
+        Some(fault) => error::fault(site, fault),
+    };
+    response.headers_mut().insert(REQUEST_ID, request_id);
+    line.finish(site, source, &mut response);
+    response
+}
+
+fn check_sizes(request: &Request<Body>) -> Result<(), HttpFault> {
     let headers = request.headers();
     let header_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if headers.len() > HEADERS_MAX || header_bytes + target_bytes > HEADER_BYTES_MAX {
-        return Err(HttpFault::Headers);
-    }
-    if site.host.is_named_by(headers, request.uri()) { Ok(()) } else { Err(HttpFault::Misdirected) }
+    let is_within = headers.len() <= HEADERS_MAX && header_bytes + target_bytes <= HEADER_BYTES_MAX;
+    is_within.then_some(()).ok_or(HttpFault::Headers)
 }
 
 /// The line of a request in the log and the sandbox's list; what is needed of the request is kept only where it is read.
@@ -74,7 +84,7 @@ impl Line {
         Self { endpoint, request: is_kept.then(|| (request.method().clone(), request.uri().clone())) }
     }
 
-    fn finish(self, site: &Site, peer: SocketAddr, response: &mut Response) {
+    fn finish(self, site: &Site, source: Source, response: &mut Response) {
         let status = response.status();
         site.metrics.count(self.endpoint, status);
         let reason = response.extensions_mut().remove::<Reason>();
@@ -86,7 +96,7 @@ impl Line {
         let why = reason.as_ref().map(|reason| reason.detail.as_str());
         tracing::info!(
             target: "kimbai::access",
-            realm = %site.realm_name, request_id, source = %peer.ip(), %method, path = uri.path(),
+            realm = %site.realm_name, request_id, %source, %method, path = uri.path(),
             status = status.as_u16(), reason = why,
         );
         let is_asset = uri.path().starts_with(ASSETS_PATH);

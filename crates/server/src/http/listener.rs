@@ -32,6 +32,12 @@ pub trait Service: Send + Sync + 'static {
     fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send;
 }
 
+impl<S: Service> Service for Arc<S> {
+    fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send {
+        S::answer(self, peer, request)
+    }
+}
+
 /// Accepts connections until `stop` is true, then lets those that are open finish their request; returns after the last.
 pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));

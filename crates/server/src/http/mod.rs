@@ -8,4 +8,6 @@ pub mod front;
 pub mod host;
 pub mod listener;
 pub mod reply;
+pub(crate) mod request_id;
+pub mod sites;
 mod to_its_end;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use kimbai_core::client::{AuthenticationMethod, GrantType};
+use kimbai_store::Activity;
 
 use crate::fixture::{
     Answer, App, At, Browser, CALLBACK, IN_HOUSE, LENIENT, OTHER, POST_APP, SELLER, SERVICE, SPA, Sandbox, WEB, basic,

@@ -1,6 +1,7 @@
 //! Cross-origin requests: answered for origins that a client registered, and for no others.
 
 use kimbai_core::client::{ClientMetadata, GrantType};
+use kimbai_store::Activity;
 
 use crate::fixture::{Answer, App, At, Browser, SPA, Sandbox, WEB, metadata, new_client};
 

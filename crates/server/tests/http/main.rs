@@ -37,6 +37,8 @@ mod sandbox;
 #[cfg(test)]
 mod secrets_headers;
 #[cfg(test)]
+mod sites;
+#[cfg(test)]
 mod standard;
 #[cfg(test)]
 mod store;

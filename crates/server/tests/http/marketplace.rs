@@ -1,5 +1,7 @@
 //! Tiki Marketplace's own rules: the authorization request, what real clients send, errors, the sample resource.
 
+use kimbai_store::Activity;
+
 use crate::fixture::{Answer, Browser, CALLBACK, IN_HOUSE, POST_APP, SELLER, Sandbox, basic, encode, form};
 
 const EXAMPLE: &str = "https://example.com/tiki/callback";

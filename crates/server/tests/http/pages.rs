@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use kimbai_store::Activity;
+
 use crate::fixture::{Answer, At, Browser, OTHER, Sandbox, encode, form};
 
 const NASTY: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&{{7*7}}";

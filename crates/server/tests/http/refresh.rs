@@ -1,6 +1,7 @@
 //! Refresh tokens over HTTP: one successor whatever happens, reuse noticed, ends kept.
 
 use kimbai_core::realm::RealmSettings;
+use kimbai_store::Activity;
 use tokio::task::JoinSet;
 
 use crate::fixture::{At, NATIVE, OTHER, SPA, Sandbox, VERIFIER, mutations};

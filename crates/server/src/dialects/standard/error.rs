@@ -92,7 +92,11 @@ pub(crate) fn endpoint(call: &Call, error: &EndpointError) -> Response {
 
 /// Renders what is wrong with a request before its endpoint looks at it.
 pub(crate) fn fault(site: &Site, fault: HttpFault) -> Response {
-    let form = site.realm().map_or(ErrorForm::Standard, |realm| realm.settings.error_form);
+    plain_fault(fault, site.realm().map_or(ErrorForm::Standard, |realm| realm.settings.error_form))
+}
+
+/// The same in a given form, where there is no realm.
+pub(crate) fn plain_fault(fault: HttpFault, form: ErrorForm) -> Response {
     let (error, description) = match fault {
         HttpFault::NotFound => ("not_found", "There is nothing at this path."),
         HttpFault::Misdirected => ("invalid_request", "No realm of this server has this host."),

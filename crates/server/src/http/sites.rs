@@ -1,0 +1,142 @@
+//! Many realms on one listener: the request's host chooses. They may change while others are served.
+//!
+//! A request under way goes on with the site it found. A host that no realm has is 421, whatever else the request says.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use kimbai_core::realm::{ErrorForm, RealmSettings};
+use kimbai_engine::Source;
+
+use super::front;
+use super::host::{HostError, NamedHost, RealmHost, RealmHosts};
+use super::listener::Service;
+use super::reply::HttpFault;
+use super::request_id::{REQUEST_ID, RequestIds};
+use crate::dialects::standard::error;
+use crate::site::Site;
+
+/// The sites of a server, by host.
+#[derive(Debug)]
+pub struct Sites {
+    table: RwLock<Table>,
+    request_ids: RequestIds,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    realms: HashMap<String, Arc<Site>>,
+    names: HashMap<String, Vec<(RealmHost, Arc<Site>)>>,
+    loopback: Vec<(RealmHost, Arc<Site>)>,
+}
+
+impl Default for Sites {
+    fn default() -> Self {
+        Self { table: RwLock::default(), request_ids: RequestIds::new() }
+    }
+}
+
+impl Sites {
+    /// Whether realms with these settings could be served, beside those that are and instead of those of their names. Asked before
+    /// settings are stored.
+    ///
+    /// # Errors
+    /// [`HostError`]: a host is none, or is another realm's.
+    pub fn check<'a>(&self, realms: impl IntoIterator<Item = (&'a str, &'a RealmSettings)>) -> Result<(), HostError> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let served = table.realms.iter().map(|(realm, site)| (realm.as_str(), site.hosts.clone()));
+        let mut hosts: HashMap<_, _> = served.collect();
+        for (realm, settings) in realms {
+            hosts.insert(realm, RealmHosts::of(realm, settings)?);
+        }
+        check_overlaps(hosts.iter().map(|(realm, hosts)| (*realm, hosts)))
+    }
+
+    /// Serves these sites from now on, beside those that are served and instead of those of the same realms: all of them, or, when
+    /// a host belongs to two realms, none.
+    ///
+    /// # Errors
+    /// [`HostError::Taken`].
+    pub fn put(&self, sites: impl IntoIterator<Item = Arc<Site>>) -> Result<(), HostError> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut realms = table.realms.clone();
+        realms.extend(sites.into_iter().map(|site| (site.realm_name.clone(), site)));
+        check_overlaps(realms.iter().map(|(realm, site)| (realm.as_str(), &site.hosts)))?;
+        *table = Table::of(realms);
+        Ok(())
+    }
+
+    fn find(&self, request: &Request<Body>) -> Option<Arc<Site>> {
+        let named = NamedHost::of(request)?;
+        self.table.read().unwrap_or_else(PoisonError::into_inner).find(&named).cloned()
+    }
+
+    /// The answer to a request that no realm is for, in the plainest form.
+    fn misdirected(&self, source: Source, request: &Request<Body>) -> Response {
+        let request_id = self.request_ids.of(request.headers());
+        let mut response = error::plain_fault(HttpFault::Misdirected, ErrorForm::Standard);
+        tracing::info!(
+            target: "kimbai::access",
+            request_id = request_id.to_str().unwrap_or_default(), %source, method = %request.method(),
+            path = request.uri().path(), status = response.status().as_u16(), reason = %HttpFault::Misdirected,
+        );
+        response.headers_mut().insert(REQUEST_ID, request_id);
+        response
+    }
+}
+
+impl Service for Sites {
+    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response {
+        let source = Source::new(peer.ip());
+        match self.find(&request) {
+            Some(site) => front::respond(&site, source, request, None).await,
+            None => self.misdirected(source, &request),
+        }
+    }
+}
+
+impl Table {
+    fn of(realms: HashMap<String, Arc<Site>>) -> Self {
+        let (mut names, mut loopback) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        for site in realms.values() {
+            for host in site.hosts.iter() {
+                let claim = (host.clone(), Arc::clone(site));
+                if host.is_loopback() {
+                    loopback.push(claim.clone());
+                }
+                names.entry(host.name().to_owned()).or_default().push(claim);
+            }
+        }
+        Self { realms, names, loopback }
+    }
+
+    /// By its very name; else, for a loopback name, the one realm that is on loopback at this port.
+    fn find(&self, named: &NamedHost) -> Option<&Arc<Site>> {
+        let has_port = |(host, _): &&(RealmHost, Arc<Site>)| host.has_port(named.port);
+        if let Some((_, site)) = self.names.get(&named.name).and_then(|claims| claims.iter().find(has_port)) {
+            return Some(site);
+        }
+        let mut on_loopback = self.loopback.iter().filter(|claim| named.is_loopback() && has_port(claim));
+        let (_, site) = on_loopback.next()?;
+        on_loopback.all(|(_, other)| Arc::ptr_eq(other, site)).then_some(site)
+    }
+}
+
+fn check_overlaps<'a>(realms: impl Iterator<Item = (&'a str, &'a RealmHosts)>) -> Result<(), HostError> {
+    let mut claims: HashMap<&str, Vec<(&str, &RealmHost)>> = HashMap::new();
+    for (realm, hosts) in realms {
+        for host in hosts.iter() {
+            let of_name = claims.entry(host.name()).or_default();
+            if let Some((other, _)) = of_name.iter().find(|(other, claim)| *other != realm && claim.overlaps(host)) {
+                let (host, other) = (host.to_string(), (*other).to_owned());
+                return Err(HostError::Taken { realm: realm.to_owned(), host, other });
+            }
+            of_name.push((realm, host));
+        }
+    }
+    Ok(())
+}
