@@ -3,24 +3,31 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The address a request came from, as far as it tells callers apart: IPv6 by its /64.
+/// Where a request came from, as far as it tells callers apart: an IPv4 address, or an IPv6 network (/64); or a socket of this
+/// machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
+pub struct Source(Option<IpAddr>);
 
 impl Source {
+    /// A socket of this machine, which has no address: whoever may open its file.
+    pub const SOCKET: Self = Self(None);
+
     /// The source of an address.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(IpAddr::V4(address)),
-            IpAddr::V6(address) => Self(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))),
-        }
+        Self(Some(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        }))
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        match self.0 {
+            Some(address) => address.fmt(formatter),
+            None => formatter.write_str("socket"),
+        }
     }
 }
 

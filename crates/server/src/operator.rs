@@ -1,6 +1,5 @@
 //! The operator's listener: health and metrics. On loopback by default, never the public one.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode};
 use kimbai_engine::Engine;
 
-use crate::http::listener::Service;
+use crate::http::listener::{Peer, Service};
 use crate::http::reply::{self, HttpFault};
 use crate::metrics::Metrics;
 
@@ -29,7 +28,7 @@ impl Operator {
 }
 
 impl Service for Operator {
-    async fn answer(&self, _peer: SocketAddr, request: Request<Body>) -> Response {
+    async fn answer(&self, _peer: Peer, request: Request<Body>) -> Response {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let fault = HttpFault::Method("GET, HEAD");
             return fault.with_header(reply::empty(fault.status()));

@@ -1,7 +1,5 @@
 //! What goes round every request: its host, its headers' limits, its id, its count, its line in the log.
 
-use std::net::SocketAddr;
-
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, Uri};
@@ -9,7 +7,7 @@ use kimbai_engine::Source;
 use kimbai_pages::ASSETS_PATH;
 use tower::ServiceExt as _;
 
-use super::listener::Service;
+use super::listener::{Peer, Service};
 use super::reply::HttpFault;
 use super::request_id::REQUEST_ID;
 use crate::dialects::standard::error;
@@ -34,9 +32,9 @@ pub struct Reason {
 }
 
 impl Service for Site {
-    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response {
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
         let foreign = (!self.hosts.are_named_by(&request)).then_some(HttpFault::Misdirected);
-        respond(self, Source::new(peer.ip()), request, foreign).await
+        respond(self, peer.source(), request, foreign).await
     }
 }
 

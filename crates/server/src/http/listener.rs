@@ -13,9 +13,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use kimbai_engine::Source;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::socket::SocketListener;
 use super::to_its_end::ToItsEnd;
 
 /// Idle ones count: the next waits in the kernel's queue until one closes.
@@ -26,20 +29,60 @@ const HEADER_READ_MAX: Duration = Duration::from_secs(10);
 const HEADER_BUFFER_BYTES: usize = 64 * 1024;
 const HEADERS_PARSED_MAX: usize = 200;
 
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Whoever is at this address.
+    Address(SocketAddr),
+    /// A process of this machine that may open our socket's file.
+    Socket,
+}
+
+impl Peer {
+    pub(super) fn source(self) -> Source {
+        match self {
+            Self::Address(address) => Source::new(address.ip()),
+            Self::Socket => Source::SOCKET,
+        }
+    }
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub enum Listener {
+    /// A TCP port.
+    Tcp(TcpListener),
+    /// A socket file.
+    Socket(SocketListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl From<SocketListener> for Listener {
+    fn from(listener: SocketListener) -> Self {
+        Self::Socket(listener)
+    }
+}
+
 /// Answers the requests of a listener.
 pub trait Service: Send + Sync + 'static {
     /// Answers one request.
-    fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send;
+    fn answer(&self, peer: Peer, request: Request<Body>) -> impl Future<Output = Response> + Send;
 }
 
 impl<S: Service> Service for Arc<S> {
-    fn answer(&self, peer: SocketAddr, request: Request<Body>) -> impl Future<Output = Response> + Send {
+    fn answer(&self, peer: Peer, request: Request<Body>) -> impl Future<Output = Response> + Send {
         S::answer(self, peer, request)
     }
 }
 
 /// Accepts connections until `stop` is true, then lets those that are open finish their request; returns after the last.
-pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop: watch::Receiver<bool>) {
+pub async fn serve<S: Service>(listener: impl Into<Listener>, service: Arc<S>, mut stop: watch::Receiver<bool>) {
+    let listener = listener.into();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
@@ -48,9 +91,8 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop:
             () = stopped(&mut stop) => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let place = Arc::new(permit);
-                tokio::spawn(connection(TokioIo::new(stream), (peer, place), Arc::clone(&service), stop.clone()));
+            Ok(accepted) => {
+                tokio::spawn(accepted.served(Arc::new(permit), Arc::clone(&service), stop.clone()));
             }
             Err(error) => refuse_for_a_while(&error).await,
         }
@@ -60,13 +102,39 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, mut stop:
     let _ = room.acquire_many(CONNECTIONS_MAX).await;
 }
 
+/// A connection that was accepted.
+enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Socket(UnixStream),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+            Self::Socket(listener) => listener.accept().await.map(Accepted::Socket),
+        }
+    }
+}
+
+impl Accepted {
+    async fn served<S: Service>(self, place: Arc<OwnedSemaphorePermit>, service: Arc<S>, stop: watch::Receiver<bool>) {
+        match self {
+            Self::Tcp(stream, peer) => {
+                let _ = stream.set_nodelay(true);
+                connection(stream, (Peer::Address(peer), place), service, stop).await;
+            }
+            Self::Socket(stream) => connection(stream, (Peer::Socket, place), service, stop).await,
+        }
+    }
+}
+
 async fn connection<S: Service>(
-    stream: TokioIo<tokio::net::TcpStream>,
-    (peer, place): (SocketAddr, Arc<OwnedSemaphorePermit>),
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    (peer, place): (Peer, Arc<OwnedSemaphorePermit>),
     service: Arc<S>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let _ = stream.inner().set_nodelay(true);
     let answer = service_fn(move |request: Request<Incoming>| {
         let (service, place) = (Arc::clone(&service), Arc::clone(&place));
         ToItsEnd::new(async move {
@@ -80,7 +148,7 @@ async fn connection<S: Service>(
         .header_read_timeout(HEADER_READ_MAX)
         .max_buf_size(HEADER_BUFFER_BYTES)
         .max_headers(HEADERS_PARSED_MAX)
-        .serve_connection(stream, answer);
+        .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -90,7 +158,7 @@ async fn connection<S: Service>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended");
+        tracing::debug!(?peer, %error, "connection ended");
     }
 }
 

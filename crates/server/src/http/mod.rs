@@ -10,4 +10,5 @@ pub mod listener;
 pub mod reply;
 pub(crate) mod request_id;
 pub mod sites;
+pub mod socket;
 mod to_its_end;

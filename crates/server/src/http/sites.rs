@@ -3,7 +3,6 @@
 //! A request under way goes on with the site it found. A host that no realm has is 421, whatever else the request says.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Body;
@@ -14,7 +13,7 @@ use kimbai_engine::Source;
 
 use super::front;
 use super::host::{HostError, NamedHost, RealmHost, RealmHosts};
-use super::listener::Service;
+use super::listener::{Peer, Service};
 use super::reply::HttpFault;
 use super::request_id::{REQUEST_ID, RequestIds};
 use crate::dialects::standard::error;
@@ -90,8 +89,8 @@ impl Sites {
 }
 
 impl Service for Sites {
-    async fn answer(&self, peer: SocketAddr, request: Request<Body>) -> Response {
-        let source = Source::new(peer.ip());
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
+        let source = peer.source();
         match self.find(&request) {
             Some(site) => front::respond(&site, source, request, None).await,
             None => self.misdirected(source, &request),

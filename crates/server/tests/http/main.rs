@@ -39,6 +39,8 @@ mod secrets_headers;
 #[cfg(test)]
 mod sites;
 #[cfg(test)]
+mod socket;
+#[cfg(test)]
 mod standard;
 #[cfg(test)]
 mod store;
