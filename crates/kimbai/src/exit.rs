@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use kimbai_engine::admin::AdminError;
+
 use crate::config::Problems;
 
 /// How a command ended; scripts rely on these numbers.
@@ -13,12 +15,15 @@ pub(crate) enum ExitStatus {
     Failed,
     /// 2: wrong usage or configuration; nothing was begun. The command line's parser ends with it too.
     WrongUsage,
+    /// 2 as well: `apply --plan` found something that would change.
+    Differs,
 }
 
 impl ExitStatus {
     /// That of a command which ended with this error.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if error.is::<Problems>() { Self::WrongUsage } else { Self::Failed }
+        let is_refused = matches!(error.downcast_ref(), Some(AdminError::Invalid(_)));
+        if is_refused || error.is::<Problems>() { Self::WrongUsage } else { Self::Failed }
     }
 }
 
@@ -27,7 +32,7 @@ impl From<ExitStatus> for ExitCode {
         Self::from(match status {
             ExitStatus::Done => 0,
             ExitStatus::Failed => 1,
-            ExitStatus::WrongUsage => 2,
+            ExitStatus::WrongUsage | ExitStatus::Differs => 2,
         })
     }
 }

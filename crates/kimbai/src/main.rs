@@ -2,13 +2,16 @@
 //!
 //! A file per command; what they share stands in `boot`.
 
+mod admin;
 mod bench;
 mod bench_server;
 mod boot;
+mod completions;
 mod config;
 mod doctor;
 mod exit;
 mod installation;
+mod man;
 mod sandbox;
 mod serve;
 
@@ -24,11 +27,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Kimbai, the token server of an open commerce platform.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_STATUSES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_STATUSES: &str = "\
+Exit status: 0 when what was asked for is done, 1 when it failed, 2 when the usage, the configuration or a file is wrong and nothing
+was begun. Administration commands work beside a running server, through its socket in the data directory, and without one.
+NO_COLOR, when it is not empty, turns colours off.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -42,6 +50,12 @@ enum Command {
     Config(config::command::ConfigArgs),
     /// Checks this machine, the data and the certificate.
     Doctor(doctor::DoctorArgs),
+    #[command(flatten)]
+    Admin(admin::AdminCommand),
+    /// Writes what completes this command line in a shell.
+    Completions(completions::CompletionsArgs),
+    /// Writes the manual, a page for each command.
+    Man(man::ManArgs),
     /// The server that `bench` measures.
     #[command(hide = true)]
     BenchServer(bench_server::BenchServerArgs),
@@ -54,6 +68,9 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Admin(command) => admin::run(command),
+        Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
+        Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),
         Command::BenchServer(args) => bench_server::run(&args).map(|()| ExitStatus::Done),
     };
     let status = done.unwrap_or_else(|error| {

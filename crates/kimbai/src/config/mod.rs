@@ -29,7 +29,7 @@ use kimbai_keyring::MasterKey;
 pub(crate) use self::args::{DataArgs, ServeArgs};
 use self::file::Presence;
 use self::keys::Entry;
-use self::origin::Origin;
+pub(crate) use self::origin::{Origin, Source};
 pub(crate) use self::problem::{Problem, Problems};
 use self::reading::{Given, Reading, Setting};
 pub(crate) use self::value::{LogFormat, ProxyHeader};
@@ -80,7 +80,6 @@ pub(crate) struct Proxies {
 
 /// Where the master key is.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "`serve` will take the key"))]
 pub(crate) enum MasterKeySource {
     /// It was given itself.
     Given(MasterKey),

@@ -39,8 +39,8 @@ impl Problem {
 impl Problems {
     /// These; those of a file in the order of its text, after all others.
     pub(crate) fn new(mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| match &problem.origin {
-            Origin::File(_, span) => Some(span.start),
+        problems.sort_by_cached_key(|problem| match &problem.origin {
+            Origin::File(source, span) => Some((source.name.clone(), span.start)),
             Origin::Default | Origin::Variable(_) | Origin::Flag(_) => None,
         });
         Self(problems)
