@@ -96,13 +96,13 @@ impl Engine {
         if username.len() > USERNAME_BYTES_MAX || password.expose().len() > PASSWORD_BYTES_MAX {
             return Err(LogInRefusal::Wrong);
         }
+        // A place first: who is turned away because the pool is full has not guessed, and has cost next to nothing.
+        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         let username = normalised(username);
         let user = self.store.user_by_name(realm.number, username.clone()).await?;
         let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
         let is_known = self.knows_browser(realm, user.as_ref(), browser_digest).await?;
         let (account, source_key) = log_in_keys(realm, &username, source, is_known.then_some(browser_digest));
-        // A place first: who is turned away because the pool is full has not guessed.
-        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
             LogInVerdict::Allowed => {}
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
