@@ -169,3 +169,29 @@ async fn a_removed_client_does_not_come_back_with_a_reload() {
     let left = operator.fixture.engine.realm("marketplace").unwrap().clients();
     assert_eq!(left.len(), 6);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_earlier_is_not_put_later() {
+    let operator = Arc::new(Operator::new().await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let (toggled, stopped) = (operator.clone(), stop.clone());
+    let toggling = tokio::spawn(async move {
+        let fixture = &toggled.fixture;
+        while !stopped.load(Ordering::Relaxed) {
+            for activity in [Activity::Disabled, Activity::Enabled] {
+                fixture.engine.set_client_activity(&fixture.realm, "web", activity).await.unwrap();
+            }
+        }
+    });
+    let name = || operator.fixture.realm.client("web").unwrap().metadata.client_name.clone();
+    for n in 0..300 {
+        let new = format!("name {n}");
+        operator.apply(of_marketplace(json!({ "clients": { "web": { "client_name": new } } }))).await.unwrap();
+        for _ in 0..20 {
+            assert_eq!(name(), new);
+            tokio::task::yield_now().await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    toggling.await.unwrap();
+}
