@@ -13,6 +13,8 @@ use kimbai_core::scope::{ScopeSet, ScopeTable};
 use kimbai_keyring::RealmKeyring;
 
 use crate::password_pool::PasswordPool;
+use crate::rate_limit::{RateLimiters, Throttled};
+use crate::source::Source;
 
 /// A realm, ready to serve.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: PasswordPool,
+    rates: Option<RateLimiters>,
     clients: RwLock<Clients>,
 }
 
@@ -48,6 +51,7 @@ impl Realm {
         keyring: RealmKeyring,
         clients: Vec<Client>,
     ) -> Self {
+        let rates = settings.rate_limits.map(RateLimiters::new);
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
         let realm = Self {
             number,
@@ -57,12 +61,29 @@ impl Realm {
             offline,
             keyring,
             passwords: PasswordPool::new(),
+            rates,
             clients: RwLock::default(),
         };
         for client in clients {
             realm.put_client(client);
         }
         realm
+    }
+
+    /// Lets a request of this source in.
+    ///
+    /// # Errors
+    /// [`Throttled`]: the source has used its allowance up.
+    pub fn admit_source(&self, source: Source) -> Result<(), Throttled> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.admit_source(source))
+    }
+
+    /// Lets a request of this client in, which has proven itself; a public one has not, and uses nobody's allowance.
+    pub(crate) fn admit_client(&self, client: &Client) -> Result<(), Throttled> {
+        match &self.rates {
+            Some(rates) if !client.is_public() => rates.admit_client(client.number),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The client with this `client_id`.
