@@ -117,16 +117,19 @@ pub enum EndReason {
     RefreshTokenReused,
     /// It has reached its last generation.
     LastGeneration,
+    /// An operator ended it.
+    RevokedByOperator,
 }
 
 impl EndReason {
     /// Every reason, for the stores that number them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RevokedByClient,
         Self::ConsentWithdrawn,
         Self::CodeReplayed,
         Self::RefreshTokenReused,
         Self::LastGeneration,
+        Self::RevokedByOperator,
     ];
 }
 

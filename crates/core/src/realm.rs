@@ -3,11 +3,13 @@
 //! What differs between the platforms and is not their wire is data here: lifetimes, paths, the form of errors, the shape of
 //! tokens. Defaults of a platform stand in its dialect's folder.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scope::ScopeDefinition;
+use crate::redirect_uri::{UriError, check_web_uri};
+use crate::scope::{ScopeDefinition, ScopeTable, ScopeTableError};
 
 /// The settings of one realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,102 @@ pub struct RateLimits {
     /// From one client that has proven itself, at the token, revocation and introspection endpoints. Public clients prove nothing and
     /// are counted by source alone: else a stranger could use their allowance up.
     pub client_per_minute: NonZeroU32,
+}
+
+/// Why a realm cannot have these settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// The issuer is refused.
+    #[error("issuer: {0}")]
+    Issuer(UriError),
+    /// The issuer has a query (RFC 8414 section 2).
+    #[error("issuer: it has a query")]
+    IssuerQuery,
+    /// A path has a character that some program would read in another way, or does not begin with a slash.
+    #[error("paths: {0:?} is not a path of segments of letters, digits and -._~, each after a slash")]
+    Path(String),
+    /// Two endpoints have one path.
+    #[error("paths: two endpoints are at {0}")]
+    SamePath(String),
+    /// The scopes are refused.
+    #[error("scopes: {0}")]
+    Scopes(#[from] ScopeTableError),
+    /// The scope that asks for a refresh token is not one of the realm's.
+    #[error("offline_scope: the realm has no scope {0}")]
+    OfflineScope(String),
+    /// Codes would live too long (RFC 6749 section 4.1.2).
+    #[error("lifetimes.code_s: a code lives from 1 to {CODE_LIFETIME_MAX_S} s")]
+    CodeLifetime,
+    /// Something would be over before it began.
+    #[error("lifetimes.{0}: it is at least 1 s")]
+    NoLifetime(&'static str),
+}
+
+/// RFC 6749 section 4.1.2.
+const CODE_LIFETIME_MAX_S: u32 = 600;
+/// What the log-in and consent forms post to, below the authorization endpoint.
+const FORM_PATHS: [&str; 2] = ["/login", "/consent"];
+/// Paths that every realm has.
+const OWN_PATHS: [&str; 2] = ["/assets", "/.well-known"];
+
+impl RealmSettings {
+    /// Whether a realm can have these settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`]: what to change.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        check_web_uri(&self.issuer).map_err(SettingsError::Issuer)?;
+        if self.issuer.contains('?') {
+            return Err(SettingsError::IssuerQuery);
+        }
+        self.paths.check()?;
+        ScopeTable::new(self.scopes.clone())?;
+        if !self.offline_scope.is_empty() && !self.scopes.iter().any(|scope| scope.name == self.offline_scope) {
+            return Err(SettingsError::OfflineScope(self.offline_scope.clone()));
+        }
+        self.lifetimes.check()
+    }
+}
+
+impl EndpointPaths {
+    fn check(&self) -> Result<(), SettingsError> {
+        let forms = FORM_PATHS.map(|form| format!("{}{form}", self.authorize));
+        let endpoints = [&self.authorize, &self.token, &self.revoke, &self.introspect];
+        let mut taken = HashSet::new();
+        for path in endpoints.into_iter().chain(&forms) {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            let is_segment =
+                |segment: &str| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(is_plain);
+            let is_path = path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment));
+            let is_own = OWN_PATHS.iter().any(|own| path.starts_with(own));
+            if !is_path || is_own {
+                return Err(SettingsError::Path(path.clone()));
+            }
+            if !taken.insert(path) {
+                return Err(SettingsError::SamePath(path.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lifetimes {
+    fn check(&self) -> Result<(), SettingsError> {
+        if !(1..=CODE_LIFETIME_MAX_S).contains(&self.code_s) {
+            return Err(SettingsError::CodeLifetime);
+        }
+        let lifetimes = [
+            ("access_token_s", self.access_token_s),
+            ("refresh_idle_s", self.refresh_idle_s.unwrap_or(1)),
+            ("refresh_absolute_s", self.refresh_absolute_s),
+            ("session_idle_s", self.session_idle_s),
+            ("session_absolute_s", self.session_absolute_s),
+        ];
+        match lifetimes.into_iter().find(|(_, lifetime_s)| *lifetime_s == 0) {
+            Some((name, _)) => Err(SettingsError::NoLifetime(name)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where a realm's endpoints are, below its host. The log-in and consent forms post to `{authorize}/login` and `/consent`.
@@ -176,4 +274,38 @@ pub enum ConsentForm {
     Full,
     /// Each scope may be left out, except the one that asks for a refresh token.
     Partial,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::settings;
+
+    #[test]
+    fn settings_that_cannot_be_served_are_refused_by_name() {
+        type Mistake = fn(&mut RealmSettings);
+        let cases: [(Mistake, &str); 14] = [
+            (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
+            (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
+            (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
+            (|s| "https://id.example.vn/#a".clone_into(&mut s.issuer), "issuer: it has a fragment"),
+            (|s| "token".clone_into(&mut s.paths.token), "paths: \"token\""),
+            (|s| "/{token}".clone_into(&mut s.paths.token), "paths: \"/{token}\""),
+            (|s| "/a/../b".clone_into(&mut s.paths.token), "paths: \"/a/../b\""),
+            (|s| "/assets/x".clone_into(&mut s.paths.token), "paths: \"/assets/x\""),
+            (|s| s.paths.token.clone_from(&s.paths.revoke), "paths: two endpoints are at"),
+            (|s| s.paths.token = format!("{}/login", s.paths.authorize), "paths: two endpoints are at"),
+            (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
+            (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
+            (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
+            (|s| s.lifetimes.session_idle_s = 0, "lifetimes.session_idle_s: it is at least 1 s"),
+        ];
+        assert_eq!(settings().check(), Ok(()));
+        for (mistake, expect) in cases {
+            let mut settings = settings();
+            mistake(&mut settings);
+            let error = settings.check().unwrap_err().to_string();
+            assert!(error.starts_with(expect), "{error}");
+        }
+    }
 }

@@ -1,9 +1,11 @@
-//! Ending things: a client or user disabled, a consent withdrawn. What was issued before dies with the epoch, at once.
+//! Ending things: a client or user disabled, a consent withdrawn, a grant revoked. What was issued before dies at once.
 
-use kimbai_core::grant::EndReason;
-use kimbai_core::number::UserNumber;
+use kimbai_core::client::Client;
+use kimbai_core::grant::{EndReason, Revocation, Seen};
+use kimbai_core::number::{GrantId, UserNumber};
+use kimbai_store::{Activity, Change, GrantsOf, StoreError, UserRow};
 
-use crate::engine::{About, Engine};
+use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
 use crate::log_in::normalised;
 use crate::realm::Realm;
@@ -17,7 +19,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed.
     pub async fn user_by_name(&self, realm: &Realm, username: &str) -> Result<Option<(UserNumber, u32)>, EngineError> {
-        let row = self.store.user_by_name(realm.number, normalised(username)).await?;
+        let row = self.user_row(realm, username).await?;
         Ok(row.filter(|row| row.standing.active).map(|row| (row.number, row.standing.epoch)))
     }
 
@@ -25,30 +27,54 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`]: the store failed.
-    pub async fn set_client_active(&self, realm: &Realm, client_id: &str, active: bool) -> Result<bool, EngineError> {
+    pub async fn set_client_activity(
+        &self,
+        realm: &Realm,
+        client_id: &str,
+        activity: Activity,
+    ) -> Result<bool, EngineError> {
         let Some(client) = realm.client(client_id) else { return Ok(false) };
-        let standing = self.store.set_client_active(realm.number, client.number, active).await?;
-        if let Some(standing) = standing {
-            realm.put_standing(client.number, standing);
-        }
-        let event = if active { "client_enabled" } else { "client_disabled" };
+        let change = Change::SetClientActivity { realm: realm.number, client: client.number, activity };
+        self.store.change(vec![change]).await?;
+        self.refresh_client(realm, client_id).await?;
+        let event = match activity {
+            Activity::Enabled => "client_enabled",
+            Activity::Disabled => "client_disabled",
+        };
         self.record(realm, event, About { client: Some(client.number.0), ..About::default() });
-        Ok(standing.is_some())
+        Ok(true)
+    }
+
+    /// Removes a client and all it was issued; its number is not used again.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub(crate) async fn remove_client(&self, realm: &Realm, client: &Client) -> Result<(), EngineError> {
+        self.store.change(vec![Change::RemoveClient { realm: realm.number, client: client.number }]).await?;
+        let reading = self.reading.lock().await;
+        realm.remove_client(client.number);
+        drop(reading);
+        self.record(realm, "client_removed", About { client: Some(client.number.0), ..About::default() });
+        Ok(())
     }
 
     /// Enables or disables a user; disabling ends all that was issued in its name, and its sessions. `None` without such a user.
     ///
     /// # Errors
     /// [`EngineError`]: the store failed.
-    pub async fn set_user_active(
+    pub async fn set_user_activity(
         &self,
         realm: &Realm,
         username: &str,
-        active: bool,
+        activity: Activity,
     ) -> Result<Option<UserNumber>, EngineError> {
-        let Some(user) = self.store.user_by_name(realm.number, normalised(username)).await? else { return Ok(None) };
-        self.store.set_user_active(realm.number, user.number, active).await?;
-        let event = if active { "user_enabled" } else { "user_disabled" };
+        let Some(user) = self.user_row(realm, username).await? else { return Ok(None) };
+        let change = Change::SetUserActivity { realm: realm.number, user: user.number, activity };
+        self.store.change(vec![change]).await?;
+        let event = match activity {
+            Activity::Enabled => "user_enabled",
+            Activity::Disabled => "user_disabled",
+        };
         self.record(realm, event, About { user: Some(user.number.0), ..About::default() });
         Ok(Some(user.number))
     }
@@ -65,27 +91,36 @@ impl Engine {
     ) -> Result<usize, EngineError> {
         let Some(client) = realm.client(client_id) else { return Ok(0) };
         self.store.remove_consent(realm.number, user, client.number).await?;
-        let (mut ended, mut limit) = (0, SLICE);
+        let (mut ended, mut after) = (0, None);
         loop {
-            let ids = self.store.grants_of_user(realm.number, user, limit).await?;
-            let reached_all = u32::try_from(ids.len()).is_ok_and(|count| count < limit);
-            let ended_before = ended;
-            for id in ids {
-                let look = self.store.lookup(realm.number, id).await?;
-                if look.seen.is_some_and(|seen| seen.grant.client == client.number) {
-                    self.end(realm, id, EndReason::ConsentWithdrawn).await?;
-                    ended += 1;
-                }
-            }
-            if reached_all {
-                let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
-                self.record(realm, "consent_withdrawn", about);
-                return Ok(ended);
-            }
-            if ended == ended_before {
-                // A whole slice of other clients' grants: those of this one lie behind it.
-                limit = limit.saturating_mul(2);
+            let grants = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;
+            let Some(last) = grants.last() else { break };
+            after = Some(last.grant.id);
+            for seen in grants.iter().filter(|seen| seen.grant.client == client.number) {
+                self.end(realm, seen.grant.id, EndReason::ConsentWithdrawn).await?;
+                ended += 1;
             }
         }
+        let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
+        self.record(realm, "consent_withdrawn", about);
+        Ok(ended)
+    }
+
+    /// Ends a grant by an operator's word; the row as it stands afterwards, `None` without such a grant.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed; it may have been done.
+    pub(crate) async fn revoke_grant(&self, realm: &Realm, id: GrantId) -> Result<Option<Seen>, EngineError> {
+        let attempt = Self::attempt();
+        let revocation = Revocation::Grant(EndReason::RevokedByOperator);
+        let seen = until_known(|| self.store.revoke(realm.number, id, revocation, attempt)).await?.seen;
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.grant.attempt == attempt) {
+            self.record(realm, "grant_revoked_by_operator", About { seen: Some(seen), ..About::default() });
+        }
+        Ok(seen)
+    }
+
+    pub(crate) async fn user_row(&self, realm: &Realm, username: &str) -> Result<Option<UserRow>, StoreError> {
+        self.store.user_by_name(realm.number, normalised(username)).await
     }
 }

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use kimbai_core::client::{Client, ClientCredentials, PresentedSecrets, authenticate};
+use kimbai_core::time::Micros;
 use kimbai_core::token::TokenRefusal;
 
 use crate::realm::Realm;
 
 /// The client that a request comes from, proven.
-pub(crate) fn authenticated(realm: &Realm, credentials: &ClientCredentials) -> Result<Arc<Client>, TokenRefusal> {
+pub(crate) fn authenticated(
+    realm: &Realm,
+    credentials: &ClientCredentials,
+    now: Micros,
+) -> Result<Arc<Client>, TokenRefusal> {
     let client_id = credentials.client_id().map_err(TokenRefusal::Client)?;
     let client = realm.client(client_id);
     // Digested whether or not the client exists: an unknown one costs the same.
@@ -16,6 +21,6 @@ pub(crate) fn authenticated(realm: &Realm, credentials: &ClientCredentials) -> R
         basic: credentials.basic.as_ref().map(|basic| realm.keyring.secret_digest(&basic.client_secret)),
         body: credentials.client_secret.as_ref().map(|secret| realm.keyring.secret_digest(secret)),
     };
-    authenticate(client.as_deref(), &presented).map_err(TokenRefusal::Client)?;
+    authenticate(client.as_deref(), &presented, now.as_unix_s()).map_err(TokenRefusal::Client)?;
     client.ok_or(TokenRefusal::Client(kimbai_core::client::ClientAuthenticationError::Refused))
 }

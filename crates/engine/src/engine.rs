@@ -7,15 +7,17 @@ use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{MasterKey, random_u64};
-use kimbai_store::{AuditEvent, Ledger, Registry, StoreError};
+use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, Upkeep};
 use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
 
+use crate::log_in::Published;
 use crate::realm::Realm;
 use crate::source::Source;
 
-/// A ledger and a registry in one.
-pub trait Store: Ledger + Registry {}
-impl<S: Ledger + Registry> Store for S {}
+/// A ledger and a registry in one, with their upkeep.
+pub trait Store: Ledger + Registry + Upkeep {}
+impl<S: Ledger + Registry + Upkeep> Store for S {}
 
 const SUBJECTS_MAX: usize = 100_000;
 const RETRIES_MAX: usize = 10_000;
@@ -23,12 +25,15 @@ const RETRIES_MAX: usize = 10_000;
 /// All operations; cheap to share.
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) master: MasterKey,
+    pub(crate) master: RwLock<Arc<MasterKey>>,
     pub(crate) realms: RwLock<HashMap<String, Arc<Realm>>>,
     /// Subjects of users: never reassigned, so that they may be kept.
     pub(crate) subjects: Cache<(RealmNumber, UserNumber), Arc<str>>,
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
+    pub(crate) published: Published,
+    /// Held while rows are read and put into a realm's memory: what was read later is put later.
+    pub(crate) reading: Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -43,17 +48,42 @@ impl Engine {
     pub fn new(store: Arc<dyn Store>, master: MasterKey) -> Self {
         Self {
             store,
-            master,
+            master: RwLock::new(Arc::new(master)),
             realms: RwLock::default(),
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
+            published: Published::Refused,
+            reading: Mutex::new(()),
         }
+    }
+
+    /// The same engine, in which the people of the sandbox can log in.
+    #[must_use]
+    pub fn with_demo_people(self) -> Self {
+        Self { published: Published::Accepted, ..self }
     }
 
     /// The realm with this name.
     #[must_use]
     pub fn realm(&self, name: &str) -> Option<Arc<Realm>> {
         self.realms.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All realms, by name.
+    #[must_use]
+    pub fn realms(&self) -> Vec<Arc<Realm>> {
+        let mut realms: Vec<_> = self.realms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        realms.sort_by(|one, other| one.name.cmp(&other.name));
+        realms
+    }
+
+    pub(crate) fn master(&self) -> Arc<MasterKey> {
+        Arc::clone(&self.master.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another master key in the place of this one, after all keys were sealed under it.
+    pub(crate) fn put_master(&self, master: MasterKey) {
+        *self.master.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(master);
     }
 
     /// The store's time, as this server knows it.

@@ -58,7 +58,7 @@ impl Engine {
         credentials: &ClientCredentials,
         token: &Secret,
     ) -> Result<Introspection, TokenError> {
-        let caller = authenticated(realm, credentials)?;
+        let caller = authenticated(realm, credentials, self.now())?;
         realm.admit_client(&caller)?;
         if caller.is_public() {
             return Err(TokenRefusal::UnauthorizedClient.into());

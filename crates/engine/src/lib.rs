@@ -3,6 +3,7 @@
 //! An operation loads, asks the core, lets the ledger do one verb, asks the core what came of it, and seals. It knows no HTTP and no
 //! platform.
 
+pub mod admin;
 mod administration;
 mod authorize;
 mod client_authentication;
@@ -26,10 +27,10 @@ pub use continuation::{FormBinding, FormFault};
 pub use engine::{Engine, Store};
 pub use error::{EngineError, TokenError};
 pub use introspect::{Introspection, TokenFacts};
-pub use log_in::LogInRefusal;
+pub use log_in::{DEMO_PASSWORD_HASH, LogInRefusal};
 pub use rate_limit::Throttled;
 pub use realm::Realm;
 pub use session::{BrowserSecret, SessionSecret, SignedIn};
-pub use setup::{NewClient, NewUser, SetupError, UserClaims};
+pub use setup::{NewClient, NewUser, SetupError, UserClaims, fits};
 pub use source::Source;
 pub use token::TokenAnswer;

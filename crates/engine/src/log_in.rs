@@ -6,6 +6,7 @@
 
 use kimbai_core::number::UserNumber;
 use kimbai_core::secret::Secret;
+use kimbai_keyring::RealmKeyring;
 use kimbai_store::{LogInKey, LogInLimits, LogInVerdict, StoreError, UserRow};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -27,11 +28,26 @@ const LIMITS: LogInLimits = LogInLimits {
 };
 
 /// Longer names and passwords are nobody's; in bytes.
-const USERNAME_BYTES_MAX: usize = 256;
-const PASSWORD_BYTES_MAX: usize = 1_024;
+pub(crate) const USERNAME_BYTES_MAX: usize = 256;
+pub(crate) const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// A number that no user has: they are counted from 1.
 const NOBODY: UserNumber = UserNumber(0);
+
+/// The hash of the password of the sandbox's people, which everybody knows: made once, so that the sandbox starts at once. Refused
+/// everywhere else.
+pub const DEMO_PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
+
+/// What that is the hash of.
+pub(crate) const DEMO_PASSWORD: &str = "kimbai-demo";
+
+/// What becomes of a password that everybody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Published {
+    Accepted,
+    Refused,
+}
 
 const HASH_PURPOSE: &str = "password hash";
 
@@ -80,19 +96,20 @@ impl Engine {
         if username.len() > USERNAME_BYTES_MAX || password.expose().len() > PASSWORD_BYTES_MAX {
             return Err(LogInRefusal::Wrong);
         }
+        // A place first: who is turned away because the pool is full has not guessed, and has cost next to nothing.
+        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         let username = normalised(username);
         let user = self.store.user_by_name(realm.number, username.clone()).await?;
         let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
         let is_known = self.knows_browser(realm, user.as_ref(), browser_digest).await?;
         let (account, source_key) = log_in_keys(realm, &username, source, is_known.then_some(browser_digest));
-        // A place first: who is turned away because the pool is full has not guessed.
-        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
             LogInVerdict::Allowed => {}
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
             LogInVerdict::Locked { wait_s } => return Err(LogInRefusal::Locked(wait_s)),
         }
-        let stored_hash = user.as_ref().and_then(|user| open_hash(realm, &user.password_hash));
+        let stored_hash = user.as_ref().and_then(|user| open_hash(&realm.keyring, &user.password_hash));
+        let stored_hash = stored_hash.filter(|hash| self.published == Published::Accepted || !is_published(hash));
         let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
         let is_right = is_right.map_err(|_| LogInRefusal::Busy)?;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
@@ -146,13 +163,18 @@ fn log_in_keys(realm: &Realm, username: &str, source: Source, known_browser: Opt
     }
 }
 
-/// A password's hash for the store: sealed, so that a copy of the store is nothing to guess against.
-pub(crate) fn seal_hash(realm: &Realm, hash: &str) -> String {
-    realm.keyring.seal_value(HASH_PURPOSE, hash.as_bytes())
+/// Whether everybody knows the password of this hash.
+pub(crate) fn is_published(hash: &str) -> bool {
+    hash == DEMO_PASSWORD_HASH
 }
 
-fn open_hash(realm: &Realm, sealed: &str) -> Option<String> {
-    String::from_utf8(realm.keyring.open_value(HASH_PURPOSE, sealed)?).ok()
+/// A password's hash for the store: sealed, so that a copy of the store is nothing to guess against.
+pub(crate) fn seal_hash(keyring: &RealmKeyring, hash: &str) -> String {
+    keyring.seal_value(HASH_PURPOSE, hash.as_bytes())
+}
+
+pub(crate) fn open_hash(keyring: &RealmKeyring, sealed: &str) -> Option<String> {
+    String::from_utf8(keyring.open_value(HASH_PURPOSE, sealed)?).ok()
 }
 
 /// One spelling for each user name: NFKC, lower case, without surrounding white space.
@@ -170,6 +192,11 @@ mod tests {
             assert_eq!(normalised(spelling), "an@example.vn");
         }
         assert_eq!(normalised("A\u{302}\u{323}nh"), normalised("ậnh"));
+    }
+
+    #[test]
+    fn the_published_hash_is_that_of_the_published_password() {
+        assert_eq!(kimbai_keyring::verify_password(DEMO_PASSWORD, DEMO_PASSWORD_HASH), Ok(true));
     }
 
     #[test]

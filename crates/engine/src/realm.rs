@@ -1,6 +1,7 @@
 //! A realm, ready to serve: its settings, scopes, keys and clients in memory.
 //!
-//! What is cached here changes an answer's form only. What can kill a token is read with each verb.
+//! What is cached here changes an answer's form only. What can kill a token is read with each verb. A realm that is read anew shares
+//! its clients with the one before it: what a request that still holds the old one hears of a standing is known to all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,9 +32,9 @@ pub struct Realm {
     pub offline: ScopeSet,
     /// Its keys.
     pub keyring: RealmKeyring,
-    pub(crate) passwords: PasswordPool,
-    rates: Option<RateLimiters>,
-    clients: RwLock<Clients>,
+    pub(crate) passwords: Arc<PasswordPool>,
+    rates: Option<Arc<RateLimiters>>,
+    clients: Arc<RwLock<Clients>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,31 +44,39 @@ struct Clients {
     origins: HashMap<String, HashSet<ClientNumber>>,
 }
 
+/// What registering a client or user in a realm needs of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RealmFace<'a> {
+    pub(crate) number: RealmNumber,
+    pub(crate) settings: &'a RealmSettings,
+    pub(crate) scopes: &'a ScopeTable,
+    pub(crate) keyring: &'a RealmKeyring,
+}
+
 impl Realm {
+    pub(crate) const fn face(&self) -> RealmFace<'_> {
+        RealmFace { number: self.number, settings: &self.settings, scopes: &self.scopes, keyring: &self.keyring }
+    }
+
+    /// A realm whose clients are those of the realm it takes the place of, if there was one.
     pub(crate) fn new(
         (number, name): (RealmNumber, String),
         settings: RealmSettings,
         scopes: ScopeTable,
         keyring: RealmKeyring,
-        clients: Vec<Client>,
+        before: Option<&Self>,
     ) -> Self {
-        let rates = settings.rate_limits.map(RateLimiters::new);
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let realm = Self {
-            number,
-            name,
-            settings,
-            scopes,
-            offline,
-            keyring,
-            passwords: PasswordPool::new(),
-            rates,
-            clients: RwLock::default(),
+        let (passwords, clients) = before.map_or_else(
+            || (Arc::new(PasswordPool::new()), Arc::default()),
+            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients)),
+        );
+        let rates = match before {
+            // What was used of an allowance is not given back by another setting.
+            Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
+            Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
-        for client in clients {
-            realm.put_client(client);
-        }
-        realm
+        Self { number, name, settings, scopes, offline, keyring, passwords, rates, clients }
     }
 
     /// Lets a request of this source in.
@@ -92,6 +101,15 @@ impl Realm {
         self.clients.read().unwrap_or_else(PoisonError::into_inner).ids.get(client_id).cloned()
     }
 
+    /// All clients, by `client_id`.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        let mut clients: Vec<_> =
+            self.clients.read().unwrap_or_else(PoisonError::into_inner).ids.values().cloned().collect();
+        clients.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+        clients
+    }
+
     /// The client with this number.
     #[must_use]
     pub fn client_by_number(&self, number: ClientNumber) -> Option<Arc<Client>> {
@@ -106,12 +124,30 @@ impl Realm {
     }
 
     /// Takes over a client as it was read; a standing that is known to be later stays.
-    pub(crate) fn put_client(&self, mut client: Client) {
+    pub(crate) fn put_client(&self, client: Client) {
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.numbers.get(&client.number) {
-            client.standing = client.standing.later(known.standing);
-        }
+        let client = clients.as_known(client);
         clients.put(client);
+    }
+
+    /// Takes over all clients as they were read, and forgets all others; a standing that is known to be later stays.
+    pub(crate) fn put_clients(&self, read: Vec<Client>) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let mut after = Clients::default();
+        for client in read {
+            after.put(clients.as_known(client));
+        }
+        *clients = after;
+    }
+
+    /// Forgets a client that was removed.
+    pub(crate) fn remove_client(&self, number: ClientNumber) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(client) = clients.numbers.remove(&number) else { return };
+        clients.ids.remove(&client.client_id);
+        for clients in clients.origins.values_mut() {
+            clients.remove(&number);
+        }
     }
 
     /// Takes over what the store answered of a client's standing.
@@ -127,6 +163,13 @@ impl Realm {
 }
 
 impl Clients {
+    /// A client as it was read, with the later of the standings that were read and heard of.
+    fn as_known(&self, client: Client) -> Client {
+        let standing =
+            self.numbers.get(&client.number).map_or(client.standing, |known| client.standing.later(known.standing));
+        Client { standing, ..client }
+    }
+
     fn put(&mut self, client: Client) {
         for known in self.numbers.get(&client.number).into_iter().flat_map(|known| &known.origins) {
             if let Some(clients) = self.origins.get_mut(known) {

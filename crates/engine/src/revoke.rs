@@ -27,7 +27,7 @@ impl Engine {
         token: &Secret,
         source: Source,
     ) -> Result<(), TokenError> {
-        let client = authenticated(realm, credentials)?;
+        let client = authenticated(realm, credentials, self.now())?;
         realm.admit_client(&client)?;
         let kinds = [TokenKind::Refresh, TokenKind::Access, TokenKind::Rowless];
         match realm.keyring.open(&kinds, token.expose()) {

@@ -1,26 +1,29 @@
 //! Making realms, clients and users, and loading what the store holds.
+//!
+//! What makes a thing is drafted first, as changes of the registry: one command, or a whole file of them, is one change of the store.
 
 use std::sync::{Arc, PoisonError};
 
-use kimbai_core::client::{Client, ClientMetadata, RegistrationError};
-use kimbai_core::number::{RealmNumber, UserNumber};
-use kimbai_core::realm::RealmSettings;
+use kimbai_core::client::{Client, ClientMetadata, ClientSecret, RegistrationError};
+use kimbai_core::grant::PartyStanding;
+use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::realm::{RealmSettings, SettingsError};
 use kimbai_core::scope::{ScopeTable, ScopeTableError};
 use kimbai_core::secret::Secret;
-use kimbai_keyring::{KeyUsage, RealmKeyring, StoredKey};
-use kimbai_store::{ClientRow, RealmRow, StoreError};
+use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring, StoredKey};
+use kimbai_store::{Change, ClientRow, RealmRow, StoreError, UserRow};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Store};
 use crate::error::EngineError;
-use crate::log_in::{normalised, seal_hash};
-use crate::realm::Realm;
+use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
+use crate::realm::{Realm, RealmFace};
 
 /// Shorter client secrets are refused: HMAC makes none that can be guessed safe.
-const SECRET_CHARACTERS_MIN: usize = 22;
-/// RFC 6749 section 4.1.2.
-const CODE_LIFETIME_MAX_S: u32 = 600;
-const CHECK_VALUE: &str = "master key check";
+pub(crate) const SECRET_CHARACTERS_MIN: usize = 22;
+/// Longer ones are nobody's; in bytes.
+const CLIENT_ID_BYTES_MAX: usize = 128;
+pub(crate) const CHECK_VALUE: &str = "master key check";
 
 /// A client to be made, with its secret as it will be presented.
 #[derive(Debug, Clone)]
@@ -38,7 +41,7 @@ pub struct NewClient {
 pub struct NewUser {
     /// The name to log in with; stored in one spelling.
     pub username: String,
-    /// PHC string of the password.
+    /// PHC string of the password; empty: nobody can log in.
     pub password_hash: String,
     /// What is known of the person.
     pub claims: UserClaims,
@@ -83,15 +86,20 @@ pub enum SetupError {
         /// Why.
         error: serde_json::Error,
     },
-    /// The scopes of a realm are wrong.
+    /// The stored scopes of a realm are wrong.
     #[error("{0}")]
     Scopes(#[from] ScopeTableError),
     /// A scope would get another number: tokens that were issued would come to mean something else.
     #[error("realm {0}: scopes are added at the end and retired, never moved, renamed or removed")]
     ScopeNumbers(String),
-    /// Codes would live too long.
-    #[error("realm {0}: a code lives at most {CODE_LIFETIME_MAX_S} s")]
-    CodeLifetime(String),
+    /// The settings of a realm are refused.
+    #[error("realm {realm}: {error}")]
+    Settings {
+        /// Which.
+        realm: String,
+        /// Why.
+        error: SettingsError,
+    },
     /// A client is refused.
     #[error("client {client_id}: {error}")]
     Client {
@@ -103,9 +111,12 @@ pub enum SetupError {
     /// A user would get another subject: it is never reassigned.
     #[error("user {0}: the subject cannot be changed")]
     Subject(String),
-    /// The scope that asks for a refresh token is not one of the realm's.
-    #[error("offline_scope: the realm has no scope {0}")]
-    OfflineScope(String),
+    /// No request could name this client.
+    #[error("client {0:?}: a client_id has 1 to {CLIENT_ID_BYTES_MAX} visible ASCII characters")]
+    ClientId(String),
+    /// Nobody could log in by this name.
+    #[error("user {0:?}: a user name has 1 to {USERNAME_BYTES_MAX} bytes and no control characters")]
+    Username(String),
     /// A client secret is too short.
     #[error("client {0}: a secret has at least {SECRET_CHARACTERS_MIN} characters")]
     Secret(String),
@@ -117,41 +128,24 @@ impl Engine {
     /// # Errors
     /// [`SetupError`].
     pub async fn load(&self) -> Result<(), SetupError> {
-        let check = self.store.init_meta(CHECK_VALUE, self.master.wrap(CHECK_VALUE, b"kimbai")).await?;
-        self.master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        let master = self.master();
+        let check = self.store.init_meta(CHECK_VALUE, check_value(&master)).await?;
+        master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        let _reading = self.reading.lock().await;
         for row in self.store.realms().await? {
-            // Keys are made after their realm and before its clients. One with neither was cut short in its making: it has
-            // issued nothing, and is finished by whoever makes it again.
-            let has_keys = self.store.keys(row.number).await?.iter().any(|key| key.usage == KeyUsage::Sealing.name());
-            if has_keys || !self.store.clients(row.number).await?.is_empty() {
-                self.load_realm(row).await?;
-            } else {
-                tracing::warn!(realm = %row.name, "a realm without keys and clients is not loaded");
-            }
+            self.load_realm(row).await?;
         }
         Ok(())
     }
 
-    /// Makes a realm, or gives an existing one new settings.
+    /// Makes a realm with its keys, or gives an existing one new settings.
     ///
     /// # Errors
     /// [`SetupError`].
     pub async fn put_realm(&self, name: &str, settings: &RealmSettings) -> Result<Arc<Realm>, SetupError> {
-        ScopeTable::new(settings.scopes.clone())?;
-        let offline = &settings.offline_scope;
-        if !offline.is_empty() && !settings.scopes.iter().any(|scope| scope.name == *offline) {
-            return Err(SetupError::OfflineScope(offline.clone()));
-        }
-        if settings.lifetimes.code_s > CODE_LIFETIME_MAX_S {
-            return Err(SetupError::CodeLifetime(name.to_owned()));
-        }
-        self.check_scope_numbers(name, settings).await?;
-        let settings = to_json("settings", settings)?;
-        let number = self.store.put_realm(name.to_owned(), settings.clone()).await?;
-        for usage in [KeyUsage::Root, KeyUsage::Sealing] {
-            self.make_key_if_missing(number, usage).await?;
-        }
-        self.load_realm(RealmRow { number, name: name.to_owned(), settings }).await
+        let draft = self.draft_realm(name, settings.clone()).await?;
+        self.store.change(draft.changes).await?;
+        self.reload_realm(name).await
     }
 
     /// Makes a client, or gives an existing one new metadata.
@@ -159,18 +153,9 @@ impl Engine {
     /// # Errors
     /// [`SetupError`].
     pub async fn put_client(&self, realm: &Realm, client: NewClient) -> Result<Arc<Client>, SetupError> {
-        let NewClient { client_id, client_secret, mut metadata } = client;
-        if let Some(secret) = &client_secret {
-            if secret.expose().chars().count() < SECRET_CHARACTERS_MIN {
-                return Err(SetupError::Secret(client_id));
-            }
-            metadata.secret_digests = vec![realm.keyring.secret_digest(secret)];
-        }
-        let refused = |error| SetupError::Client { client_id: client_id.clone(), error };
-        let context = (&realm.settings, &realm.scopes);
-        let draft = (kimbai_core::number::ClientNumber(0), kimbai_core::grant::PartyStanding::NEW);
-        Client::register(draft.0, client_id.clone(), metadata.clone(), draft.1, context).map_err(refused)?;
-        self.store.put_client(realm.number, client_id.clone(), to_json("metadata", &metadata)?).await?;
+        let client_id = client.client_id.clone();
+        let change = client_change(&realm.face(), client)?;
+        self.store.change(vec![change]).await?;
         self.refresh_client(realm, &client_id).await?;
         realm.client(&client_id).ok_or(SetupError::Store(StoreError::NotDone))
     }
@@ -181,58 +166,181 @@ impl Engine {
     /// [`SetupError`].
     pub async fn put_user(&self, realm: &Realm, user: NewUser) -> Result<UserNumber, SetupError> {
         let username = normalised(&user.username);
-        if let Some(known) = self.store.user_by_name(realm.number, username.clone()).await?
-            && UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)
-        {
-            return Err(SetupError::Subject(username));
-        }
-        let claims = to_json("claims", &user.claims)?;
-        let sealed_hash = seal_hash(realm, &user.password_hash);
-        Ok(self.store.put_user(realm.number, username, sealed_hash, claims).await?)
+        let known = self.store.user_by_name(realm.number, username.clone()).await?;
+        let change = user_change(&realm.face(), &user, known.as_ref())?;
+        self.store.change(vec![change]).await?;
+        let made = self.store.user_by_name(realm.number, username).await?;
+        made.map(|row| row.number).ok_or(SetupError::Store(StoreError::NotDone))
+    }
+
+    /// What makes a realm with its keys, or gives an existing one new settings; nothing is stored yet.
+    pub(crate) async fn draft_realm(&self, name: &str, settings: RealmSettings) -> Result<RealmDraft, SetupError> {
+        settings.check().map_err(|error| SetupError::Settings { realm: name.to_owned(), error })?;
+        let scopes = ScopeTable::new(settings.scopes.clone())
+            .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
+        let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
+        let master = self.master();
+        let (number, keys, new_keys) = if let Some(row) = &known {
+            check_scope_numbers(row, &settings)?;
+            (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
+        } else {
+            let number = self.store.draw_realm_number().await?;
+            let keys = first_keys(&master, number);
+            (number, keys.clone(), keys)
+        };
+        let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
+        let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
+        let changes = std::iter::once(put).chain(new_keys.into_iter().map(add)).collect();
+        let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys)
+            .map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        Ok(RealmDraft { number, settings, scopes, keyring, changes })
+    }
+
+    /// Reads a realm and its clients anew.
+    pub(crate) async fn reload_realm(&self, name: &str) -> Result<Arc<Realm>, SetupError> {
+        let _reading = self.reading.lock().await;
+        let row = self.store.realms().await?.into_iter().find(|row| row.name == name);
+        self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await
     }
 
     /// Reads a client anew.
     pub(crate) async fn refresh_client(&self, realm: &Realm, client_id: &str) -> Result<(), StoreError> {
+        let _reading = self.reading.lock().await;
         let row = self.store.client(realm.number, client_id.to_owned()).await?;
         let Some(row) = row else { return Ok(()) };
+        let current = self.realm(&realm.name);
+        let realm = current.as_deref().unwrap_or(realm);
         let client = read_client(row, &realm.settings, &realm.scopes)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         realm.put_client(client);
         Ok(())
     }
 
-    async fn check_scope_numbers(&self, name: &str, settings: &RealmSettings) -> Result<(), SetupError> {
-        let Some(row) = self.store.realms().await?.into_iter().find(|row| row.name == name) else { return Ok(()) };
-        let before = read_settings(&row)?.scopes;
-        let mut after = settings.scopes.iter();
-        if before.iter().all(|scope| after.next().is_some_and(|kept| kept.name == scope.name)) {
-            Ok(())
-        } else {
-            Err(SetupError::ScopeNumbers(row.name))
-        }
-    }
-
-    async fn make_key_if_missing(&self, realm: RealmNumber, usage: KeyUsage) -> Result<(), SetupError> {
-        let keys = self.store.keys(realm).await?;
-        if !keys.iter().any(|key| key.usage == usage.name()) {
-            let sealed = RealmKeyring::generate(&self.master, realm, usage);
-            self.store.add_key(realm, usage.name().to_owned(), sealed).await?;
-        }
-        Ok(())
-    }
-
+    /// For one at a time: whoever calls it holds `reading`.
     async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
         let keys: Vec<_> = self.store.keys(row.number).await?.into_iter().map(stored_key).collect();
-        let keyring = RealmKeyring::open_keys(&self.master, row.number, settings.token_shape, &keys)
+        let keyring = RealmKeyring::open_keys(&self.master(), row.number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
-        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, clients));
         let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
+        let before = realms.get(&row.name).map(Arc::as_ref);
+        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
+        realm.put_clients(clients);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
+    }
+}
+
+/// What every realm has from its making on.
+fn first_keys(master: &MasterKey, realm: RealmNumber) -> Vec<StoredKey> {
+    let key = |usage: KeyUsage| {
+        let sealed = RealmKeyring::generate(master, realm, usage);
+        StoredKey { number: 0, usage: usage.name().to_owned(), sealed }
+    };
+    [KeyUsage::Root, KeyUsage::Sealing].map(key).into()
+}
+
+/// By what a store knows its master key.
+pub(crate) fn check_value(master: &MasterKey) -> Vec<u8> {
+    master.wrap(CHECK_VALUE, b"kimbai")
+}
+
+/// Whether this is the master key of a store; a store without realms has none yet.
+///
+/// # Errors
+/// The store failed.
+pub async fn fits(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
+    let check = store.meta(CHECK_VALUE).await?;
+    Ok(check.is_none_or(|check| master.unwrap(CHECK_VALUE, &check).is_ok()))
+}
+
+/// A realm about to be made or changed: what its clients and users are registered with, and the changes that store it.
+#[derive(Debug)]
+pub(crate) struct RealmDraft {
+    pub(crate) number: RealmNumber,
+    pub(crate) settings: RealmSettings,
+    pub(crate) scopes: ScopeTable,
+    pub(crate) keyring: RealmKeyring,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl RealmDraft {
+    pub(crate) const fn face(&self) -> RealmFace<'_> {
+        RealmFace { number: self.number, settings: &self.settings, scopes: &self.scopes, keyring: &self.keyring }
+    }
+}
+
+/// What makes a client, or gives an existing one new metadata. A secret that is given replaces those in the metadata.
+pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<Change, SetupError> {
+    let NewClient { client_id, client_secret, mut metadata } = client;
+    if let Some(secret) = &client_secret {
+        if !is_long_enough(secret) {
+            return Err(SetupError::Secret(client_id));
+        }
+        metadata.secrets = vec![ClientSecret::lasting(realm.keyring.secret_digest(secret))];
+    }
+    check_client((realm.settings, realm.scopes), &client_id, &metadata)?;
+    Ok(Change::PutClient { realm: realm.number, client_id, metadata: to_json("metadata", &metadata)? })
+}
+
+/// Whether a client can have this secret.
+pub(crate) fn is_long_enough(secret: &Secret) -> bool {
+    secret.expose().chars().count() >= SECRET_CHARACTERS_MIN
+}
+
+/// Whether a realm can have this client.
+pub(crate) fn check_client(
+    realm: (&RealmSettings, &ScopeTable),
+    client_id: &str,
+    metadata: &ClientMetadata,
+) -> Result<(), SetupError> {
+    let is_visible = |character: char| character.is_ascii_graphic();
+    if client_id.is_empty() || client_id.len() > CLIENT_ID_BYTES_MAX || !client_id.chars().all(is_visible) {
+        return Err(SetupError::ClientId(client_id.to_owned()));
+    }
+    let draft = (ClientNumber(0), PartyStanding::NEW);
+    Client::register(draft.0, client_id.to_owned(), metadata.clone(), draft.1, realm)
+        .map(drop)
+        .map_err(|error| SetupError::Client { client_id: client_id.to_owned(), error })
+}
+
+/// What makes a user, or gives the one that is known by this name another password and claims.
+pub(crate) fn user_change(
+    realm: &RealmFace<'_>,
+    user: &NewUser,
+    known: Option<&UserRow>,
+) -> Result<Change, SetupError> {
+    let username = normalised(&user.username);
+    check_username(&username)?;
+    if known.is_some_and(|known| UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)) {
+        return Err(SetupError::Subject(username));
+    }
+    let claims = to_json("claims", &user.claims)?;
+    let password_hash = match user.password_hash.as_str() {
+        "" => String::new(),
+        hash => seal_hash(realm.keyring, hash),
+    };
+    Ok(Change::PutUser { realm: realm.number, username, password_hash, claims })
+}
+
+/// Whether somebody could log in by this name, in its one spelling.
+pub(crate) fn check_username(username: &str) -> Result<(), SetupError> {
+    if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
+        return Err(SetupError::Username(username.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_scope_numbers(row: &RealmRow, settings: &RealmSettings) -> Result<(), SetupError> {
+    let before = read_settings(row)?.scopes;
+    let mut after = settings.scopes.iter();
+    if before.iter().all(|scope| after.next().is_some_and(|kept| kept.name == scope.name)) {
+        Ok(())
+    } else {
+        Err(SetupError::ScopeNumbers(row.name.clone()))
     }
 }
 
@@ -241,7 +349,7 @@ fn read_settings(row: &RealmRow) -> Result<RealmSettings, SetupError> {
         .map_err(|error| SetupError::Json { what: format!("settings of realm {}", row.name), error })
 }
 
-fn stored_key(row: kimbai_store::SealedKeyRow) -> StoredKey {
+pub(crate) fn stored_key(row: kimbai_store::SealedKeyRow) -> StoredKey {
     StoredKey { number: row.number, usage: row.usage, sealed: row.sealed }
 }
 

@@ -42,7 +42,7 @@ impl Engine {
         request: &TokenRequest,
         source: Source,
     ) -> Result<TokenAnswer, TokenError> {
-        let client = authenticated(realm, &request.credentials)?;
+        let client = authenticated(realm, &request.credentials, self.now())?;
         realm.admit_client(&client)?;
         let presented = presented(realm, &request.grant);
         let offline = offline_scope(&client, realm.offline);
@@ -129,13 +129,14 @@ impl Engine {
     }
 }
 
-const fn audit_event(reason: EndReason) -> &'static str {
+pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
     match reason {
         EndReason::RevokedByClient => "grant_revoked_by_client",
         EndReason::ConsentWithdrawn => "consent_withdrawn",
         EndReason::CodeReplayed => "code_replayed",
         EndReason::RefreshTokenReused => "refresh_token_reused",
         EndReason::LastGeneration => "last_generation",
+        EndReason::RevokedByOperator => "revoked_by_operator",
     }
 }
 

@@ -3,6 +3,7 @@
 //! Knows payloads and bytes, not protocols. All cryptography is a library's; here is decided which key does what.
 //! Sources: RFC 8452 (AES-GCM-SIV), RFC 5869 (HKDF), RFC 2104 (HMAC), RFC 9106 (Argon2).
 
+mod key_file;
 mod layout;
 mod master_key;
 mod password;
@@ -11,8 +12,9 @@ mod realm_keyring;
 mod render;
 mod seal;
 
+pub use key_file::{KeyFile, KeyFileError};
 pub use master_key::{MasterKey, MasterKeyError};
-pub use password::{PasswordError, hash_password, verify_password};
+pub use password::{PasswordError, hash_password, is_password_hash, verify_password};
 pub use random::{random_array, random_u32, random_u64};
 pub use realm_keyring::{KeyUsage, KeyringError, RealmKeyring, StoredKey};
 pub use render::SealedToken;

@@ -11,6 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::random::random_array;
 
 /// What wraps a realm's keys.
+#[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 /// Why a master key, or something sealed under one, cannot be used.

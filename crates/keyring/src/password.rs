@@ -42,6 +42,12 @@ pub fn verify_password(password: &str, stored: &str) -> Result<bool, PasswordErr
     Ok(Argon2::default().verify_password(one_form(password).as_bytes(), &hash).is_ok())
 }
 
+/// Whether this is an argon2 hash in the PHC form that can be checked.
+#[must_use]
+pub fn is_password_hash(text: &str) -> bool {
+    PasswordHash::new(text).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2") && hash.hash.is_some())
+}
+
 /// Keyboards write the same Vietnamese letter in one character or in three: one form of all (NFC).
 fn one_form(password: &str) -> String {
     password.nfc().collect()

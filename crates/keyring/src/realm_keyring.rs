@@ -87,6 +87,20 @@ impl RealmKeyring {
         master.wrap(&context(realm, usage), key.as_slice())
     }
 
+    /// A key of a realm that is sealed under one master key, sealed under another.
+    ///
+    /// # Errors
+    /// [`MasterKeyError::Wrong`]: the first one does not open it.
+    pub fn seal_anew(
+        from: &MasterKey,
+        to: &MasterKey,
+        realm: RealmNumber,
+        key: &StoredKey,
+    ) -> Result<Vec<u8>, MasterKeyError> {
+        let context = format!("realm {} {}", realm.0, key.usage);
+        Ok(to.wrap(&context, &from.unwrap(&context, &key.sealed)?))
+    }
+
     /// Opens the keys of a realm.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::bench::cores;
 use crate::boot::{self, Running};
+use crate::config::LogFormat;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchServerArgs {
@@ -29,7 +30,7 @@ pub(crate) struct BenchServerArgs {
 }
 
 pub(crate) fn run(args: &BenchServerArgs) -> anyhow::Result<()> {
-    boot::log_to_stderr("warn")?;
+    boot::log_to_stderr("warn", LogFormat::Text)?;
     if args.one_core {
         cores::keep_to_the_first().context("--one-core")?;
     }

@@ -1,26 +1,28 @@
 //! From nothing to answering: store, engine, realms, listeners.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use kimbai_engine::Engine;
-use kimbai_keyring::MasterKey;
+use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_server::http::listener::{Service, serve};
 use kimbai_server::sandbox::demo::Registration;
+use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
-use kimbai_store::{Clock, Registry as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-const MASTER_KEY_FILE: &str = "master.key";
+use crate::config::LogFormat;
+use crate::installation;
+
+/// The master key's name in a data directory.
+pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -44,46 +46,21 @@ pub(crate) async fn engine(
     clock: &Clock,
     realms: impl Iterator<Item = &Registration>,
 ) -> anyhow::Result<Arc<Engine>> {
-    let location = data.map_or(Location::Memory, |directory| Location::Directory(directory.to_owned()));
-    let store = SqliteStore::open(location, clock.clone(), Options::default())?;
-    let master = match data {
-        Some(directory) => master_key(directory, &store).await?,
-        None => MasterKey::generate(),
+    let (store, master) = match data {
+        Some(directory) => {
+            let store =
+                SqliteStore::open(Location::Directory(directory.to_owned()), clock.clone(), Options::default())?;
+            let master = installation::key_in_file(&KeyFile::new(directory.join(MASTER_KEY_FILE)), &store).await?;
+            (store, master)
+        }
+        None => (SqliteStore::open(Location::Memory, clock.clone(), Options::default())?, MasterKey::generate()),
     };
-    let engine = Arc::new(Engine::new(Arc::new(store), master));
+    let engine = Arc::new(Engine::new(Arc::new(store), master).with_demo_people());
     engine.load().await?;
     for realm in realms {
         realm.install(&engine).await?;
     }
     Ok(engine)
-}
-
-/// The key in `master.key`, made if there is none and the store is new, readable by its owner alone.
-async fn master_key(directory: &Path, store: &SqliteStore) -> anyhow::Result<MasterKey> {
-    let path = directory.join(MASTER_KEY_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => MasterKey::parse(&text).with_context(|| format!("{}", path.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            // A store whose master key is lost yields nothing: a new key beside it would only hide the loss.
-            if !store.realms().await?.is_empty() {
-                bail!("{} is missing: put the master key of this store back, or use another directory", path.display());
-            }
-            let key = MasterKey::generate();
-            write_key(&path, &key).with_context(|| format!("cannot make {}", path.display()))?;
-            Ok(key)
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-/// Whole or not at all, whenever the process ends. The store's lock keeps other processes away.
-fn write_key(path: &Path, key: &MasterKey) -> std::io::Result<()> {
-    let unfinished = path.with_extension("key.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(key.to_text().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// The addresses to listen on: the one given, or this machine's two loopback addresses.
@@ -106,6 +83,24 @@ pub(crate) async fn bind(addresses: &[IpAddr], port: u16) -> anyhow::Result<Vec<
             }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {address} port {port}")),
         }
+    }
+    Ok(listeners)
+}
+
+/// Takes each of these addresses, which `key` of the configuration names.
+pub(crate) async fn bind_each(addresses: &[SocketAddr], key: &str) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(TcpListener::bind(address).await.map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                anyhow!("{address} is in use: stop what listens there, or choose another address ({key})")
+            }
+            ErrorKind::PermissionDenied => {
+                anyhow!("this user may not listen on {address}: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")
+            }
+            ErrorKind::AddrNotAvailable => anyhow!("this machine does not have the address {address} ({key})"),
+            _ => anyhow::Error::new(error).context(format!("cannot listen on {address} ({key})")),
+        })?);
     }
     Ok(listeners)
 }
@@ -165,9 +160,19 @@ impl Running {
     }
 }
 
-/// Writes logs to standard error, from this level on.
-pub(crate) fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+/// Writes logs to standard error, from this level on. They never hold colours: what reads them may be a file.
+pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).context("--log: not a level or filter")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     Ok(())
+}
+
+/// The bold of a terminal and its end; empty where the output is no terminal, or the person wants none (<https://no-color.org>).
+pub(crate) fn bold(output: &impl IsTerminal) -> (&'static str, &'static str) {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if output.is_terminal() && !is_unwanted { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") }
 }

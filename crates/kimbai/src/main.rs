@@ -2,33 +2,60 @@
 //!
 //! A file per command; what they share stands in `boot`.
 
+mod admin;
 mod bench;
 mod bench_server;
 mod boot;
+mod completions;
+mod config;
+mod doctor;
+mod exit;
+mod installation;
+mod man;
 mod sandbox;
+mod serve;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use exit::ExitStatus;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Kimbai, the token server of an open commerce platform.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_STATUSES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXIT_STATUSES: &str = "\
+Exit status: 0 when what was asked for is done, 1 when it failed, 2 when the usage, the configuration or a file is wrong and nothing
+was begun. Administration commands work beside a running server, through its socket in the data directory, and without one.
+NO_COLOR, when it is not empty, turns colours off.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the server.
+    Serve(serve::ServeCommand),
     /// Runs the platforms on this machine, offline, with demo apps and people.
     Sandbox(sandbox::SandboxArgs),
     /// Measures what a request costs.
     Bench(bench::BenchArgs),
+    /// Checks the configuration, or shows it.
+    Config(config::command::ConfigArgs),
+    /// Checks this machine, the data and the certificate.
+    Doctor(doctor::DoctorArgs),
+    #[command(flatten)]
+    Admin(admin::AdminCommand),
+    /// Writes what completes this command line in a shell.
+    Completions(completions::CompletionsArgs),
+    /// Writes the manual, a page for each command.
+    Man(man::ManArgs),
     /// The server that `bench` measures.
     #[command(hide = true)]
     BenchServer(bench_server::BenchServerArgs),
@@ -36,16 +63,20 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Sandbox(args) => sandbox::run(&args),
-        Command::Bench(args) => bench::run(args),
-        Command::BenchServer(args) => bench_server::run(&args),
+        Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Done),
+        Command::Sandbox(args) => sandbox::run(&args).map(|()| ExitStatus::Done),
+        Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
+        Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Admin(command) => admin::run(command),
+        Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
+        Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),
+        Command::BenchServer(args) => bench_server::run(&args).map(|()| ExitStatus::Done),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let status = done.unwrap_or_else(|error| {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitStatus::of(&error)
+    });
+    status.into()
 }

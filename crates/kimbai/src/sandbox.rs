@@ -1,7 +1,7 @@
 //! `kimbai sandbox`: the platforms on this machine, offline.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use kimbai_store::Clock;
 use serde::Serialize;
 
 use crate::boot::{self, Running};
+use crate::config::LogFormat;
 
 const OPERATOR_OFFSET: u16 = 9;
 
@@ -47,7 +48,7 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &SandboxArgs) -> anyhow::Result<()> {
-    boot::log_to_stderr(&args.log)?;
+    boot::log_to_stderr(&args.log, LogFormat::Text)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
 }
 
@@ -95,8 +96,7 @@ fn announce(realms: &[&Registration], operator: String, as_json: bool) -> anyhow
 }
 
 fn table(realms: &[&Registration], operator: &str) -> Result<String, std::fmt::Error> {
-    let is_terminal = std::io::stdout().is_terminal();
-    let (bold, plain) = if is_terminal { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    let (bold, plain) = boot::bold(&std::io::stdout());
     let mut out = String::new();
     writeln!(
         out,

@@ -2,6 +2,7 @@
 //!
 //! A handler reads like the protocol's own description: parse, ask the engine, render. Nothing is decided here.
 
+pub mod admin;
 pub mod dialects;
 mod explanation;
 pub mod http;
@@ -9,6 +10,8 @@ mod interaction;
 pub mod metrics;
 pub mod operator;
 pub mod sandbox;
+mod serving;
 mod site;
 
+pub use serving::{NotServed, Serving};
 pub use site::{Audience, Site};

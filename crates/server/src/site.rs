@@ -50,7 +50,7 @@ impl Site {
     /// issuer or a further host is none.
     #[must_use]
     pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
-        let routes = crate::dialects::routes(realm, &audience)?;
+        let routes = crate::dialects::routes(&realm.settings, &audience).filter(|routes| routes.doubled.is_none())?;
         let hosts = RealmHosts::of(&realm.name, &realm.settings).ok()?;
         Some(Arc::new_cyclic(|site| Self {
             engine,

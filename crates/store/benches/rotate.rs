@@ -19,7 +19,8 @@ use kimbai_core::grant::{CodeBinding, Opening, Redemption, Rotation, Seen, Short
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
-use kimbai_store::{Clock, Ledger, Registry};
+use kimbai_store::suite::{put_client, put_user};
+use kimbai_store::{Clock, Ledger};
 use tokio::task::JoinSet;
 
 const TERMS: Terms = Terms { access_lifetime_s: 3_600, idle_lifetime_s: Some(30 * 86_400), sealing_key: 0 };
@@ -45,8 +46,8 @@ fn main() {
 async fn measure(directory: &Path, options: Options, grants: u64, time: Duration) {
     let store = SqliteStore::open(Location::Directory(directory.join("store")), Clock::default(), options);
     let store = Arc::new(store.unwrap());
-    store.put_client(REALM, "client".into(), "{}".into()).await.unwrap();
-    store.put_user(REALM, "user".into(), String::new(), "{}".into()).await.unwrap();
+    put_client(&*store, REALM, "client").await;
+    put_user(&*store, REALM, "user").await;
     let (mut rows, mut chains) = (Vec::new(), JoinSet::new());
     for number in 0..grants {
         if chains.len() >= 1_000 {

@@ -1,9 +1,10 @@
 //! Rotates in a loop and says on stdout what was answered, so that a test can kill it, or let its disk fail, and look
 //! afterwards.
 //!
-//! `fault_driver DIRECTORY CHAINS`: a line `ok GRANT GENERATION` for each acknowledged rotation, `unknown GRANT
+//! `fault_driver DIRECTORY CHAINS [BACKUP]`: a line `ok GRANT GENERATION` for each acknowledged rotation, `unknown GRANT
 //! GENERATION ATTEMPT` and `not-done GRANT GENERATION ATTEMPT` for the others, `ready MICROS` whenever the store is
-//! reachable (again).
+//! reachable (again). With a file for backups, one after the other is made of some megabytes: `backup whole` or `backup
+//! interrupted` for each.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "a driver of tests prints and gives up")]
 
@@ -15,7 +16,7 @@ use kimbai_core::grant::{CodeBinding, Opening, Redemption, Rotation, Seen, Short
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
-use kimbai_store::{Clock, Ledger, StoreError};
+use kimbai_store::{AuditEvent, BackupError, Clock, Ledger, Registry, StoreError, Upkeep};
 
 const REALM: RealmNumber = RealmNumber(1);
 const CLIENT: ClientNumber = ClientNumber(1);
@@ -34,6 +35,9 @@ async fn main() {
     let mut tasks = Vec::new();
     for chain in 1..=chains {
         tasks.push(tokio::spawn(rotate(Arc::clone(&store), GrantId(chain))));
+    }
+    if let Some(to) = arguments.next() {
+        tasks.push(tokio::spawn(back_up(Arc::clone(&store), PathBuf::from(to))));
     }
     let mut since = None;
     loop {
@@ -54,6 +58,33 @@ async fn main() {
 #[expect(clippy::disallowed_methods, reason = "there is no event to wait for: it keeps asking")]
 async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
+}
+
+/// One backup after the other, of a database that takes some steps.
+async fn back_up(store: Arc<SqliteStore>, to: PathBuf) {
+    for _ in 0..20 {
+        for _ in 0..2_000 {
+            let (event, source) = ("filling".into(), Some("x".repeat(100)));
+            store.record(AuditEvent { realm: REALM, event, grant: None, client: None, user: None, source });
+        }
+        // What is answered was stored after them.
+        drop(store.draw_realm_number().await);
+    }
+    loop {
+        match store.backup(to.clone(), Arc::default()).await {
+            Ok(Ok(_)) => {
+                println!("backup whole");
+                std::fs::remove_file(&to).unwrap();
+            }
+            Ok(Err(BackupError::Interrupted(_))) => {
+                println!("backup interrupted");
+                assert!(!to.exists(), "something is left of it");
+            }
+            // Its own file could not be flushed, or the store takes nothing now.
+            Ok(Err(BackupError::Write { .. } | BackupError::Full(_))) | Err(_) => pause(Duration::from_millis(2)).await,
+            Ok(Err(error)) => panic!("{error}"),
+        }
+    }
 }
 
 /// One chain: rotates without end, and repeats an attempt of which it was not told what came of it.

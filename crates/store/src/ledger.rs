@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
+use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation, Seen};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 
@@ -55,11 +55,9 @@ pub trait Ledger: Send + Sync {
         per_client_max: u32,
     ) -> Answer<'_, PartyStanding>;
 
-    /// The grants of a user that are not over, oldest first, at most `limit`.
-    fn grants_of_user(&self, realm: RealmNumber, user: UserNumber, limit: u32) -> Answer<'_, Vec<GrantId>>;
-
-    /// The grants of a client that are not over, oldest first, at most `limit`.
-    fn grants_of_client(&self, realm: RealmNumber, client: ClientNumber, limit: u32) -> Answer<'_, Vec<GrantId>>;
+    /// Grants that are not over, in the order of their ids, from the first one after `after` on, at most `limit`, with the
+    /// standing of their parties.
+    fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, Vec<Seen>>;
 
     /// Deletes what has been over for `retention_s` seconds among the next `rows_max` grants after `cursor`, and as many old
     /// sessions, denials, log-in counts and audit events; walks the primary key, in one short transaction.
@@ -73,6 +71,17 @@ pub trait Ledger: Send + Sync {
 
     /// Whether the store would take a verb now.
     fn is_ready(&self) -> bool;
+}
+
+/// Whose grants are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantsOf {
+    /// All of the realm.
+    Realm,
+    /// Those that a user gave.
+    User(UserNumber),
+    /// Those that a client was given.
+    Client(ClientNumber),
 }
 
 /// What a look for a row-less token found.

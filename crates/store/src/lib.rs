@@ -10,11 +10,13 @@ mod registry;
 pub mod sqlite;
 #[cfg(feature = "suite")]
 pub mod suite;
+mod upkeep;
 
 pub use clock::Clock;
 pub use error::StoreError;
-pub use ledger::{Answer, Ledger, RowlessLook, SweepStep};
+pub use ledger::{Answer, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{
-    AttemptCount, AuditEvent, ClientRow, ConsentRow, LogInKey, LogInLimits, LogInVerdict, RealmRow, Registry,
-    SealedKeyRow, SessionId, SessionRow, UserRow,
+    Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits,
+    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow,
 };
+pub use upkeep::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};

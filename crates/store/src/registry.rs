@@ -19,39 +19,25 @@ pub trait Registry: Send + Sync {
     /// Sets such a value if it is absent, and answers what stands afterwards.
     fn init_meta(&self, key: &'static str, value: Vec<u8>) -> Answer<'_, Vec<u8>>;
 
-    /// Makes a realm or changes its settings, by name; answers its number.
-    fn put_realm(&self, name: String, settings: String) -> Answer<'_, RealmNumber>;
+    /// Carries out all of these changes in their order, durably, or none of them.
+    fn change(&self, changes: Vec<Change>) -> Answer<'_, ()>;
+
+    /// A number for a realm that is yet to be made; it is never drawn again. The first is 1.
+    fn draw_realm_number(&self) -> Answer<'_, RealmNumber>;
     /// All realms.
     fn realms(&self) -> Answer<'_, Vec<RealmRow>>;
 
-    /// Makes a client or changes its metadata, by `client_id`; answers its number. A new one is active, of epoch 0.
-    fn put_client(&self, realm: RealmNumber, client_id: String, metadata: String) -> Answer<'_, ClientNumber>;
     /// The client with this `client_id`, with its standing.
     fn client(&self, realm: RealmNumber, client_id: String) -> Answer<'_, Option<ClientRow>>;
     /// All clients of a realm with their standing.
     fn clients(&self, realm: RealmNumber) -> Answer<'_, Vec<ClientRow>>;
-    /// Enables or disables a client and advances its epoch when it is disabled; answers the new standing, `None` without such a client.
-    fn set_client_active(
-        &self,
-        realm: RealmNumber,
-        client: ClientNumber,
-        active: bool,
-    ) -> Answer<'_, Option<PartyStanding>>;
 
-    /// Makes a user or changes password hash and claims, by user name; answers its number.
-    fn put_user(
-        &self,
-        realm: RealmNumber,
-        username: String,
-        password_hash: String,
-        claims: String,
-    ) -> Answer<'_, UserNumber>;
     /// The user with this name (compared as given: callers normalise).
     fn user_by_name(&self, realm: RealmNumber, username: String) -> Answer<'_, Option<UserRow>>;
     /// The user with this number.
     fn user(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Option<UserRow>>;
-    /// Enables or disables a user and advances its epoch when it is disabled; answers the new standing, `None` without such a user.
-    fn set_user_active(&self, realm: RealmNumber, user: UserNumber, active: bool) -> Answer<'_, Option<PartyStanding>>;
+    /// The users of a realm in the order of their names, from the first one after `after` on, at most `limit`.
+    fn users(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<UserRow>>;
 
     /// What a user has consented to for a client.
     fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>>;
@@ -99,15 +85,129 @@ pub trait Registry: Send + Sync {
     /// What is counted for a key, for tests and administration.
     fn log_in_count(&self, realm: RealmNumber, key: LogInKey) -> Answer<'_, AttemptCount>;
 
-    /// Stores a sealed key of a realm under the next number of its use.
-    fn add_key(&self, realm: RealmNumber, usage: String, sealed: Vec<u8>) -> Answer<'_, SealedKeyRow>;
     /// The keys of a realm, by use and number.
     fn keys(&self, realm: RealmNumber) -> Answer<'_, Vec<SealedKeyRow>>;
 
     /// Records an event; it is stored with one of the next batches and lost only if the store is.
     fn record(&self, event: AuditEvent);
-    /// The newest events of a realm, newest first.
-    fn audit(&self, realm: RealmNumber, limit: u32) -> Answer<'_, Vec<(Micros, AuditEvent)>>;
+    /// The newest events of a realm that pass the filter, newest first, at most `limit`.
+    fn audit(&self, realm: RealmNumber, filter: AuditFilter, limit: u32) -> Answer<'_, Vec<(Micros, AuditEvent)>>;
+}
+
+/// One change of the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Makes the realm of a number that was drawn for it, or gives the realm of this number other settings. A name that another
+    /// realm has is [`crate::StoreError::Taken`].
+    PutRealm {
+        /// Its number.
+        number: RealmNumber,
+        /// Its name; the name of a realm that exists stays.
+        name: String,
+        /// Its settings, as JSON.
+        settings: String,
+    },
+    /// Stores a sealed key of a realm under the next number of its use, from 0 on.
+    AddKey {
+        /// Whose.
+        realm: RealmNumber,
+        /// What it is for.
+        usage: String,
+        /// The sealed key.
+        sealed: Vec<u8>,
+    },
+    /// Stores a key sealed anew in the place of the same one.
+    ReplaceKey {
+        /// Whose.
+        realm: RealmNumber,
+        /// What it is for.
+        usage: String,
+        /// Its number.
+        number: u8,
+        /// The sealed key.
+        sealed: Vec<u8>,
+    },
+    /// Makes a client or changes its metadata, by `client_id`. A new one is active, of epoch 0.
+    PutClient {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its `client_id`.
+        client_id: String,
+        /// Its metadata, as JSON.
+        metadata: String,
+    },
+    /// Enables or disables a client; its epoch grows with the step from enabled to disabled. Nothing without such a client.
+    SetClientActivity {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its number.
+        client: ClientNumber,
+        /// Enabled or disabled.
+        activity: Activity,
+    },
+    /// Removes a client, its standing (so that all it was issued is dead), its consents and denials. Its number is not used again.
+    RemoveClient {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its number.
+        client: ClientNumber,
+    },
+    /// Makes a user or changes password hash and claims, by user name.
+    PutUser {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its name (compared as given: callers normalise).
+        username: String,
+        /// PHC string of its password, sealed by the realm's keyring; empty: no password fits.
+        password_hash: String,
+        /// Its claims, as JSON.
+        claims: String,
+    },
+    /// Enables or disables a user; its epoch grows with the step from enabled to disabled. Nothing without such a user.
+    SetUserActivity {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its number.
+        user: UserNumber,
+        /// Enabled or disabled.
+        activity: Activity,
+    },
+    /// Ends all browser sessions of a user, and forgets the browsers that it logged in from.
+    EndSessions {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Whose.
+        user: UserNumber,
+    },
+    /// Sets a value of the installation, whatever it was.
+    SetMeta {
+        /// Its key.
+        key: String,
+        /// The value.
+        value: Vec<u8>,
+    },
+}
+
+/// Whether a client or user may do anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// It may.
+    Enabled,
+    /// It may not, and what it was issued is dead.
+    Disabled,
+}
+
+/// Which audit events are asked for; what is `None` does not matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    /// The grant's id.
+    pub grant: Option<u64>,
+    /// The client's number.
+    pub client: Option<u32>,
+    /// The user's number.
+    pub user: Option<u32>,
+    /// Not before this moment.
+    pub since: Option<Micros>,
 }
 
 /// A realm as stored.

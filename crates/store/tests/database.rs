@@ -1,24 +1,21 @@
 //! What is SQLite's own: the files, who may open them, the bounds of log and database, a batch and its members.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+mod grants;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
-use kimbai_core::grant::{
-    CodeBinding, Grant, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
-};
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
-use kimbai_core::scope::ScopeSet;
+use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
+use kimbai_core::grant::{Grant, Seen, State, Verdict};
+use kimbai_core::number::{AttemptId, Generation, GrantId, UserNumber};
 use kimbai_store::sqlite::{Location, LogLimits, OpenError, Options, SqliteStore};
-use kimbai_store::{AuditEvent, Clock, Ledger, Registry, SessionId, StoreError};
+use kimbai_store::suite::put_client;
+use kimbai_store::{AuditEvent, AuditFilter, Change, Clock, GrantsOf, Ledger, Registry, SessionId, StoreError, Upkeep};
 use tokio::task::JoinSet;
-
-const REALM: RealmNumber = RealmNumber(1);
-const CLIENT: ClientNumber = ClientNumber(1);
-const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([1; 16]), code_challenge: ShortDigest::ABSENT };
-const TERMS: Terms = Terms { access_lifetime_s: 60, idle_lifetime_s: Some(600), sealing_key: 1 };
 
 struct Home {
     directory: tempfile::TempDir,
@@ -56,7 +53,7 @@ async fn what_was_stored_is_there_after_reopening() {
     let home = Home::new();
     let (grant, client) = {
         let store = home.store();
-        let client = store.put_client(REALM, "client".into(), "{}".into()).await.unwrap();
+        let client = put_client(&store, REALM, "client").await;
         store.record(event("stored"));
         (rotate(&store, &activate(&store, 1).await).await, client)
     };
@@ -64,8 +61,8 @@ async fn what_was_stored_is_there_after_reopening() {
     let store = home.store();
     assert_eq!(store.lookup(REALM, grant.id).await.unwrap().seen.map(|seen| seen.grant), Some(grant.clone()));
     assert_eq!(store.clients(REALM).await.unwrap()[0].number, client);
-    assert_eq!(store.audit(REALM, 9).await.unwrap()[0].1, event("stored"));
-    assert_eq!(store.put_client(REALM, "another".into(), "{}".into()).await.unwrap().0, client.0 + 1);
+    assert_eq!(store.audit(REALM, AuditFilter::default(), 9).await.unwrap()[0].1, event("stored"));
+    assert_eq!(put_client(&store, REALM, "another").await.0, client.0 + 1);
     rotate(&store, &grant).await;
 }
 
@@ -99,7 +96,7 @@ async fn other_schemas_and_other_files_are_refused() {
     home.database().execute_batch("INSERT INTO migrations VALUES (1000000, 'x', x'00', 0)").unwrap();
     let error = home.open(Options::default()).err().unwrap();
     assert!(matches!(error, OpenError::NewerSchema { found: 1_000_000, .. }), "{error:?}");
-    home.database().execute_batch("DELETE FROM migrations WHERE number > 1").unwrap();
+    home.database().execute_batch("DELETE FROM migrations WHERE number = 1000000").unwrap();
     drop(home.store());
     home.database().execute_batch("UPDATE migrations SET digest = zeroblob(16) WHERE number = 1").unwrap();
     let error = home.open(Options::default()).err().unwrap();
@@ -112,6 +109,48 @@ async fn other_schemas_and_other_files_are_refused() {
     let error = SqliteStore::open(Location::Directory("/proc/kimbai".into()), Clock::default(), Options::default());
     let error = error.err().unwrap();
     assert!(error.to_string().contains("/proc/kimbai"), "{error}");
+}
+
+#[test]
+fn a_database_that_is_cut_is_damaged() {
+    let home = Home::new();
+    drop(home.store());
+    let whole = std::fs::read(home.file("kimbai.db")).unwrap();
+    // Within the schema, and so that all of its pages but the last are there.
+    for bytes in [6_000, whole.len() - 4_096] {
+        std::fs::write(home.file("kimbai.db"), &whole[..bytes]).unwrap();
+        let error = home.open(Options::default()).err().unwrap();
+        assert!(matches!(error, OpenError::Corrupt(_)), "{error:?} of {bytes} bytes");
+        assert!(error.to_string().contains("restore a backup"), "{error}");
+    }
+    std::fs::write(home.file("kimbai.db"), &whole).unwrap();
+    home.store();
+}
+
+#[test]
+fn what_may_not_be_written_is_named() {
+    // The right to write whatever its mode is what root has, and this test may be run by root: so the file system is
+    // read-only, for one process alone.
+    let home = Home::new();
+    drop(home.store());
+    let inner = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && \
+        exec env KIMBAI_TEST_STORE=\"$1\" \"$2\" --exact --ignored --nocapture a_read_only_store_is_refused";
+    let status = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", inner, "sh"])
+        .arg(home.path())
+        .arg(std::env::current_exe().unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success(), "see above; without the right to mount, allow user namespaces");
+}
+
+#[test]
+#[ignore = "what_may_not_be_written_is_named runs it, on a read-only file system"]
+fn a_read_only_store_is_refused() {
+    let directory = PathBuf::from(std::env::var_os("KIMBAI_TEST_STORE").unwrap());
+    let error = SqliteStore::open(Location::Directory(directory), Clock::default(), Options::default()).err().unwrap();
+    assert!(matches!(&error, OpenError::Files { path, .. } if path.ends_with("kimbai.lock")), "{error:?}");
+    assert!(error.to_string().contains("may this user write it?"), "{error}");
 }
 
 #[tokio::test]
@@ -200,17 +239,17 @@ async fn a_batch_does_not_fail_for_one_member() {
     let answers = changes.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 100);
     assert_eq!(answers.iter().filter(|answer| **answer == Err(StoreError::Taken)).count(), 100);
-    assert_eq!(store.grants_of_client(REALM, CLIENT, 1_000).await.unwrap().len(), 200);
+    assert_eq!(store.grants(REALM, GrantsOf::Client(CLIENT), None, 1_000).await.unwrap().len(), 200);
 }
 
 #[tokio::test]
 async fn a_change_that_fails_leaves_nothing_behind() {
     let home = Home::new();
     let store = home.store();
-    for number in 0..=u8::MAX {
-        assert_eq!(store.add_key(REALM, "seal".into(), vec![]).await.unwrap().number, number);
-    }
-    let answer = store.add_key(REALM, "seal".into(), vec![]).await;
+    let add = || Change::AddKey { realm: REALM, usage: "seal".into(), sealed: vec![] };
+    store.change((0..=u8::MAX).map(|_| add()).collect()).await.unwrap();
+    assert_eq!(store.keys(REALM).await.unwrap().last().unwrap().number, u8::MAX);
+    let answer = store.change(vec![add()]).await;
     assert!(matches!(answer, Err(StoreError::Unreadable(_))), "{answer:?}");
     let next: u32 = home.database().query_row("SELECT next FROM counters", [], |row| row.get(0)).unwrap();
     assert_eq!(next, 256, "the number it had drawn was given back");
@@ -239,9 +278,9 @@ async fn events_beyond_their_queue_are_dropped_and_counted() {
     for _ in 0..100_000 {
         store.record(event("flood"));
     }
-    store.put_realm("realm".into(), "{}".into()).await.unwrap();
-    let stored = store.audit(REALM, u32::MAX).await.unwrap().len() as u64;
-    assert_eq!(stored + store.audit_events_dropped(), 100_000);
+    store.draw_realm_number().await.unwrap();
+    let stored = store.audit(REALM, AuditFilter::default(), u32::MAX).await.unwrap().len() as u64;
+    assert_eq!(stored + store.figures().events_dropped, 100_000);
 }
 
 #[tokio::test]
@@ -257,44 +296,8 @@ async fn a_closed_store_takes_nothing() {
         let answer = store.rotate(REALM, grant.id, rotation(&grant), AttemptId(3)).await;
         assert_eq!(answer, Err(StoreError::NotDone));
         assert_eq!(store.lookup(REALM, grant.id).await, Err(StoreError::NotDone));
-        assert_eq!(store.put_realm("realm".into(), "{}".into()).await, Err(StoreError::NotDone));
+        assert_eq!(store.draw_realm_number().await, Err(StoreError::NotDone));
     }
-}
-
-fn opening(id: u64) -> Opening {
-    Opening {
-        id: GrantId(id),
-        client: CLIENT,
-        user: UserNumber(1),
-        client_epoch: 0,
-        user_epoch: 0,
-        scope: ScopeSet(1),
-        auth_time_s: 0,
-        binding: BINDING,
-        code_lifetime_s: 60,
-        absolute_lifetime_s: 86_400,
-    }
-}
-
-async fn activate(store: &SqliteStore, id: u64) -> Grant {
-    store.open(REALM, opening(id), AttemptId(1)).await.unwrap();
-    let redemption = Redemption { client: CLIENT, binding: BINDING, terms: TERMS };
-    done(store.redeem(REALM, GrantId(id), redemption, AttemptId(2)).await.unwrap())
-}
-
-async fn rotate(store: &SqliteStore, grant: &Grant) -> Grant {
-    let attempt = AttemptId(grant.attempt.0 + 1);
-    done(store.rotate(REALM, grant.id, rotation(grant), attempt).await.unwrap())
-}
-
-fn rotation(grant: &Grant) -> Rotation {
-    let State::Active(active) = grant.state else { panic!("{grant:?}") };
-    Rotation { client: CLIENT, generation: active.generation, rotated_low: active.rotated.low_bits(), terms: TERMS }
-}
-
-fn done(outcome: Outcome) -> Grant {
-    let Verdict::Done(seen) = outcome.verdict else { panic!("{outcome:?}") };
-    seen.grant
 }
 
 fn event(event: &'static str) -> AuditEvent {

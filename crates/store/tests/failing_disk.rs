@@ -68,6 +68,17 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
     driver.kill().check(&directory).await;
 }
 
+#[tokio::test]
+async fn a_backup_ends_when_the_store_fails_under_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("store");
+    let mut command = strace("fsync,fdatasync:error=EIO:when=60+90", &directory);
+    command.arg(temporary.path().join("copy.db"));
+    let mut driver = Driver::start(command);
+    driver.until(|told| told.acknowledged.len() as u64 == CHAINS && told.interrupted > 0 && told.whole > 0);
+    driver.kill().check(&directory).await;
+}
+
 async fn under_strace(inject: &str, enough: impl Fn(&Told) -> bool) -> Told {
     let temporary = tempfile::tempdir().unwrap();
     let directory = temporary.path().join("store");

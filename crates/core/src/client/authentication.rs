@@ -86,13 +86,20 @@ impl ClientCredentials {
     }
 }
 
-/// Whether the presented secrets prove that the request comes from `client`.
+/// Whether the presented secrets prove at this second since 1970 that the request comes from `client`.
 ///
 /// # Errors
 /// [`ClientAuthenticationError`]: `Refused` for all that a stranger may not tell apart.
-pub fn authenticate(client: Option<&Client>, presented: &PresentedSecrets) -> Result<(), ClientAuthenticationError> {
+pub fn authenticate(
+    client: Option<&Client>,
+    presented: &PresentedSecrets,
+    now_s: u32,
+) -> Result<(), ClientAuthenticationError> {
     let is_right = |digest: &SecretDigest| match client {
-        Some(client) => client.metadata.secret_digests.iter().fold(false, |right, live| equal(live, digest) | right),
+        Some(client) => client.metadata.secrets.iter().fold(false, |right, secret| {
+            // Compared also when it has ended, so that it takes as long.
+            (equal(&secret.digest, digest) & secret.is_live(now_s)) | right
+        }),
         None => equal(&SecretDigest([0; 32]), digest) & false,
     };
     let basic = presented.basic.as_ref().map(is_right);

@@ -73,6 +73,31 @@ pub enum SecretRepetition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretDigest(pub [u8; 32]);
 
+/// A client's secret as it is stored, and until when it is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSecret {
+    /// What is compared.
+    pub digest: SecretDigest,
+    /// In seconds since 1970; absent: until it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_s: Option<u32>,
+}
+
+impl ClientSecret {
+    /// A secret that stays until it is replaced.
+    #[must_use]
+    pub const fn lasting(digest: SecretDigest) -> Self {
+        Self { digest, ends_s: None }
+    }
+
+    /// Whether it counts at this second since 1970.
+    #[must_use]
+    pub fn is_live(&self, now_s: u32) -> bool {
+        self.ends_s.is_none_or(|end| now_s < end)
+    }
+}
+
 /// What is registered of a client, as the registry keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,9 +112,9 @@ pub struct ClientMetadata {
     pub client_uri: Option<String>,
     /// How it authenticates.
     pub token_endpoint_auth_method: AuthenticationMethod,
-    /// The live secrets: one, two during a rotation, none for a public client.
+    /// Its secrets: one, two during a rotation, none for a public client.
     #[serde(default)]
-    pub secret_digests: Vec<SecretDigest>,
+    pub secrets: Vec<ClientSecret>,
     /// Whether the secret may stand in header and body at once.
     #[serde(default)]
     pub secret_repetition: SecretRepetition,
@@ -227,9 +252,9 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
     let is_public = metadata.token_endpoint_auth_method == AuthenticationMethod::None;
     let has = |grant_type| metadata.grant_types.contains(&grant_type);
     let contradictions = [
-        (is_public && !metadata.secret_digests.is_empty(), "a client without authentication has no secret"),
-        (!is_public && metadata.secret_digests.is_empty(), "a client that authenticates by secret needs one"),
-        (metadata.secret_digests.len() > 2, "a client has at most two live secrets"),
+        (is_public && !metadata.secrets.is_empty(), "a client without authentication has no secret"),
+        (!is_public && metadata.secrets.is_empty(), "a client that authenticates by secret needs one"),
+        (metadata.secrets.len() > 2, "a client has at most two live secrets"),
         (is_public && has(GrantType::ClientCredentials), "client_credentials needs a secret (RFC 6749 section 4.4)"),
         (is_public && metadata.resource_server, "a resource server needs a secret (RFC 7662 section 2.1)"),
         (

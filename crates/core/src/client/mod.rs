@@ -9,6 +9,6 @@ pub use authentication::{
     BasicCredentials, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate,
 };
 pub use metadata::{
-    AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, RegistrationError, SecretDigest,
-    SecretRepetition,
+    AuthenticationMethod, Client, ClientMetadata, ClientSecret, ConsentPolicy, GrantType, RegistrationError,
+    SecretDigest, SecretRepetition,
 };

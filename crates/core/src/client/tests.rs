@@ -2,7 +2,8 @@
 
 use crate::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
-    ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SecretDigest, SecretRepetition, authenticate,
+    ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SecretDigest, SecretRepetition,
+    authenticate,
 };
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
@@ -72,7 +73,7 @@ pub(crate) fn metadata() -> ClientMetadata {
         logo_uri: None,
         client_uri: None,
         token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
-        secret_digests: vec![SecretDigest([1; 32])],
+        secrets: vec![lasting(1)],
         secret_repetition: SecretRepetition::Refused,
         redirect_uris: vec!["https://example.com/tiki/callback".to_owned()],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
@@ -87,7 +88,7 @@ pub(crate) fn metadata() -> ClientMetadata {
 
 fn make_public(metadata: &mut ClientMetadata) {
     metadata.token_endpoint_auth_method = AuthenticationMethod::None;
-    metadata.secret_digests.clear();
+    metadata.secrets.clear();
     metadata.grant_types.retain(|grant_type| *grant_type != GrantType::ClientCredentials);
 }
 
@@ -110,6 +111,10 @@ pub(crate) fn public_client() -> Client {
 
 type Authenticated = Result<(), ClientAuthenticationError>;
 type Case = (AuthenticationMethod, Option<SecretDigest>, Option<SecretDigest>, Authenticated, Authenticated);
+
+fn lasting(byte: u8) -> ClientSecret {
+    ClientSecret::lasting(SecretDigest([byte; 32]))
+}
 
 const RIGHT: Option<SecretDigest> = Some(SecretDigest([1; 32]));
 const WRONG: Option<SecretDigest> = Some(SecretDigest([2; 32]));
@@ -177,10 +182,10 @@ fn a_client_authenticates_by_its_registered_method_alone() {
             let mut client = of_method(method, repetition);
             let presented = PresentedSecrets { basic, body };
             let case = format!("{method:?} {repetition:?} {presented:?}");
-            assert_eq!(authenticate(Some(&client), &presented), expect, "{case}");
+            assert_eq!(authenticate(Some(&client), &presented, 0), expect, "{case}");
             client.standing.active = false;
-            assert_eq!(authenticate(Some(&client), &presented), REFUSED, "{case}, disabled");
-            assert_eq!(authenticate(None, &presented), REFUSED, "{case}, unknown");
+            assert_eq!(authenticate(Some(&client), &presented, 0), REFUSED, "{case}, disabled");
+            assert_eq!(authenticate(None, &presented, 0), REFUSED, "{case}, unknown");
         }
     }
 }
@@ -200,15 +205,27 @@ fn no_hint_is_given_to_who_has_not_shown_the_secret() {
 #[test]
 fn an_unknown_client_is_not_known_by_a_secret_of_zeros() {
     let presented = PresentedSecrets { basic: Some(SecretDigest([0; 32])), body: None };
-    assert_eq!(authenticate(None, &presented), REFUSED);
+    assert_eq!(authenticate(None, &presented, 0), REFUSED);
 }
 
 #[test]
 fn during_a_rotation_both_secrets_are_right() {
-    let client = client(|metadata| metadata.secret_digests = vec![SecretDigest([1; 32]), SecretDigest([2; 32])]);
+    let client = client(|metadata| metadata.secrets = vec![lasting(1), lasting(2)]);
     for (digest, expect) in [([1; 32], Ok(())), ([2; 32], Ok(())), ([3; 32], REFUSED)] {
         let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None };
-        assert_eq!(authenticate(Some(&client), &presented), expect);
+        assert_eq!(authenticate(Some(&client), &presented, 0), expect);
+    }
+}
+
+#[test]
+fn a_secret_that_was_replaced_ends_at_its_second() {
+    let replaced = ClientSecret { digest: SecretDigest([1; 32]), ends_s: Some(100) };
+    let client = client(|metadata| metadata.secrets = vec![replaced, lasting(2)]);
+    for (digest, now_s, expect) in
+        [([1; 32], 99, Ok(())), ([1; 32], 100, REFUSED), ([2; 32], 99, Ok(())), ([2; 32], 100, Ok(()))]
+    {
+        let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None };
+        assert_eq!(authenticate(Some(&client), &presented, now_s), expect, "{digest:?} at {now_s}");
     }
 }
 
@@ -240,9 +257,9 @@ type Change = fn(&mut ClientMetadata);
 fn what_contradicts_itself_cannot_be_registered() {
     let contradictions: [(&str, Change); 9] = [
         ("without authentication", |m| m.token_endpoint_auth_method = NONE),
-        ("needs one", |m| m.secret_digests.clear()),
-        ("needs one", |m| (m.token_endpoint_auth_method, m.secret_digests) = (POST, Vec::new())),
-        ("at most two", |m| m.secret_digests = vec![SecretDigest([1; 32]); 3]),
+        ("needs one", |m| m.secrets.clear()),
+        ("needs one", |m| (m.token_endpoint_auth_method, m.secrets) = (POST, Vec::new())),
+        ("at most two", |m| m.secrets = vec![lasting(1); 3]),
         ("client_credentials needs", |m| {
             make_public(m);
             m.grant_types.push(GrantType::ClientCredentials);

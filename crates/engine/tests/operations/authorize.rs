@@ -5,6 +5,7 @@ use kimbai_core::client::ConsentPolicy;
 use kimbai_core::scope::ScopeSet;
 use kimbai_engine::{Authorized, BrowserSecret, NewClient, SignedIn};
 use kimbai_keyring::SealedToken;
+use kimbai_store::Activity;
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
 
@@ -92,7 +93,7 @@ async fn from_the_request_to_a_refreshed_token() {
 async fn an_unknown_or_disabled_client_and_a_wrong_redirect_uri_get_a_page() {
     let fixture = Fixture::standard().await;
     let signed_in = sign_in(&fixture).await;
-    fixture.engine.set_client_active(&fixture.realm, "other", false).await.unwrap();
+    fixture.engine.set_client_activity(&fixture.realm, "other", Activity::Disabled).await.unwrap();
     let evil = AuthorizationRequest { redirect_uri: once("https://example.com.evil.test/"), ..request("web", "order") };
     let twice = AuthorizationRequest { client_id: Parameter::Malformed, ..request("web", "order") };
     for (request, expect) in [
@@ -205,8 +206,8 @@ async fn two_posts_of_one_consent_open_two_codes() {
 async fn a_grant_of_a_user_disabled_in_between_is_dead() {
     let fixture = Fixture::marketplace().await;
     let signed_in = sign_in(&fixture).await;
-    fixture.engine.set_user_active(&fixture.realm, "an", false).await.unwrap();
-    fixture.engine.set_user_active(&fixture.realm, "an", true).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Disabled).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Enabled).await.unwrap();
     let code = code(authorize(&fixture, &request("web", "order"), Some(&signed_in), ALLOW).await);
     let grant = code_grant(code.expose(), Some(REDIRECT_URI), Some(VERIFIER));
     assert!(fixture.ask("web", grant).await.is_err(), "the session was of the epoch before");

@@ -2,6 +2,7 @@
 
 use kimbai_core::authorize::{AuthorizationRequest, Parameter};
 use kimbai_engine::{BrowserSecret, FormBinding, FormFault, SessionSecret, SignedIn};
+use kimbai_store::Activity;
 
 use crate::fixture::{Fixture, PASSWORD, marketplace, secret, source};
 
@@ -56,9 +57,9 @@ async fn a_session_ends_after_seven_days_however_much_it_is_used() {
 async fn a_session_ends_when_its_user_is_disabled_and_does_not_come_back() {
     let fixture = Fixture::marketplace().await;
     let (an, binh) = (log_in(&fixture, "an").await, log_in(&fixture, "binh").await);
-    fixture.engine.set_user_active(&fixture.realm, "an", false).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Disabled).await.unwrap();
     assert!(!is_signed_in(&fixture, &an).await);
-    fixture.engine.set_user_active(&fixture.realm, "an", true).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Enabled).await.unwrap();
     assert!(!is_signed_in(&fixture, &an).await);
     assert!(is_signed_in(&fixture, &binh).await);
     let again = log_in(&fixture, "an").await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kimbai_core::client::GrantType;
 use kimbai_core::token::{Refusal, TokenRefusal};
 use kimbai_engine::NewClient;
+use kimbai_store::Activity;
 
 use crate::fixture::{
     Answered as _, CHALLENGE, Fixture, REDIRECT_URI, VERIFIER, binding, code_grant, credentials, refresh_token, source,
@@ -142,12 +143,12 @@ async fn a_code_ends_with_its_lifetime() {
 async fn a_code_of_a_disabled_user_or_client_gives_nothing() {
     let fixture = Fixture::marketplace().await;
     let (of_user, of_client) = (fixture.code("web", "offline order").await, fixture.code("other", "order").await);
-    fixture.engine.set_user_active(&fixture.realm, "an", false).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Disabled).await.unwrap();
     assert_eq!(fixture.redeem("web", &of_user).await.refusal(), Refusal::UserEnded);
-    fixture.engine.set_user_active(&fixture.realm, "an", true).await.unwrap();
-    fixture.engine.set_client_active(&fixture.realm, "other", false).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Enabled).await.unwrap();
+    fixture.engine.set_client_activity(&fixture.realm, "other", Activity::Disabled).await.unwrap();
     assert!(matches!(fixture.redeem("other", &of_client).await.refused(), TokenRefusal::Client(_)));
-    fixture.engine.set_client_active(&fixture.realm, "other", true).await.unwrap();
+    fixture.engine.set_client_activity(&fixture.realm, "other", Activity::Enabled).await.unwrap();
     assert_eq!(fixture.redeem("other", &of_client).await.refusal(), Refusal::ClientEnded);
 }
 

@@ -2,6 +2,7 @@
 
 use kimbai_core::token::{Refusal, TokenRefusal};
 use kimbai_engine::TokenAnswer;
+use kimbai_store::Activity;
 
 use crate::fixture::{Answered as _, Fixture, binding, refresh_token};
 
@@ -17,31 +18,34 @@ async fn a_disabled_client_gets_nothing_and_enabling_it_revives_nothing() {
     let fixture = Fixture::marketplace().await;
     let (answer, rowless) = (fixture.log_in("web").await, fixture.credentials_grant("web", None).await.unwrap());
     let unharmed = fixture.log_in("other").await;
-    assert!(fixture.engine.set_client_active(&fixture.realm, "web", false).await.unwrap());
+    assert!(fixture.engine.set_client_activity(&fixture.realm, "web", Activity::Disabled).await.unwrap());
     assert!(!fixture.works(&answer.access_token).await && !fixture.works(&rowless.access_token).await);
     let refused = fixture.refresh("web", &refresh_token(&answer)).await.refused();
     assert!(matches!(refused, TokenRefusal::Client(_)), "{refused:?}");
     assert!(matches!(fixture.credentials_grant("web", None).await.refused(), TokenRefusal::Client(_)));
-    assert!(fixture.engine.set_client_active(&fixture.realm, "web", true).await.unwrap());
+    assert!(fixture.engine.set_client_activity(&fixture.realm, "web", Activity::Enabled).await.unwrap());
     assert_dead(&fixture, "web", &answer, Refusal::ClientEnded).await;
     assert!(!fixture.works(&rowless.access_token).await);
     assert!(fixture.works(&fixture.log_in("web").await.access_token).await, "what is new works");
     let rowless = fixture.credentials_grant("web", None).await.unwrap();
     assert!(fixture.works(&rowless.access_token).await);
     assert!(fixture.works(&unharmed.access_token).await);
-    assert!(!fixture.engine.set_client_active(&fixture.realm, "nobody", false).await.unwrap());
+    assert!(!fixture.engine.set_client_activity(&fixture.realm, "nobody", Activity::Disabled).await.unwrap());
 }
 
 #[tokio::test]
 async fn a_disabled_users_tokens_are_dead_and_stay_dead() {
     let fixture = Fixture::marketplace().await;
     let answer = fixture.log_in("web").await;
-    assert_eq!(fixture.engine.set_user_active(&fixture.realm, " AN ", false).await.unwrap(), Some(fixture.an));
+    assert_eq!(
+        fixture.engine.set_user_activity(&fixture.realm, " AN ", Activity::Disabled).await.unwrap(),
+        Some(fixture.an)
+    );
     assert_dead(&fixture, "web", &answer, Refusal::UserEnded).await;
-    fixture.engine.set_user_active(&fixture.realm, "an", true).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Enabled).await.unwrap();
     assert_dead(&fixture, "web", &answer, Refusal::UserEnded).await;
     assert!(fixture.works(&fixture.log_in("web").await.access_token).await, "what is new works");
-    assert_eq!(fixture.engine.set_user_active(&fixture.realm, "nobody", false).await.unwrap(), None);
+    assert_eq!(fixture.engine.set_user_activity(&fixture.realm, "nobody", Activity::Disabled).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use kimbai_core::token::{Refusal, TokenGrant, TokenRefusal};
 use kimbai_engine::Introspection;
+use kimbai_store::Activity;
 
 use crate::fixture::{Answered as _, Fixture, REDIRECT_URI, code_grant, refresh_token, secret, standard};
 
@@ -64,8 +65,8 @@ async fn a_client_disabled_in_one_realm_lives_in_another() {
     let here = Fixture::marketplace().await;
     let twin = here.beside("twin", &here.realm.settings.clone()).await;
     let login = twin.log_in("web").await;
-    here.engine.set_client_active(&here.realm, "web", false).await.unwrap();
-    here.engine.set_user_active(&here.realm, "an", false).await.unwrap();
+    here.engine.set_client_activity(&here.realm, "web", Activity::Disabled).await.unwrap();
+    here.engine.set_user_activity(&here.realm, "an", Activity::Disabled).await.unwrap();
     assert!(twin.works(&login.access_token).await);
     assert!(twin.refresh("web", &refresh_token(&login)).await.is_ok());
 }

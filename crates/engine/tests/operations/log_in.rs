@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kimbai_engine::{BrowserSecret, LogInRefusal, SignedIn, Source};
+use kimbai_store::Activity;
 
 use crate::fixture::{Fixture, PASSWORD, secret, source};
 
@@ -67,7 +68,7 @@ async fn a_person_logs_in_under_every_spelling_of_the_name() {
 #[tokio::test]
 async fn what_is_wrong_is_not_said() {
     let fixture = Fixture::marketplace().await;
-    fixture.engine.set_user_active(&fixture.realm, "binh", false).await.unwrap();
+    fixture.engine.set_user_activity(&fixture.realm, "binh", Activity::Disabled).await.unwrap();
     for (username, password) in [
         ("an", "a guess"),
         ("an", ""),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kimbai_core::token::{Note, Refusal, TokenRefusal};
 use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring};
-use kimbai_store::Registry as _;
+use kimbai_store::{Change, Registry as _};
 
 use crate::fixture::{Answered as _, Fixture, bytes, credentials, refresh_grant, refresh_token, source};
 
@@ -125,7 +125,8 @@ async fn a_retry_gets_the_same_answer_although_the_sealing_key_was_changed() {
     let first = fixture.refresh("web", &token).await.unwrap();
     let master = MasterKey::parse(&fixture.master).unwrap();
     let sealed = RealmKeyring::generate(&master, fixture.realm.number, KeyUsage::Sealing);
-    fixture.store.add_key(fixture.realm.number, KeyUsage::Sealing.name().to_owned(), sealed).await.unwrap();
+    let key = Change::AddKey { realm: fixture.realm.number, usage: KeyUsage::Sealing.name().to_owned(), sealed };
+    fixture.store.change(vec![key]).await.unwrap();
     let fixture = fixture.changed(|_| {}).await;
     assert_eq!(fixture.realm.keyring.sealing_keys().newest, 1);
     let again = fixture.refresh("web", &token).await.unwrap();

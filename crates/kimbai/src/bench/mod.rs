@@ -63,6 +63,9 @@ pub(crate) struct BenchArgs {
     /// Gives the server the first core and the driver the others, so that neither takes from the other.
     #[arg(long, conflicts_with = "url")]
     cores_apart: bool,
+    /// How many times the peak's rate `overload` offers.
+    #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = times_peak)]
+    overload_times: f64,
     /// Instead of cases: everything at once for so long, and an error unless memory, descriptors and log stay flat.
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["url", "cases"], value_parser = clap::value_parser!(u32).range(80..=604_800))]
     soak: Option<u32>,
@@ -118,6 +121,11 @@ impl BenchArgs {
         }
         Ok(Selection::loops().filter(fits).collect())
     }
+}
+
+fn times_peak(text: &str) -> Result<f64, String> {
+    let times = text.parse().ok().filter(|times| (1.0..=100.0).contains(times));
+    times.ok_or_else(|| "a number from 1 to 100".to_owned())
 }
 
 /// One run: what is driven, and what is known about its process.

@@ -50,7 +50,7 @@ impl ValueEnum for Selection {
         match self {
             Self::Closed(case) => case.to_possible_value(),
             Self::Start => Some(PossibleValue::new("start").help("From a start of the process to its first answer")),
-            Self::Overload => Some(PossibleValue::new("overload").help("Refreshes at five times the peak's rate")),
+            Self::Overload => Some(PossibleValue::new("overload").help("Refreshes at a multiple of the peak's rate")),
             Self::LogInFlood => {
                 Some(PossibleValue::new("log_in_flood").help("1,000 log-ins a second beside 2,000 refreshes"))
             }

@@ -5,7 +5,11 @@ mod bench;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod config;
+#[cfg(test)]
 mod data;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 #[path = "../fixture/mod.rs"]
 mod fixture;

@@ -2,12 +2,14 @@
 
 pub mod marketplace;
 pub mod standard;
+mod wire;
 
 use std::collections::HashMap;
 
 use axum::Router;
-use kimbai_engine::Realm;
+use kimbai_core::realm::RealmSettings;
 
+pub use self::wire::Dialects;
 use crate::metrics::Endpoint;
 use crate::site::{Audience, SiteRef};
 
@@ -16,6 +18,8 @@ use crate::site::{Audience, SiteRef};
 pub(crate) struct Routes {
     pub(crate) router: Router<SiteRef>,
     pub(crate) endpoints: HashMap<String, Endpoint>,
+    /// A path that two endpoints would have.
+    pub(crate) doubled: Option<String>,
 }
 
 impl Routes {
@@ -25,17 +29,20 @@ impl Routes {
         H: axum::handler::Handler<T, SiteRef>,
         T: 'static,
     {
-        self.router = self.router.route(path, axum::routing::any(handler));
-        self.endpoints.insert(path.to_owned(), endpoint);
+        if self.endpoints.insert(path.to_owned(), endpoint).is_none() {
+            self.router = self.router.route(path, axum::routing::any(handler));
+        } else {
+            self.doubled = Some(path.to_owned());
+        }
         self
     }
 }
 
 /// The routes of a realm, by the dialect its settings name; `None` if there is no such dialect.
-pub(crate) fn routes(realm: &Realm, audience: &Audience) -> Option<Routes> {
-    let routes = match realm.settings.dialect.as_str() {
-        standard::NAME => standard::routes(realm),
-        marketplace::NAME => marketplace::routes(realm),
+pub(crate) fn routes(settings: &RealmSettings, audience: &Audience) -> Option<Routes> {
+    let routes = match settings.dialect.as_str() {
+        standard::NAME => standard::routes(settings),
+        marketplace::NAME => marketplace::routes(settings),
         _ => return None,
     };
     let routes = match audience {
@@ -43,5 +50,5 @@ pub(crate) fn routes(realm: &Realm, audience: &Audience) -> Option<Routes> {
         Audience::Sandbox(_) => crate::sandbox::routes(routes),
         Audience::Bench => crate::sandbox::bench_routes(routes),
     };
-    Some(crate::interaction::routes(routes, realm))
+    Some(crate::interaction::routes(routes, settings))
 }

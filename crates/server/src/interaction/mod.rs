@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method};
-use kimbai_engine::Realm;
+use kimbai_core::realm::RealmSettings;
 use kimbai_pages::{ASSETS_PATH, Caching, asset};
 
 pub(crate) use error_page::{fault_at, wants_page};
@@ -25,8 +25,8 @@ use crate::metrics::Endpoint;
 use crate::site::Call;
 
 /// Adds what people use to a dialect's endpoints.
-pub(crate) fn routes(routes: Routes, realm: &Realm) -> Routes {
-    let authorize = &realm.settings.paths.authorize;
+pub(crate) fn routes(routes: Routes, settings: &RealmSettings) -> Routes {
+    let authorize = &settings.paths.authorize;
     let mut routes = routes
         .endpoint(authorize, Endpoint::Authorize, authorize::authorize)
         .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)

@@ -5,15 +5,11 @@ use std::sync::Arc;
 use kimbai_core::client::{AuthenticationMethod, ClientMetadata, ConsentPolicy, GrantType, SecretRepetition};
 use kimbai_core::realm::{ClientLifetimes, RealmSettings};
 use kimbai_core::secret::Secret;
-use kimbai_engine::{Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
+use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
 use serde::Serialize;
 
 /// The password of all demo people.
 pub const DEMO_PASSWORD: &str = "kimbai-demo";
-/// Its hash: made once, so that the sandbox starts at once. A production server refuses it.
-pub const DEMO_PASSWORD_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
-
 /// A realm's registration in the sandbox, as the table and `--json` show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Registration {
@@ -144,7 +140,7 @@ impl DemoClient {
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
                 token_endpoint_auth_method: self.token_endpoint_auth_method,
-                secret_digests: Vec::new(),
+                secrets: Vec::new(),
                 secret_repetition: SecretRepetition::Refused,
                 redirect_uris: self.redirect_uris.clone(),
                 grant_types: self.grant_types.clone(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use kimbai_core::client::{AuthenticationMethod, GrantType};
+use kimbai_store::Activity;
 
 use crate::fixture::{
     Answer, App, At, Browser, CALLBACK, IN_HOUSE, LENIENT, OTHER, POST_APP, SELLER, SERVICE, SPA, Sandbox, WEB, basic,
@@ -21,7 +22,8 @@ async fn with_header(at: &At, path: &str, header: &str, form: &[(&str, &str)]) -
 async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_are_answered_with_the_same_bytes() {
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
-        let _ = sandbox.engine.set_client_active(&sandbox.realm(at), OTHER.client_id, false).await.unwrap();
+        let _ =
+            sandbox.engine.set_client_activity(&sandbox.realm(at), OTHER.client_id, Activity::Disabled).await.unwrap();
         let known = at.app();
         let strangers = [
             ("nobody", WRONG),

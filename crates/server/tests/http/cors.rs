@@ -1,6 +1,7 @@
 //! Cross-origin requests: answered for origins that a client registered, and for no others.
 
 use kimbai_core::client::{ClientMetadata, GrantType};
+use kimbai_store::Activity;
 
 use crate::fixture::{Answer, App, At, Browser, SPA, Sandbox, WEB, metadata, new_client};
 
@@ -77,7 +78,7 @@ async fn a_preflight_passes_for_any_enabled_clients_origin_and_the_answer_only_f
         }
         assert_eq!(allowed(&token(at, &APP, ORIGIN).await), ORIGIN);
         assert_eq!(allowed(&token(at, at.app(), ORIGIN).await), "", "another client's origin");
-        let _ = sandbox.engine.set_client_active(&realm, APP.client_id, false).await.unwrap();
+        let _ = sandbox.engine.set_client_activity(&realm, APP.client_id, Activity::Disabled).await.unwrap();
         assert_eq!(allowed(&preflight(at.token, ORIGIN).await), "", "a disabled client's origin");
     }
 }

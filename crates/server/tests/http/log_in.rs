@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 
 use tokio::task::JoinSet;
 
+use kimbai_store::Activity;
+
 use crate::fixture::{Answer, Browser, PASSWORD, Sandbox, form};
 
 async fn attempt(browser: &mut Browser, username: &str, password: &str) -> Answer {
@@ -19,8 +21,9 @@ async fn a_wrong_user_and_a_wrong_password_and_a_disabled_user_are_answered_alik
         let mut seen = BTreeSet::new();
         // Names of one length: what was typed is shown again.
         for (username, password) in [("an", "wrong"), ("zz", "wrong"), ("zz", PASSWORD), ("an", PASSWORD)] {
-            let active = (username, password) != ("an", PASSWORD);
-            let _ = sandbox.engine.set_user_active(&sandbox.realm(at), "an", active).await.unwrap();
+            let activity =
+                if (username, password) == ("an", PASSWORD) { Activity::Disabled } else { Activity::Enabled };
+            let _ = sandbox.engine.set_user_activity(&sandbox.realm(at), "an", activity).await.unwrap();
             let answer = attempt(&mut Browser::new(at), username, password).await.expect(200);
             assert!(answer.body.contains("id=\"error\"") && answer.cookies().is_empty());
             let continuation = form(&answer).continuation;
@@ -288,7 +291,7 @@ async fn a_session_ends_when_it_is_idle_and_when_its_user_is_disabled() {
         let shown = idle.get(&idle.request(&[])).await.expect(200);
         assert!(shown.body.contains("id=\"password\""), "{shown:?}");
         let asked = of_disabled.consent_page().await;
-        let _ = sandbox.engine.set_user_active(&sandbox.realm(at), "an", false).await.unwrap();
+        let _ = sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Disabled).await.unwrap();
         let refused = of_disabled.allow(&asked).await.expect(303);
         assert!(refused.parameter("code").is_empty());
         let shown = of_disabled.get(refused.header("location")).await.expect(200);

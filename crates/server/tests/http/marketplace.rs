@@ -1,5 +1,7 @@
 //! Tiki Marketplace's own rules: the authorization request, what real clients send, errors, the sample resource.
 
+use kimbai_store::Activity;
+
 use crate::fixture::{Answer, Browser, CALLBACK, IN_HOUSE, POST_APP, SELLER, Sandbox, basic, encode, form};
 
 const EXAMPLE: &str = "https://example.com/tiki/callback";
@@ -277,7 +279,7 @@ async fn sellers_me_opens_to_a_bearer_token_and_to_nothing_else() {
     at.get(&format!("/integration/v2/sellers/me?access_token={}", tokens.member("access_token"))).await.expect(401);
     let own = at.token(&POST_APP, &[("grant_type", "client_credentials")]).await.member("access_token");
     ask(&[&format!("Bearer {own}")]).await.expect(200);
-    let _ = sandbox.engine.set_user_active(&sandbox.realm(at), "an", false).await.unwrap();
+    let _ = sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Disabled).await.unwrap();
     ask(&[&bearer]).await.expect(401);
     sandbox.standard.get("/integration/v2/sellers/me").await.refused(404, "not_found");
 }

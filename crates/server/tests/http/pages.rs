@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use kimbai_store::Activity;
+
 use crate::fixture::{Answer, At, Browser, OTHER, Sandbox, encode, form};
 
 const NASTY: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&{{7*7}}";
@@ -142,7 +144,8 @@ async fn pages_speak_the_browsers_language() {
 async fn an_unknown_client_and_a_disabled_one_show_the_same_page() {
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
-        let _ = sandbox.engine.set_client_active(&sandbox.realm(at), OTHER.client_id, false).await.unwrap();
+        let _ =
+            sandbox.engine.set_client_activity(&sandbox.realm(at), OTHER.client_id, Activity::Disabled).await.unwrap();
         let mut browser = Browser::new(at);
         let mut seen = BTreeSet::new();
         for client_id in ["nobody", OTHER.client_id, ""] {

@@ -1,6 +1,7 @@
 //! Refresh tokens over HTTP: one successor whatever happens, reuse noticed, ends kept.
 
 use kimbai_core::realm::RealmSettings;
+use kimbai_store::Activity;
 use tokio::task::JoinSet;
 
 use crate::fixture::{At, NATIVE, OTHER, SPA, Sandbox, VERIFIER, mutations};
@@ -136,9 +137,11 @@ async fn a_disabled_user_is_refused_at_the_next_refresh_and_inactive_at_the_next
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
         let tokens = at.tokens(at.app()).await;
-        assert!(sandbox.engine.set_user_active(&sandbox.realm(at), "an", false).await.unwrap().is_some());
+        assert!(
+            sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Disabled).await.unwrap().is_some()
+        );
         assert_dead(at, &tokens.member("access_token"), &tokens.member("refresh_token")).await;
-        let _ = sandbox.engine.set_user_active(&sandbox.realm(at), "an", true).await.unwrap();
+        let _ = sandbox.engine.set_user_activity(&sandbox.realm(at), "an", Activity::Enabled).await.unwrap();
         assert_dead(at, &tokens.member("access_token"), &tokens.member("refresh_token")).await;
     }
 }
@@ -149,10 +152,10 @@ async fn a_disabled_client_is_refused_and_what_it_had_stays_dead() {
     for at in sandbox.both() {
         let (tokens, client_id) = (at.tokens(at.app()).await, at.app().client_id);
         let (access_token, refresh_token) = (tokens.member("access_token"), tokens.member("refresh_token"));
-        assert!(sandbox.engine.set_client_active(&sandbox.realm(at), client_id, false).await.unwrap());
+        assert!(sandbox.engine.set_client_activity(&sandbox.realm(at), client_id, Activity::Disabled).await.unwrap());
         at.refresh(at.app(), &refresh_token).await.refused(401, "invalid_client");
         assert!(!at.works(&access_token).await);
-        assert!(sandbox.engine.set_client_active(&sandbox.realm(at), client_id, true).await.unwrap());
+        assert!(sandbox.engine.set_client_activity(&sandbox.realm(at), client_id, Activity::Enabled).await.unwrap());
         assert_dead(at, &access_token, &refresh_token).await;
         at.tokens(at.app()).await;
     }

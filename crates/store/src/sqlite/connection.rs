@@ -44,31 +44,40 @@ impl Files {
 
     /// Makes directory and files for their owner alone, and locks them for this process.
     pub(super) fn make(&self) -> std::result::Result<File, OpenError> {
-        let failed = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| OpenError::Files { path, source }
-        };
+        let lock = self.lock()?;
+        // SQLite gives its log the permissions of the database.
+        drop(open_or_make(&self.database())?);
+        Ok(lock)
+    }
+
+    /// Makes the directory, if it is not there, and locks it for this process.
+    pub(super) fn lock(&self) -> std::result::Result<File, OpenError> {
         let is_new = !self.directory.exists();
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.directory).map_err(failed(&self.directory))?;
-        let open = |path: &Path| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed(path))
-        };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        made.map_err(failed(&self.directory))?;
         let path = self.directory.join("kimbai.lock");
-        let lock = open(&path)?;
+        let lock = open_or_make(&path)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { directory: self.directory.clone() }),
             Err(TryLockError::Error(source)) => return Err(OpenError::Files { path, source }),
         }
-        // SQLite gives its log the permissions of the database.
-        drop(open(&self.database())?);
         // A new directory is durable once the one it stands in is; SQLite flushes only its own.
         for directory in self.directory.ancestors().take(2).filter(|path| is_new && path.is_dir()) {
             File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
         }
         Ok(lock)
     }
+}
+
+fn open_or_make(path: &Path) -> std::result::Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
+    let path = path.to_path_buf();
+    move |source| OpenError::Files { path, source }
 }
 
 /// Opens a connection on a database file.

@@ -1,15 +1,15 @@
 //! The ledger on SQLite: verbs go to the writer, look-ups to the readers.
 
-use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation, Seen};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
-use super::rows::{self, seen_columns};
+use super::rows::{self, seen_rows};
 use super::{SqliteStore, sweep, verbs};
 use crate::ledger::Answer;
-use crate::{Ledger, RowlessLook, SweepStep};
+use crate::{GrantsOf, Ledger, RowlessLook, SweepStep};
 
 impl Ledger for SqliteStore {
     fn open(&self, realm: RealmNumber, opening: Opening, attempt: AttemptId) -> Answer<'_, Outcome> {
@@ -60,7 +60,7 @@ impl Ledger for SqliteStore {
         expiry_s: u32,
         per_client_max: u32,
     ) -> Answer<'_, PartyStanding> {
-        self.change(move |connection, now| {
+        self.savepoint(move |connection, now| {
             let now_s = now.as_unix_s();
             if expiry_s > now_s {
                 deny(connection, (realm, client), (token, expiry_s), per_client_max, now_s)?;
@@ -69,16 +69,12 @@ impl Ledger for SqliteStore {
         })
     }
 
-    fn grants_of_user(&self, realm: RealmNumber, user: UserNumber, limit: u32) -> Answer<'_, Vec<GrantId>> {
-        self.read(move |connection, now| live_grants(connection, GRANTS_OF_USER, (realm, user.0), limit, now))
-    }
-
-    fn grants_of_client(&self, realm: RealmNumber, client: ClientNumber, limit: u32) -> Answer<'_, Vec<GrantId>> {
-        self.read(move |connection, now| live_grants(connection, GRANTS_OF_CLIENT, (realm, client.0), limit, now))
+    fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, Vec<Seen>> {
+        self.read(move |connection, now| live_grants(connection, (realm, of), after, limit, now))
     }
 
     fn sweep(&self, cursor: Option<(RealmNumber, GrantId)>, rows_max: u32, retention_s: u32) -> Answer<'_, SweepStep> {
-        self.change(move |connection, now| sweep::step(connection, cursor, rows_max, retention_s, now))
+        self.savepoint(move |connection, now| sweep::step(connection, cursor, rows_max, retention_s, now))
     }
 
     fn now(&self) -> Micros {
@@ -141,26 +137,36 @@ pub(super) fn standing(
 
 fn live_grants(
     connection: &Connection,
-    sql: &str,
-    (realm, party): (RealmNumber, u32),
+    (realm, of): (RealmNumber, GrantsOf),
+    after: Option<GrantId>,
     limit: u32,
     now: Micros,
-) -> Result<Vec<GrantId>, Fault> {
+) -> Result<Vec<Seen>, Fault> {
+    let Some(from) = after.map_or(Some(i64::MIN), |id| rows::id_column(id).checked_add(1)) else {
+        return Ok(Vec::new());
+    };
+    let (sql, party) = match of {
+        GrantsOf::Realm => (GRANTS_OF_REALM, None),
+        GrantsOf::User(user) => (GRANTS_OF_USER, Some(user.0)),
+        GrantsOf::Client(client) => (GRANTS_OF_CLIENT, Some(client.0)),
+    };
     let mut statement = connection.prepare_cached(sql)?;
-    let mut found = statement.query(params![realm.0, party])?;
+    let mut found = match party {
+        None => statement.query(params![realm.0, from])?,
+        Some(party) => statement.query(params![realm.0, from, party])?,
+    };
     let mut live = Vec::new();
     while live.len() < usize::try_from(limit).unwrap_or(usize::MAX)
         && let Some(row) = found.next()?
     {
-        let grant = rows::grant(row)?;
-        if !grant.is_over(now) {
-            live.push(grant.id);
+        let seen = rows::seen(row)?;
+        if !seen.grant.is_over(now) {
+            live.push(seen);
         }
     }
     Ok(live)
 }
 
-const GRANTS_OF_USER: &str =
-    concat!("SELECT ", seen_columns!(), " FROM grants AS g WHERE g.realm = ?1 AND g.user = ?2 ORDER BY g.id");
-const GRANTS_OF_CLIENT: &str =
-    concat!("SELECT ", seen_columns!(), " FROM grants AS g WHERE g.realm = ?1 AND g.client = ?2 ORDER BY g.id");
+const GRANTS_OF_REALM: &str = concat!(seen_rows!(), " AND g.id >= ?2 ORDER BY g.id");
+const GRANTS_OF_USER: &str = concat!(seen_rows!(), " AND g.user = ?3 AND g.id >= ?2 ORDER BY g.id");
+const GRANTS_OF_CLIENT: &str = concat!(seen_rows!(), " AND g.client = ?3 AND g.id >= ?2 ORDER BY g.id");

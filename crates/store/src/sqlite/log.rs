@@ -45,14 +45,15 @@ struct Helper {
 }
 
 impl Log {
-    /// Watches the log of this database; starts the helper, which ends with this value.
-    pub(super) fn new(files: &Files, limits: LogLimits) -> std::io::Result<Self> {
+    /// Watches the log of this database and keeps the number of its frames in `frames`; starts the helper, which ends with
+    /// this value.
+    pub(super) fn new(files: &Files, limits: LogLimits, frames: Arc<AtomicU64>) -> std::io::Result<Self> {
         let ((orders, taken), (report, done)) = (channel(), channel());
         let database = files.database();
         let thread = thread::Builder::new().name("kimbai-copier".to_owned());
         let thread = thread.spawn(move || copy(&database, &taken, &report))?;
         let helper = Some(Helper { orders, done, thread });
-        Ok(Self { limits, path: files.log(), frames: Arc::default(), helper, copying: false })
+        Ok(Self { limits, path: files.log(), frames, helper, copying: false })
     }
 
     /// Counts the frames that this connection writes.

@@ -17,11 +17,10 @@ pub(super) struct Migration {
 }
 
 /// All of them, in order.
-pub(super) const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "ledger_and_registry",
-    sql: include_str!("migrations/0001_ledger_and_registry.sql"),
-}];
+pub(super) const ALL: &[Migration] = &[
+    Migration { number: 1, name: "ledger_and_registry", sql: include_str!("migrations/0001_ledger_and_registry.sql") },
+    Migration { number: 2, name: "administration", sql: include_str!("migrations/0002_administration.sql") },
+];
 
 /// Brings the schema to the last of these migrations.
 pub(super) fn migrate(connection: &mut Connection, migrations: &[Migration], clock: &Clock) -> Result<(), OpenError> {
@@ -33,30 +32,38 @@ pub(super) fn migrate(connection: &mut Connection, migrations: &[Migration], clo
             applied INTEGER NOT NULL
         ) STRICT",
     )?;
+    let found = recognise(connection, migrations)?;
+    for migration in migrations.iter().filter(|migration| migration.number > found) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(migration.sql)?;
+        transaction.execute(
+            "INSERT INTO migrations (number, name, digest, applied) VALUES (?1, ?2, ?3, ?4)",
+            params![migration.number, migration.name, digest(migration), clock.now().0],
+        )?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// The number of the last migration that was applied, if all of them are ours.
+pub(super) fn recognise(connection: &Connection, migrations: &[Migration]) -> Result<u32, OpenError> {
     let known = migrations.last().map_or(0, |migration| migration.number);
     let found: u32 = connection.query_row("SELECT coalesce(max(number), 0) FROM migrations", [], |row| row.get(0))?;
     if found > known {
         return Err(OpenError::NewerSchema { found, known });
     }
-    for migration in migrations {
-        let digest = ShortDigest::of(migration.sql.as_bytes()).0;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let applied: Option<[u8; 16]> = transaction
-            .query_row("SELECT digest FROM migrations WHERE number = ?1", [migration.number], |row| row.get(0))
-            .optional()?;
-        match applied {
-            Some(applied) if applied == digest => continue,
-            Some(_) => return Err(OpenError::OtherSchema { number: migration.number }),
-            None => {}
+    let mut applied = connection.prepare("SELECT digest FROM migrations WHERE number = ?1")?;
+    for migration in migrations.iter().filter(|migration| migration.number <= found) {
+        let applied: Option<[u8; 16]> = applied.query_row([migration.number], |row| row.get(0)).optional()?;
+        if applied != Some(digest(migration)) {
+            return Err(OpenError::OtherSchema { number: migration.number });
         }
-        transaction.execute_batch(migration.sql)?;
-        transaction.execute(
-            "INSERT INTO migrations (number, name, digest, applied) VALUES (?1, ?2, ?3, ?4)",
-            params![migration.number, migration.name, digest, clock.now().0],
-        )?;
-        transaction.commit()?;
     }
-    Ok(())
+    Ok(found)
+}
+
+fn digest(migration: &Migration) -> [u8; 16] {
+    ShortDigest::of(migration.sql.as_bytes()).0
 }
 
 #[cfg(test)]

@@ -3,20 +3,27 @@
 //! One thread writes, verbs and registry changes alike: what waits is one batch, one transaction, one flush, and no
 //! answer leaves before it. Look-ups have connections of their own. A process owns its directory alone.
 
+mod audit;
+mod backup;
+mod changes;
 mod connection;
 mod fault;
+mod figures;
 mod ledger;
 mod log;
 mod log_in;
 mod migrate;
+mod part;
 mod parties;
 mod queue;
 mod readers;
 mod realm_rows;
 mod registry;
+mod restore;
 mod rows;
 mod sessions;
 mod sweep;
+mod upkeep;
 mod verbs;
 mod writer;
 
@@ -28,16 +35,22 @@ use std::thread::{self, JoinHandle};
 
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, ErrorCode};
+use tokio::sync::Semaphore;
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
+use self::figures::Figures;
 use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
+pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
 use crate::ledger::Answer;
 use crate::{AuditEvent, Clock, StoreError};
+
+/// "Kimb": what each of our databases bears in its head, since migration 2.
+const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Kimb");
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,12 +127,15 @@ impl From<rusqlite::Error> for OpenError {
 pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// One backup at a time.
+    backups: Arc<Semaphore>,
 }
 
 /// What the writer and all callers have in common.
 struct Shared {
     clock: Clock,
     queue: Queue,
+    figures: Figures,
     home: Home,
     /// Counts outages: even while the store is reachable, odd while it is not.
     outages: AtomicU64,
@@ -128,7 +144,7 @@ struct Shared {
 
 enum Home {
     Memory,
-    Directory { files: Files, readers: Readers, _lock: File },
+    Directory { files: Files, readers: Readers, log_frames: Arc<AtomicU64>, _lock: File },
 }
 
 impl SqliteStore {
@@ -147,21 +163,22 @@ impl SqliteStore {
                     return Err(OpenError::LogInUse);
                 }
                 let thread = |source| OpenError::Files { path: files.database(), source };
-                let log = Log::new(&files, options.log).map_err(thread)?;
+                let log_frames = Arc::default();
+                let log = Log::new(&files, options.log, Arc::clone(&log_frames)).map_err(thread)?;
                 let readers = Readers::new(files.database());
-                (connection, Home::Directory { files, readers, _lock: lock }, Some(log))
+                (connection, Home::Directory { files, readers, log_frames, _lock: lock }, Some(log))
             }
         };
         migrate::migrate(&mut connection, migrate::ALL, &clock)?;
         let available_since = AtomicI64::new(clock.now().0);
-        let (queue, outages) = (Queue::default(), AtomicU64::new(0));
-        let shared = Arc::new(Shared { clock, queue, home, outages, available_since });
+        let (queue, figures, outages) = (Queue::default(), Figures::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { clock, queue, figures, home, outages, available_since });
         let for_writer = Arc::clone(&shared);
         let writer = thread::Builder::new()
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)) })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].
@@ -171,12 +188,6 @@ impl SqliteStore {
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the writer of the store ended in a panic");
         }
-    }
-
-    /// How many audit events were dropped because the store did not keep up.
-    #[must_use]
-    pub fn audit_events_dropped(&self) -> u64 {
-        self.shared.queue.events_dropped()
     }
 
     /// A verb: one statement changes something, so that it needs no savepoint.
@@ -189,7 +200,7 @@ impl SqliteStore {
     }
 
     /// A change of several statements: all of them are carried out, or none.
-    fn change<T, F>(&self, work: F) -> Answer<'_, T>
+    fn savepoint<T, F>(&self, work: F) -> Answer<'_, T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection, Micros) -> Result<T, Fault> + Send + 'static,

@@ -8,9 +8,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use kimbai_core::time::Micros;
 use tokio::sync::oneshot;
 
+use super::backup::Order;
 use super::fault::Fault;
 use super::writer::Hand;
-use crate::{AuditEvent, StoreError};
+use crate::{AuditEvent, StoreError, StoreFigures};
 
 /// So many tasks may wait; one more is answered [`StoreError::NotDone`] at once.
 pub(super) const WAITING_MAX: usize = 4_096;
@@ -88,6 +89,25 @@ where
     }
 }
 
+/// What the writer does next.
+pub(super) enum Next {
+    /// The batch it was given.
+    Batch,
+    /// A backup, until it is whole.
+    Backup(Box<Order>),
+    /// Nothing waits.
+    Nothing,
+    /// The queue is closed and empty.
+    End,
+}
+
+/// Whether the writer waits for work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    Endless,
+    None,
+}
+
 /// The queue of one writer.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -99,7 +119,9 @@ pub(super) struct Queue {
 struct Waiting {
     tasks: Vec<Box<dyn Task>>,
     events: Vec<(Micros, AuditEvent)>,
+    backup: Option<Box<Order>>,
     events_dropped: u64,
+    turned_away: u64,
     sleeping: bool,
     refusing: bool,
     closed: bool,
@@ -109,10 +131,25 @@ impl Queue {
     /// Adds a task; gives it back where none is taken.
     pub(super) fn push(&self, task: Box<dyn Task>) -> Result<(), Box<dyn Task>> {
         let mut waiting = self.lock();
-        if waiting.refusing || waiting.closed || waiting.tasks.len() >= WAITING_MAX {
+        if waiting.refusing || waiting.closed {
+            return Err(task);
+        }
+        if waiting.tasks.len() >= WAITING_MAX {
+            waiting.turned_away += 1;
             return Err(task);
         }
         waiting.tasks.push(task);
+        self.wake(waiting);
+        Ok(())
+    }
+
+    /// Adds the order for a backup; gives it back where none is taken.
+    pub(super) fn push_backup(&self, order: Box<Order>) -> Result<(), Box<Order>> {
+        let mut waiting = self.lock();
+        if waiting.refusing || waiting.closed || waiting.backup.is_some() {
+            return Err(order);
+        }
+        waiting.backup = Some(order);
         self.wake(waiting);
         Ok(())
     }
@@ -136,12 +173,26 @@ impl Queue {
         }
     }
 
-    /// Waits for work and moves a batch of it out; false when the queue is closed and empty.
-    pub(super) fn take(&self, tasks: &mut Vec<Box<dyn Task>>, events: &mut Vec<(Micros, AuditEvent)>) -> bool {
+    /// Moves a batch of what waits out. A backup comes first, because under load there is always something that waits.
+    pub(super) fn take(
+        &self,
+        tasks: &mut Vec<Box<dyn Task>>,
+        events: &mut Vec<(Micros, AuditEvent)>,
+        patience: Patience,
+    ) -> Next {
         let mut waiting = self.lock();
-        while waiting.tasks.is_empty() && waiting.events.is_empty() {
+        loop {
+            if let Some(order) = waiting.backup.take() {
+                return Next::Backup(order);
+            }
+            if !waiting.tasks.is_empty() || !waiting.events.is_empty() {
+                break;
+            }
             if waiting.closed {
-                return false;
+                return Next::End;
+            }
+            if patience == Patience::None {
+                return Next::Nothing;
             }
             waiting.sleeping = true;
             waiting = self.bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
@@ -153,13 +204,14 @@ impl Queue {
             tasks.extend(waiting.tasks.drain(..BATCH_MAX));
         }
         mem::swap(&mut waiting.events, events);
-        true
+        Next::Batch
     }
 
     /// From now on nothing is taken; what waits is handed out to be answered.
     pub(super) fn refuse(&self) -> Vec<Box<dyn Task>> {
         let mut waiting = self.lock();
         waiting.refusing = true;
+        waiting.backup = None;
         mem::take(&mut waiting.tasks)
     }
 
@@ -196,9 +248,12 @@ impl Queue {
         slept.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
-    /// How many events were dropped since the start.
-    pub(super) fn events_dropped(&self) -> u64 {
-        self.lock().events_dropped
+    /// What waits now, and what was turned away or dropped since the start.
+    pub(super) fn measure(&self, figures: &mut StoreFigures) {
+        let waiting = self.lock();
+        figures.waiting = u64::try_from(waiting.tasks.len()).unwrap_or(u64::MAX);
+        figures.turned_away = waiting.turned_away;
+        figures.events_dropped = waiting.events_dropped;
     }
 
     fn wake(&self, waiting: MutexGuard<'_, Waiting>) {

@@ -1,6 +1,4 @@
-//! What the registry keeps of the installation and its realms: meta values, settings, sealed keys, audit events.
-
-use std::borrow::Cow;
+//! What the registry keeps of the installation and its realms: meta values, settings, sealed keys.
 
 use kimbai_core::number::RealmNumber;
 use kimbai_core::time::Micros;
@@ -8,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
 use super::parties::next_number;
-use crate::{AuditEvent, RealmRow, SealedKeyRow, StoreError};
+use crate::{RealmRow, SealedKeyRow, StoreError};
 
 pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>, Fault> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
@@ -23,19 +21,29 @@ pub(super) fn init_meta(connection: &Connection, key: &str, value: Vec<u8>) -> R
     Ok(value)
 }
 
-pub(super) fn put(connection: &Connection, name: &str, settings: &str) -> Result<RealmNumber, Fault> {
-    let known = connection
-        .prepare_cached("UPDATE realms SET settings = ?2 WHERE name = ?1 RETURNING number")?
-        .query_row(params![name, settings], |row| row.get(0))
-        .optional()?;
-    if let Some(number) = known {
-        return Ok(RealmNumber(number));
-    }
-    let number = next_number(connection, RealmNumber(0), "realm", 1)?;
+pub(super) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
     connection
-        .prepare_cached("INSERT INTO realms (number, name, settings) VALUES (?1, ?2, ?3)")?
-        .execute(params![number, name, settings])?;
-    Ok(RealmNumber(number))
+        .prepare_cached(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?
+        .execute(params![key, value])?;
+    Ok(())
+}
+
+pub(super) fn draw_number(connection: &Connection) -> Result<RealmNumber, Fault> {
+    Ok(RealmNumber(next_number(connection, RealmNumber(0), "realm", 1)?))
+}
+
+pub(super) fn put(connection: &Connection, number: RealmNumber, name: &str, settings: &str) -> Result<(), Fault> {
+    let known = connection
+        .prepare_cached("UPDATE realms SET settings = ?2 WHERE number = ?1")?
+        .execute(params![number.0, settings])?;
+    if known == 0 {
+        connection
+            .prepare_cached("INSERT INTO realms (number, name, settings) VALUES (?1, ?2, ?3)")?
+            .execute(params![number.0, name, settings])?;
+    }
+    Ok(())
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<RealmRow>, Fault> {
@@ -49,10 +57,10 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<RealmRow>, Fault> {
 pub(super) fn add_key(
     connection: &Connection,
     realm: RealmNumber,
-    usage: String,
-    sealed: Vec<u8>,
+    usage: &str,
+    sealed: &[u8],
     made: Micros,
-) -> Result<SealedKeyRow, Fault> {
+) -> Result<(), Fault> {
     let number = next_number(connection, realm, &format!("key {usage}"), 0)?;
     let number = u8::try_from(number).map_err(|_| {
         Fault::Store(StoreError::Unreadable(format!("the realm has used all 256 numbers of its {usage} keys")))
@@ -60,7 +68,23 @@ pub(super) fn add_key(
     connection
         .prepare_cached("INSERT INTO keys (realm, usage, number, sealed, made) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![realm.0, usage, number, sealed, made.0])?;
-    Ok(SealedKeyRow { number, usage, sealed, made })
+    Ok(())
+}
+
+pub(super) fn replace_key(
+    connection: &Connection,
+    realm: RealmNumber,
+    (usage, number): (&str, u8),
+    sealed: &[u8],
+) -> Result<(), Fault> {
+    let replaced = connection
+        .prepare_cached("UPDATE keys SET sealed = ?4 WHERE realm = ?1 AND usage = ?2 AND number = ?3")?
+        .execute(params![realm.0, usage, number, sealed])?;
+    // Whoever seals keys anew must learn that one of them is not there, and change none.
+    if replaced == 0 {
+        return Err(Fault::Store(StoreError::Unreadable(format!("the realm has no {usage} key {number}"))));
+    }
+    Ok(())
 }
 
 pub(super) fn keys(connection: &Connection, realm: RealmNumber) -> Result<Vec<SealedKeyRow>, Fault> {
@@ -69,28 +93,6 @@ pub(super) fn keys(connection: &Connection, realm: RealmNumber) -> Result<Vec<Se
     let rows = statement.query_map([realm.0], |row| {
         let made = Micros(row.get(3)?);
         Ok(SealedKeyRow { number: row.get(0)?, usage: row.get(1)?, sealed: row.get(2)?, made })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn audit(
-    connection: &Connection,
-    realm: RealmNumber,
-    limit: u32,
-) -> Result<Vec<(Micros, AuditEvent)>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "SELECT at, event, grant, client, user, source FROM audit WHERE realm = ?1 ORDER BY number DESC LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![realm.0, limit], |row| {
-        let event = AuditEvent {
-            realm,
-            event: Cow::Owned(row.get(1)?),
-            grant: row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned),
-            client: row.get(3)?,
-            user: row.get(4)?,
-            source: row.get(5)?,
-        };
-        Ok((Micros(row.get(0)?), event))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

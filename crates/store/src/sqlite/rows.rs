@@ -20,6 +20,21 @@ macro_rules! seen_columns {
 }
 pub(super) use seen_columns;
 
+/// Grants of realm `?1` with the standing of their parties, for [`seen`]; a condition on `g` follows.
+macro_rules! seen_rows {
+    () => {
+        concat!(
+            "SELECT ",
+            $crate::sqlite::rows::seen_columns!(),
+            ", c.active, c.epoch, u.active, u.epoch FROM grants AS g \
+             LEFT JOIN standing AS c ON c.realm = ?1 AND c.party = 0 AND c.number = g.client \
+             LEFT JOIN standing AS u ON u.realm = ?1 AND u.party = 1 AND u.number = g.user \
+             WHERE g.realm = ?1"
+        )
+    };
+}
+pub(super) use seen_rows;
+
 /// `grants.state` of a code.
 pub(super) const CODE: i64 = 0;
 /// `grants.state` of a grant that has tokens.
@@ -43,6 +58,7 @@ pub(super) const fn ended_column(reason: EndReason) -> i64 {
         EndReason::CodeReplayed => 4,
         EndReason::RefreshTokenReused => 5,
         EndReason::LastGeneration => 6,
+        EndReason::RevokedByOperator => 7,
     }
 }
 

@@ -67,6 +67,16 @@ pub(super) fn remove(connection: &Connection, realm: RealmNumber, id: SessionId)
     Ok(())
 }
 
+/// Ends all sessions of a user, and forgets its browsers.
+pub(super) fn end_all(connection: &Connection, realm: RealmNumber, user: UserNumber) -> Result<(), Fault> {
+    for sql in
+        ["DELETE FROM sessions WHERE realm = ?1 AND user = ?2", "DELETE FROM browsers WHERE realm = ?1 AND user = ?2"]
+    {
+        connection.prepare_cached(sql)?.execute(params![realm.0, user.0])?;
+    }
+    Ok(())
+}
+
 pub(super) fn consent(
     connection: &Connection,
     realm: RealmNumber,

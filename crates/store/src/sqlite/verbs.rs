@@ -9,17 +9,10 @@ use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, Result, Statement, params};
 
-use super::rows::{self, seen_columns};
+use super::rows::{self, seen_rows};
 
 /// The row and its standing by primary key: `?1` realm, `?2` id.
-pub(super) const SEEN: &str = concat!(
-    "SELECT ",
-    seen_columns!(),
-    ", c.active, c.epoch, u.active, u.epoch FROM grants AS g \
-     LEFT JOIN standing AS c ON c.realm = ?1 AND c.party = 0 AND c.number = g.client \
-     LEFT JOIN standing AS u ON u.realm = ?1 AND u.party = 1 AND u.number = g.user \
-     WHERE g.realm = ?1 AND g.id = ?2"
-);
+pub(super) const SEEN: &str = concat!(seen_rows!(), " AND g.id = ?2");
 
 /// The prepared statements of the verbs, which live as long as the writer's connection.
 pub(super) struct Verbs<'c> {

@@ -3,7 +3,7 @@
 //! After a failed flush or write its connection is closed, and nothing is taken until a fresh one has proven the log:
 //! otherwise what was answered as not done could come back as committed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
@@ -12,9 +12,9 @@ use rusqlite::{Connection, Result, Statement, params};
 use super::connection::{self, Checkpoint, Role};
 use super::fault::{Fault, ends_connection};
 use super::log::Log;
-use super::queue::{BATCH_MAX, Failed, Task, Undo};
+use super::queue::{BATCH_MAX, Failed, Next, Patience, Task, Undo};
 use super::verbs::{Verb, Verbs};
-use super::{Home, Shared};
+use super::{Home, Shared, backup};
 use crate::{AuditEvent, Clock, StoreError};
 
 /// What a task works with.
@@ -53,41 +53,72 @@ pub(super) fn run(shared: &Shared, connection: Connection, mut log: Option<Log>)
 }
 
 /// Serves the queue on one connection; an error says that the connection must not be used again.
-fn serve(shared: &Shared, connection: &mut Connection, mut log: Option<&mut Log>) -> Result<()> {
+fn serve(shared: &Shared, connection: &mut Connection, log: Option<&mut Log>) -> Result<()> {
     if let Some(log) = &log {
         log.watch(connection).inspect_err(|_| shared.failed())?;
     }
-    let connection = &*connection;
-    let mut batch = Batch::new(connection, &shared.clock).inspect_err(|_| shared.failed())?;
-    let mut tasks = Vec::with_capacity(BATCH_MAX);
-    let mut events = Vec::new();
-    while shared.queue.take(&mut tasks, &mut events) {
-        match batch.commit(&mut tasks, &events) {
-            Ok(()) => {
-                events.clear();
-                tasks.drain(..).for_each(|task| task.settle(Ok(())));
-            }
-            Err(error) => {
-                if matches!(shared.home, Home::Memory) {
-                    // There is no other copy to go back to; what failed is rolled back.
-                    tracing::error!(%error, "a batch in memory failed");
-                    events.clear();
-                    batch.abandon();
-                    tasks.drain(..).for_each(|task| task.settle(Err(StoreError::NotDone)));
-                    continue;
-                }
-                // Before the answers: whoever has one must not find the store open.
-                shared.failed();
-                shared.queue.put_back(&mut events);
-                tasks.drain(..).for_each(|task| task.settle(Err(StoreError::Unknown)));
-                return Err(error);
-            }
-        }
-        if let Some(log) = &mut log {
-            log.tend(connection, &shared.queue).inspect_err(|_| shared.failed())?;
+    let batch = Batch::new(connection, &shared.clock).inspect_err(|_| shared.failed())?;
+    let (tasks, events) = (Vec::with_capacity(BATCH_MAX), Vec::new());
+    let mut worker = Worker { shared, connection, batch, log, tasks, events };
+    loop {
+        match worker.turn(Patience::Endless)? {
+            Next::Batch | Next::Nothing => {}
+            Next::Backup(order) => backup::carry_out(*order, &mut worker)?,
+            Next::End => return Ok(()),
         }
     }
-    Ok(())
+}
+
+/// The writer on one connection.
+pub(super) struct Worker<'c> {
+    shared: &'c Shared,
+    pub(super) connection: &'c Connection,
+    batch: Batch<'c>,
+    log: Option<&'c mut Log>,
+    tasks: Vec<Box<dyn Task>>,
+    events: Vec<(Micros, AuditEvent)>,
+}
+
+impl Worker<'_> {
+    /// The store's time.
+    pub(super) fn now(&self) -> Micros {
+        self.shared.clock.now()
+    }
+
+    /// Takes what is next, and carries it out if it is a batch.
+    pub(super) fn turn(&mut self, patience: Patience) -> Result<Next> {
+        let next = self.shared.queue.take(&mut self.tasks, &mut self.events, patience);
+        if matches!(next, Next::Batch) {
+            self.carry_out()?;
+            if let Some(log) = &mut self.log {
+                log.tend(self.connection, &self.shared.queue).inspect_err(|_| self.shared.failed())?;
+            }
+        }
+        Ok(next)
+    }
+
+    fn carry_out(&mut self) -> Result<()> {
+        let (shared, start) = (self.shared, Instant::now());
+        let Err(error) = self.batch.commit(&mut self.tasks, &self.events) else {
+            shared.figures.count(self.tasks.len(), start.elapsed());
+            self.events.clear();
+            self.tasks.drain(..).for_each(|task| task.settle(Ok(())));
+            return Ok(());
+        };
+        if matches!(shared.home, Home::Memory) {
+            // There is no other copy to go back to; what failed is rolled back.
+            tracing::error!(%error, "a batch in memory failed");
+            self.events.clear();
+            self.batch.abandon();
+            self.tasks.drain(..).for_each(|task| task.settle(Err(StoreError::NotDone)));
+            return Ok(());
+        }
+        // Before the answers: whoever has one must not find the store open.
+        shared.failed();
+        shared.queue.put_back(&mut self.events);
+        self.tasks.drain(..).for_each(|task| task.settle(Err(StoreError::Unknown)));
+        Err(error)
+    }
 }
 
 /// The statements of a transaction, kept for the connection's life.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
 
 mod codes;
+mod lists;
 mod log_ins;
 mod model;
 mod parties;
@@ -16,7 +17,7 @@ mod revocation;
 mod scene;
 mod sweeping;
 
-pub use self::scene::{Store, Subject};
+pub use self::scene::{Store, Subject, put_client, put_realm, put_user};
 
 macro_rules! cases {
     ($dollar:tt $($room:ident { $($case:ident)* })*) => {
@@ -75,18 +76,28 @@ cases! { $
         a_rowless_token_is_denied_alone
         a_token_that_has_expired_is_not_listed
         too_many_denials_advance_the_epoch
-        grants_are_listed_by_user_and_client_until_they_are_over
+        a_removed_clients_grants_are_dead_and_its_number_is_not_used_again
     }
     registry {
         a_meta_value_is_set_once
-        a_realm_keeps_its_number
+        a_meta_value_is_set_anew_by_a_change
+        a_realm_keeps_its_number_and_name
+        a_change_of_several_is_carried_out_whole_or_not_at_all
         a_client_keeps_its_number
         a_user_keeps_its_number
         a_consent_grows_until_it_is_removed
         a_session_is_used_and_removed
         ten_browsers_of_a_user_are_remembered
+        a_users_sessions_and_browsers_are_ended_together
         keys_are_numbered_by_use
+        a_replaced_key_keeps_its_place
         events_are_read_newest_first
+    }
+    lists {
+        users_are_listed_in_order_and_by_slices
+        grants_are_listed_by_user_client_and_realm_until_they_are_over
+        grants_are_listed_with_the_standing_of_their_parties
+        audit_events_are_filtered
     }
     log_ins {
         failures_are_delayed_and_then_locked

@@ -1,10 +1,12 @@
-//! The standing of clients and users, realms apart, the deny list of row-less tokens, and lists of grants.
+//! The standing of clients and users, realms apart, and the deny list of row-less tokens.
 
 use kimbai_core::grant::{EndReason, Opening, PartyStanding, Revocation, Standing};
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::scope::ScopeSet;
 
 use super::Subject;
-use super::scene::{CODE_S, Scene, done, refused};
+use super::scene::{Scene, done, put_client, put_realm, put_user, refused};
+use crate::{Activity, Change};
 
 pub(super) async fn the_standing_comes_back_with_each_verb(subject: Subject) {
     let scene = Scene::new(subject).await;
@@ -17,16 +19,16 @@ pub(super) async fn the_standing_comes_back_with_each_verb(subject: Subject) {
     assert_eq!(active.standing, new);
 
     let off = PartyStanding { active: false, epoch: 1 };
-    assert_eq!(store.set_client_active(realm, scene.client, false).await.unwrap(), Some(off));
+    scene.set_client(Activity::Disabled).await;
     let rotated = done(scene.rotate(&active.grant).await);
     assert_eq!(rotated.standing, expect(off, PartyStanding::NEW));
     assert!(!rotated.standing.supports(&rotated.grant));
-    assert_eq!(store.set_user_active(realm, scene.user, false).await.unwrap(), Some(off));
+    scene.set_user(Activity::Disabled).await;
     assert_eq!(refused(scene.rotate(&active.grant).await).standing, expect(off, off));
     assert_eq!(scene.row(opening.id).await.unwrap().standing, expect(off, off));
 
     let back = PartyStanding { active: true, epoch: 1 };
-    assert_eq!(store.set_client_active(realm, scene.client, true).await.unwrap(), Some(back));
+    scene.set_client(Activity::Enabled).await;
     let revocation = Revocation::Grant(EndReason::RevokedByClient);
     let ended = store.revoke(realm, opening.id, revocation, scene.attempt()).await.unwrap().seen.unwrap();
     assert_eq!(ended.standing, expect(back, off));
@@ -37,15 +39,46 @@ pub(super) async fn an_epoch_grows_with_each_disabling(subject: Subject) {
     let scene = Scene::new(subject).await;
     let (store, realm) = (&scene.store, scene.realm);
     for (active, epoch) in [(true, 0), (false, 1), (false, 1), (true, 1), (true, 1), (false, 2), (true, 2)] {
-        let expected = Some(PartyStanding { active, epoch });
-        assert_eq!(store.set_client_active(realm, scene.client, active).await.unwrap(), expected);
-        assert_eq!(store.set_user_active(realm, scene.user, active).await.unwrap(), expected);
-        assert_eq!(Some(store.clients(realm).await.unwrap()[0].standing), expected);
-        assert_eq!(store.user(realm, scene.user).await.unwrap().map(|user| user.standing), expected);
+        let activity = if active { Activity::Enabled } else { Activity::Disabled };
+        scene.set_client(activity).await;
+        scene.set_user(activity).await;
+        let expected = PartyStanding { active, epoch };
+        assert_eq!(scene.standing().await, (expected, expected));
     }
     // Changing what is stored about them is not changing their standing.
-    store.put_client(realm, "client".to_owned(), "{\"a\":1}".to_owned()).await.unwrap();
-    assert_eq!(store.clients(realm).await.unwrap()[0].standing.epoch, 2);
+    put_client(&**store, realm, "client").await;
+    put_user(&**store, realm, "user").await;
+    let expected = PartyStanding { active: true, epoch: 2 };
+    assert_eq!(scene.standing().await, (expected, expected));
+}
+
+pub(super) async fn a_removed_clients_grants_are_dead_and_its_number_is_not_used_again(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let (store, realm, client) = (&scene.store, scene.realm, scene.client);
+    let kept = put_client(&**store, realm, "kept").await;
+    let grant = scene.activated().await;
+    let expiry_s = store.now().as_unix_s() + 3_600;
+    for client in [client, kept] {
+        store.add_consent(realm, scene.user, client, ScopeSet(1)).await.unwrap();
+        store.deny_rowless(realm, client, [1; 16], expiry_s, 10).await.unwrap();
+    }
+    store.change(vec![Change::RemoveClient { realm, client }]).await.unwrap();
+    let seen = scene.row(grant.id).await.unwrap();
+    assert_eq!(seen.standing, Standing { client: PartyStanding::GONE, user: PartyStanding::NEW });
+    assert!(!seen.standing.supports(&seen.grant));
+    assert_eq!(store.lookup_rowless(realm, client, [1; 16]).await.unwrap().client, PartyStanding::GONE);
+    assert_eq!(store.client(realm, "client".to_owned()).await.unwrap(), None);
+    for (client, expected) in [(client, false), (kept, true)] {
+        assert_eq!(store.consent(realm, scene.user, client).await.unwrap().is_some(), expected);
+        assert_eq!(store.lookup_rowless(realm, client, [1; 16]).await.unwrap().denied, expected);
+    }
+
+    let next = put_client(&**store, realm, "client").await;
+    assert!(next > kept, "{next:?} was used before");
+    assert_eq!(scene.row(grant.id).await.unwrap().standing.client, PartyStanding::GONE);
+    // What is removed twice, or was never there, is not there.
+    store.change(vec![Change::RemoveClient { realm, client }]).await.unwrap();
+    assert_eq!(store.clients(realm).await.unwrap().len(), 2);
 }
 
 pub(super) async fn a_party_that_is_not_there_is_gone(subject: Subject) {
@@ -55,15 +88,18 @@ pub(super) async fn a_party_that_is_not_there_is_gone(subject: Subject) {
     let opening = Opening { client, user, ..scene.opening() };
     let seen = done(store.open(realm, opening, scene.attempt()).await.unwrap());
     assert_eq!(seen.standing, Standing { client: PartyStanding::GONE, user: PartyStanding::GONE });
-    assert_eq!(store.set_client_active(realm, client, true).await.unwrap(), None);
-    assert_eq!(store.set_user_active(realm, user, true).await.unwrap(), None);
+    let activity = Activity::Enabled;
+    let changes =
+        vec![Change::SetClientActivity { realm, client, activity }, Change::SetUserActivity { realm, user, activity }];
+    store.change(changes).await.unwrap();
+    assert_eq!(scene.row(opening.id).await, Some(seen), "there is none to be enabled");
     assert_eq!(store.lookup_rowless(realm, client, [0; 16]).await.unwrap().client, PartyStanding::GONE);
 }
 
 pub(super) async fn one_id_in_two_realms_is_two_grants(subject: Subject) {
     let scene = Scene::new(subject).await;
     let store = &scene.store;
-    let other = store.put_realm("other".to_owned(), "{}".to_owned()).await.unwrap();
+    let other = put_realm(&**store, "other").await;
     let grant = scene.activated().await;
     assert_eq!(store.lookup(other, grant.id).await.unwrap().seen, None);
     let rotation = scene.rotation(&grant);
@@ -79,9 +115,10 @@ pub(super) async fn one_id_in_two_realms_is_two_grants(subject: Subject) {
     done(scene.rotate(&grant).await);
 
     // The same number means another client there, with a standing of its own.
-    let client = store.put_client(other, "client".to_owned(), "{}".to_owned()).await.unwrap();
+    let client = put_client(&**store, other, "client").await;
     assert_eq!(client, scene.client);
-    store.set_client_active(other, client, false).await.unwrap();
+    let disable = Change::SetClientActivity { realm: other, client, activity: Activity::Disabled };
+    store.change(vec![disable]).await.unwrap();
     assert_eq!(scene.row(grant.id).await.unwrap().standing.client, PartyStanding::NEW);
 }
 
@@ -130,31 +167,4 @@ pub(super) async fn too_many_denials_advance_the_epoch(subject: Subject) {
     assert_eq!(standing, PartyStanding { active: true, epoch: 1 });
     let look = store.lookup_rowless(realm, client, [3; 16]).await.unwrap();
     assert_eq!(look.client, PartyStanding { active: true, epoch: 1 }, "the fourth ends all of them");
-}
-
-pub(super) async fn grants_are_listed_by_user_and_client_until_they_are_over(subject: Subject) {
-    let scene = Scene::new(subject).await;
-    let (store, realm) = (&scene.store, scene.realm);
-    let mut ids = Vec::new();
-    for _ in 0..5 {
-        ids.push(scene.activated().await.id);
-    }
-    ids.sort_unstable();
-    let code = scene.opened().await.id;
-    let other = Opening { user: UserNumber(99), client: ClientNumber(98), ..scene.opening() };
-    done(store.open(realm, other, scene.attempt()).await.unwrap());
-    let revocation = Revocation::Grant(EndReason::ConsentWithdrawn);
-    store.revoke(realm, ids[1], revocation, scene.attempt()).await.unwrap();
-    ids.remove(1);
-    assert_eq!(store.grants_of_user(realm, scene.user, 3).await.unwrap(), ids[..3]);
-    assert_eq!(store.grants_of_client(realm, scene.client, 3).await.unwrap(), ids[..3]);
-    ids.push(code);
-    ids.sort_unstable();
-    assert_eq!(store.grants_of_user(realm, scene.user, 100).await.unwrap(), ids);
-    assert_eq!(store.grants_of_client(realm, scene.client, 100).await.unwrap(), ids);
-    assert_eq!(store.grants_of_user(realm, UserNumber(99), 100).await.unwrap(), [other.id]);
-    assert_eq!(store.grants_of_client(realm, ClientNumber(98), 100).await.unwrap(), [other.id]);
-    scene.clock.advance_s(i64::from(CODE_S) + 1);
-    assert!(!store.grants_of_user(realm, scene.user, 100).await.unwrap().contains(&code));
-    assert!(store.grants_of_user(RealmNumber(realm.0 + 1), scene.user, 100).await.unwrap().is_empty());
 }

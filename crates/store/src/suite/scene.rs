@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kimbai_core::grant::{
-    Active, CodeBinding, Grant, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
+    Active, CodeBinding, Grant, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, State, Terms,
+    Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 
-use crate::{Clock, Ledger, Registry};
+use crate::{Activity, Change, Clock, Ledger, Registry, Upkeep};
 
-/// Both traits of a store.
-pub trait Store: Ledger + Registry + 'static {}
+/// All traits of a store.
+pub trait Store: Ledger + Registry + Upkeep + 'static {}
 
-impl<T: Ledger + Registry + 'static> Store for T {}
+impl<T: Ledger + Registry + Upkeep + 'static> Store for T {}
 
 /// An empty store, and the clock by which it tells the time.
 pub struct Subject {
@@ -49,9 +50,9 @@ pub(super) const ABSOLUTE_S: u32 = 30 * 86_400;
 
 impl Scene {
     pub(super) async fn new(Subject { store, clock, kept }: Subject) -> Self {
-        let realm = store.put_realm("realm".to_owned(), "{}".to_owned()).await.unwrap();
-        let client = store.put_client(realm, "client".to_owned(), "{}".to_owned()).await.unwrap();
-        let user = store.put_user(realm, "user".to_owned(), "hash".to_owned(), "{}".to_owned()).await.unwrap();
+        let realm = put_realm(&*store, "realm").await;
+        let client = put_client(&*store, realm, "client").await;
+        let user = put_user(&*store, realm, "user").await;
         Self { store, clock, realm, client, user, numbers: AtomicU64::new(1), _kept: kept }
     }
 
@@ -113,9 +114,57 @@ impl Scene {
         self.store.rotate(self.realm, grant.id, rotation, self.attempt()).await.unwrap()
     }
 
+    /// The standing of the client and the user.
+    pub(super) async fn standing(&self) -> (PartyStanding, PartyStanding) {
+        let client = self.store.clients(self.realm).await.unwrap()[0].standing;
+        (client, self.store.user(self.realm, self.user).await.unwrap().unwrap().standing)
+    }
+
+    pub(super) async fn set_client(&self, activity: Activity) {
+        let change = Change::SetClientActivity { realm: self.realm, client: self.client, activity };
+        self.store.change(vec![change]).await.unwrap();
+    }
+
+    pub(super) async fn set_user(&self, activity: Activity) {
+        let change = Change::SetUserActivity { realm: self.realm, user: self.user, activity };
+        self.store.change(vec![change]).await.unwrap();
+    }
+
     pub(super) async fn row(&self, id: GrantId) -> Option<Seen> {
         self.store.lookup(self.realm, id).await.unwrap().seen
     }
+}
+
+/// Makes a realm of this name; answers its number.
+///
+/// # Panics
+/// The store fails.
+pub async fn put_realm(store: &dyn Registry, name: &str) -> RealmNumber {
+    let number = store.draw_realm_number().await.unwrap();
+    let change = Change::PutRealm { number, name: name.to_owned(), settings: "{}".to_owned() };
+    store.change(vec![change]).await.unwrap();
+    number
+}
+
+/// Makes a client of this `client_id`; answers its number.
+///
+/// # Panics
+/// The store fails.
+pub async fn put_client(store: &dyn Registry, realm: RealmNumber, client_id: &str) -> ClientNumber {
+    let change = Change::PutClient { realm, client_id: client_id.to_owned(), metadata: "{}".to_owned() };
+    store.change(vec![change]).await.unwrap();
+    store.client(realm, client_id.to_owned()).await.unwrap().unwrap().number
+}
+
+/// Makes a user of this name; answers its number.
+///
+/// # Panics
+/// The store fails.
+pub async fn put_user(store: &dyn Registry, realm: RealmNumber, username: &str) -> UserNumber {
+    let (username, password_hash, claims) = (username.to_owned(), "hash".to_owned(), "{}".to_owned());
+    let change = Change::PutUser { realm, username: username.clone(), password_hash, claims };
+    store.change(vec![change]).await.unwrap();
+    store.user_by_name(realm, username).await.unwrap().unwrap().number
 }
 
 #[track_caller]

@@ -41,6 +41,10 @@ pub(crate) struct Told {
     pub(crate) unknown: u64,
     pub(crate) not_done: u64,
     pub(crate) ready: u64,
+    /// Backups that came to their end.
+    pub(crate) whole: u64,
+    /// Backups that ended with the writer's connection.
+    pub(crate) interrupted: u64,
 }
 
 impl Driver {
@@ -90,6 +94,8 @@ impl Told {
             "unknown" => self.unknown += 1,
             "not-done" => self.not_done += 1,
             "ready" => self.ready += 1,
+            "backup" if words[1] == "interrupted" => self.interrupted += 1,
+            "backup" => self.whole += 1,
             // A line that was cut off when it died.
             _ => {}
         }

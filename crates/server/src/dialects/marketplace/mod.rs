@@ -11,7 +11,6 @@ use kimbai_core::realm::{
     ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
-use kimbai_engine::Realm;
 
 use super::{Routes, standard};
 use crate::metrics::Endpoint;
@@ -44,6 +43,6 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
 }
 
 /// The standard endpoints, where the realm's settings put them, and the sample resource.
-pub(crate) fn routes(realm: &Realm) -> Routes {
-    standard::routes(realm).endpoint("/integration/v2/sellers/me", Endpoint::Resource, seller::me)
+pub(crate) fn routes(settings: &RealmSettings) -> Routes {
+    standard::routes(settings).endpoint("/integration/v2/sellers/me", Endpoint::Resource, seller::me)
 }

@@ -22,7 +22,6 @@ use kimbai_core::realm::{
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::token::Note;
-use kimbai_engine::Realm;
 
 use self::error::EndpointError;
 pub(crate) use self::metadata::endpoint_url;
@@ -79,13 +78,13 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
 }
 
 /// The endpoints of a realm, where its settings put them.
-pub(crate) fn routes(realm: &Realm) -> Routes {
-    let paths = &realm.settings.paths;
+pub(crate) fn routes(settings: &RealmSettings) -> Routes {
+    let paths = &settings.paths;
     Routes::default()
         .endpoint(&paths.token, Endpoint::Token, token)
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
         .endpoint(&paths.introspect, Endpoint::Introspect, introspect)
-        .endpoint(&metadata::path(&realm.settings.issuer), Endpoint::Metadata, metadata_document)
+        .endpoint(&metadata::path(&settings.issuer), Endpoint::Metadata, metadata_document)
 }
 
 /// Token endpoint (RFC 6749 section 3.2).

@@ -32,7 +32,7 @@ async fn the_wire_of_the_standard_dialect() {
 /// A realm with these settings, over a store in memory.
 pub(crate) async fn realm(name: &str, settings: &RealmSettings) -> Arc<Realm> {
     let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
-    let engine = Engine::new(Arc::new(store), MasterKey::generate());
+    let engine = Engine::new(Arc::new(store), MasterKey::generate()).with_demo_people();
     engine.put_realm(name, settings).await.unwrap()
 }
 

@@ -1,0 +1,217 @@
+//! `apply`: makes it so. What is half right is not begun. Realms and clients of a manifest are one change of the store; users follow in
+//! slices, and then who is enabled and disabled: an apply that is cut short is finished by the same apply.
+
+use kimbai_core::client::ClientSecret;
+use kimbai_store::Change;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{Manifest, PlainSecret};
+use super::plan::{IntendedClient, IntendedRealm, IntendedSecret, IntendedUser, Prune, Step, intend};
+use super::users::NewPassword;
+use super::{AdminError, Administration, Command, clients, users};
+use crate::engine::About;
+use crate::realm::{Realm, RealmFace};
+use crate::setup::{NewClient, NewUser, client_change, user_change};
+
+/// So many users are stored in one change: the writer's other work waits no longer than a few milliseconds.
+const USERS_A_CHANGE: usize = 100;
+
+/// Says what a manifest would change, and changes nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What is asked for.
+    pub manifest: Manifest,
+    /// What happens to the rest.
+    pub prune: Prune,
+}
+
+/// Makes what a manifest asks for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apply {
+    /// What is asked for.
+    pub manifest: Manifest,
+    /// What happens to the rest.
+    pub prune: Prune,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Applied {
+    /// Each difference that was there.
+    pub steps: Vec<Step>,
+    /// The secrets that were made; they are shown once.
+    pub made_secrets: Vec<MadeSecret>,
+}
+
+/// A client secret that was made because none was given.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MadeSecret {
+    /// The client's realm.
+    pub realm: String,
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: PlainSecret,
+}
+
+impl Command for Plan {
+    const NAME: &'static str = "plan";
+    type Reply = Vec<Step>;
+
+    async fn run(self, administration: &Administration) -> Result<Vec<Step>, AdminError> {
+        Ok(Box::pin(intend(administration, &self.manifest, self.prune)).await?.steps)
+    }
+}
+
+impl Command for Apply {
+    const NAME: &'static str = "apply";
+    type Reply = Applied;
+
+    async fn run(self, administration: &Administration) -> Result<Applied, AdminError> {
+        let intended = Box::pin(intend(administration, &self.manifest, self.prune)).await?;
+        let mut drafted = Drafted::default();
+        for realm in &intended.realms {
+            Box::pin(draft(administration, realm, &mut drafted)).await?;
+        }
+        let Drafted { changes, users, made_secrets } = drafted;
+        match Box::pin(carry_out(administration, &intended.realms, changes, &users)).await {
+            Ok(()) => Ok(Applied { steps: intended.steps, made_secrets }),
+            Err(error) => Err(with_lost(error, &made_secrets)),
+        }
+    }
+}
+
+async fn carry_out(
+    administration: &Administration,
+    realms: &[IntendedRealm],
+    changes: Vec<Change>,
+    users: &[Vec<Change>],
+) -> Result<(), AdminError> {
+    let engine = &administration.engine;
+    if !changes.is_empty() {
+        engine.store.change(changes).await?;
+    }
+    for slice in users.chunks(USERS_A_CHANGE) {
+        engine.store.change(slice.concat()).await?;
+    }
+    for intended in realms {
+        let realm = engine.reload_realm(&intended.name).await?;
+        Box::pin(settle_activity(administration, &realm, intended)).await?;
+        record(administration, &realm, intended);
+    }
+    Ok(())
+}
+
+/// Who is told that an apply stopped half-way is told, too, of which clients the secret is known to nobody.
+fn with_lost(error: AdminError, made_secrets: &[MadeSecret]) -> AdminError {
+    let AdminError::Unavailable(text) = error else { return error };
+    if made_secrets.is_empty() {
+        return AdminError::Unavailable(text);
+    }
+    let clients = made_secrets.iter().map(|made| made.client_id.as_str()).collect::<Vec<_>>().join(", ");
+    AdminError::Unavailable(format!(
+        "{text}; if `kimbai client list` shows {clients} now, nobody knows the secret that was made: `kimbai client rotate-secret` \
+         makes another"
+    ))
+}
+
+/// What a manifest changes.
+#[derive(Default)]
+struct Drafted {
+    /// Realms and clients.
+    changes: Vec<Change>,
+    /// Of each user.
+    users: Vec<Vec<Change>>,
+    made_secrets: Vec<MadeSecret>,
+}
+
+async fn draft(
+    administration: &Administration,
+    intended: &IntendedRealm,
+    drafted: &mut Drafted,
+) -> Result<(), AdminError> {
+    let realm = administration.engine.draft_realm(&intended.name, intended.settings.clone()).await?;
+    if intended.is_put {
+        drafted.changes.extend(realm.changes.iter().cloned());
+    }
+    for client in intended.clients.iter().filter(|client| client.is_put) {
+        let (change, made) = client_draft(&realm.face(), client)?;
+        drafted.changes.push(change);
+        drafted.made_secrets.extend(made.map(|client_secret| MadeSecret {
+            realm: intended.name.clone(),
+            client_id: client.client_id.clone(),
+            client_secret,
+        }));
+    }
+    for client in &intended.removed {
+        drafted.changes.push(Change::RemoveClient { realm: realm.number, client: client.number });
+    }
+    for user in intended.users.iter().filter(|user| user.is_put) {
+        drafted.users.push(user_draft(&realm.face(), user).await?);
+    }
+    Ok(())
+}
+
+fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Change, Option<PlainSecret>), AdminError> {
+    let mut metadata = client.metadata.clone();
+    let (client_secret, made) = match &client.secret {
+        IntendedSecret::Kept => (None, None),
+        IntendedSecret::Given(secret) => (Some(secret.clone()), None),
+        IntendedSecret::Digest(digest) => {
+            metadata.secrets = vec![ClientSecret::lasting(*digest)];
+            (None, None)
+        }
+        IntendedSecret::Made => {
+            let made = PlainSecret::new(clients::new_secret());
+            (Some(made.0.clone()), Some(made))
+        }
+    };
+    let client = NewClient { client_id: client.client_id.clone(), client_secret, metadata };
+    Ok((client_change(realm, client)?, made))
+}
+
+async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
+    let known = user.known.as_ref();
+    let password_hash = users::hash_of(&user.password, realm.keyring, known).await?;
+    let new = NewUser { username: user.username.clone(), password_hash, claims: user.claims.clone() };
+    let mut changes = vec![user_change(realm, &new, known)?];
+    if let Some(known) = known.filter(|_| user.password != NewPassword::Kept) {
+        changes.push(Change::EndSessions { realm: realm.number, user: known.number });
+    }
+    Ok(changes)
+}
+
+/// Enables and disables: by number, which a new party has only now.
+async fn settle_activity(
+    administration: &Administration,
+    realm: &Realm,
+    intended: &IntendedRealm,
+) -> Result<(), AdminError> {
+    let engine = &administration.engine;
+    for client in &intended.clients {
+        if let Some(activity) = client.activity {
+            engine.set_client_activity(realm, &client.client_id, activity).await?;
+        }
+    }
+    for user in &intended.users {
+        if let Some(activity) = user.activity {
+            engine.set_user_activity(realm, &user.username, activity).await?;
+        }
+    }
+    Ok(())
+}
+
+fn record(administration: &Administration, realm: &Realm, intended: &IntendedRealm) {
+    let engine = &administration.engine;
+    for client in &intended.removed {
+        engine.record(realm, "client_removed", About { client: Some(client.number.0), ..About::default() });
+    }
+    for user in intended.users.iter().filter(|user| user.password != NewPassword::Kept) {
+        if let Some(known) = &user.known {
+            engine.record(realm, "password_changed", About { user: Some(known.number.0), ..About::default() });
+        }
+    }
+    engine.record(realm, "applied", About::default());
+}

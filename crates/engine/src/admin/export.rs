@@ -1,0 +1,111 @@
+//! `export`: what stands, in the form that `apply` reads. Applied to the same store it changes nothing.
+
+use std::collections::BTreeMap;
+
+use kimbai_core::client::{Client, ClientMetadata};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest, difference, hash_text};
+use super::users::each_user;
+use super::{AdminError, Administration, Command, Order};
+use crate::log_in::open_hash;
+use crate::realm::Realm;
+use crate::setup::UserClaims;
+
+/// Writes realms, clients and users as a manifest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// Only these realms; empty: all.
+    pub realms: Vec<String>,
+    /// What is written of secrets.
+    pub secrets: ExportSecrets,
+}
+
+/// What an export says of secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportSecrets {
+    /// Nothing: applied elsewhere, clients get new secrets and users have no password.
+    LeftOut,
+    /// Their hashes. Those of client secrets fit this installation's keys alone; those of passwords fit anywhere, and can be
+    /// guessed against.
+    Hashes,
+}
+
+impl Command for Export {
+    const NAME: &'static str = "export";
+    const ORDER: Order = Order::Free;
+    type Reply = Manifest;
+
+    async fn run(self, administration: &Administration) -> Result<Manifest, AdminError> {
+        let realms = if self.realms.is_empty() {
+            administration.engine.realms()
+        } else {
+            self.realms.iter().map(|name| administration.realm(Some(name))).collect::<Result<_, _>>()?
+        };
+        let mut manifest = Manifest::default();
+        for realm in realms {
+            let exported = export(administration, &realm, self.secrets).await?;
+            manifest.realms.insert(realm.name.clone(), exported);
+        }
+        Ok(manifest)
+    }
+}
+
+async fn export(
+    administration: &Administration,
+    realm: &Realm,
+    secrets: ExportSecrets,
+) -> Result<RealmManifest, AdminError> {
+    let clients = realm.clients();
+    let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(client, secrets)));
+    let mut users = BTreeMap::new();
+    each_user(administration, realm, |row| {
+        let UserClaims { sub, name, email } = UserClaims::parse(&row.claims)?;
+        let password_hash = match secrets {
+            ExportSecrets::LeftOut => None,
+            ExportSecrets::Hashes => open_hash(&realm.keyring, &row.password_hash).map(PlainSecret::new),
+        };
+        let disabled = (!row.standing.active).then_some(true);
+        let manifest =
+            UserManifest { name: Some(name), email, sub: Some(sub), password: None, password_hash, disabled };
+        users.insert(row.username, manifest);
+        Ok(())
+    })
+    .await?;
+    Ok(RealmManifest { settings: settings(administration, realm), clients: Some(clients.collect()), users })
+}
+
+/// The keys in which a realm differs from its dialect's defaults, and those that say which realm it is.
+fn settings(administration: &Administration, realm: &Realm) -> Map<String, Value> {
+    let standing = &realm.settings;
+    let value = serde_json::to_value(standing).unwrap_or(Value::Null);
+    let defaults = administration.wire.defaults(&standing.dialect, &standing.display_name, &standing.issuer);
+    let base = defaults.and_then(|defaults| serde_json::to_value(defaults).ok()).unwrap_or(json!({}));
+    let mut settings = difference(&base, &value);
+    for key in ["display_name", "issuer", "dialect"] {
+        settings.insert(key.to_owned(), value.get(key).cloned().unwrap_or(Value::Null));
+    }
+    settings
+}
+
+/// The keys that are not as a client has them of which nothing is said, and those that every client has.
+fn client_manifest(client: &Client, secrets: ExportSecrets) -> ClientManifest {
+    let value = serde_json::to_value(&client.metadata).unwrap_or(Value::Null);
+    let mut required = Map::new();
+    for key in ["client_name", "token_endpoint_auth_method", "grant_types", "scope"] {
+        required.insert(key.to_owned(), value.get(key).cloned().unwrap_or(Value::Null));
+    }
+    let silent: Option<ClientMetadata> = serde_json::from_value(Value::Object(required.clone())).ok();
+    let mut metadata = difference(&serde_json::to_value(silent).unwrap_or(Value::Null), &value);
+    metadata.remove("secrets");
+    metadata.append(&mut required);
+    let newest = client.metadata.secrets.last().filter(|_| secrets == ExportSecrets::Hashes);
+    ClientManifest {
+        client_secret: newest.map(|secret| hash_text(&secret.digest)),
+        disabled: (!client.standing.active).then_some(true),
+        metadata,
+    }
+}

@@ -1,0 +1,134 @@
+//! Grants: listed, shown, revoked.
+
+use kimbai_core::grant::Seen;
+use kimbai_core::number::{GrantId, UserNumber};
+use kimbai_store::GrantsOf;
+use serde::{Deserialize, Serialize};
+
+use super::clients::find;
+use super::users::find_user;
+use super::views::GrantView;
+use super::{AdminError, Administration, Command, Order};
+use crate::realm::Realm;
+
+/// So many grants are answered at most.
+const LIMIT_MAX: u32 = 10_000;
+
+/// Grants that are not over, oldest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantList {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// Only those this user gave.
+    pub user: Option<String>,
+    /// Only those this client was given.
+    pub client: Option<String>,
+    /// Only those after this one, to go on with a list.
+    pub after: Option<String>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// One grant, also one that is over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantShow {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// Its id: 16 hex digits.
+    pub grant: String,
+}
+
+/// Ends a grant and all of its tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRevoke {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// Its id: 16 hex digits.
+    pub grant: String,
+}
+
+impl Command for GrantList {
+    const NAME: &'static str = "grant_list";
+    const ORDER: Order = Order::Free;
+    type Reply = Vec<GrantView>;
+
+    async fn run(self, administration: &Administration) -> Result<Vec<GrantView>, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        let user = match &self.user {
+            Some(username) => Some(find_user(administration, &realm, username).await?.number),
+            None => None,
+        };
+        let client = self.client.as_deref().map(|client_id| find(&realm, client_id)).transpose()?;
+        let of = match (user, &client) {
+            (Some(user), _) => GrantsOf::User(user),
+            (None, Some(client)) => GrantsOf::Client(client.number),
+            (None, None) => GrantsOf::Realm,
+        };
+        let is_asked = |seen: &Seen| client.as_ref().is_none_or(|client| seen.grant.client == client.number);
+        let limit = self.limit.clamp(1, LIMIT_MAX);
+        let mut after = self.after.as_deref().map(grant_id).transpose()?;
+        let mut views = Vec::new();
+        // A user's grants to other clients are passed over, so that one slice need not be the whole answer.
+        while views.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+            let slice = administration.engine.store.grants(realm.number, of, after, limit).await?;
+            let Some(last) = slice.last() else { break };
+            after = Some(last.grant.id);
+            for seen in slice.iter().filter(|seen| is_asked(seen)) {
+                views.push(view(administration, &realm, seen).await?);
+            }
+        }
+        views.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(views)
+    }
+}
+
+impl Command for GrantShow {
+    const NAME: &'static str = "grant_show";
+    const ORDER: Order = Order::Free;
+    type Reply = GrantView;
+
+    async fn run(self, administration: &Administration) -> Result<GrantView, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        let look = administration.engine.store.lookup(realm.number, grant_id(&self.grant)?).await?;
+        let seen = look.seen.ok_or_else(|| missing(&realm, &self.grant))?;
+        view(administration, &realm, &seen).await
+    }
+}
+
+impl Command for GrantRevoke {
+    const NAME: &'static str = "grant_revoke";
+    type Reply = GrantView;
+
+    async fn run(self, administration: &Administration) -> Result<GrantView, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        let seen = administration.engine.revoke_grant(&realm, grant_id(&self.grant)?).await?;
+        view(administration, &realm, &seen.ok_or_else(|| missing(&realm, &self.grant))?).await
+    }
+}
+
+async fn view(administration: &Administration, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {
+    Ok(GrantView::of(realm, seen, username(administration, realm, seen.grant.user).await?))
+}
+
+/// A user's name; its number, if it is gone.
+pub(super) async fn username(
+    administration: &Administration,
+    realm: &Realm,
+    user: UserNumber,
+) -> Result<String, AdminError> {
+    let row = administration.engine.store.user(realm.number, user).await?;
+    Ok(row.map_or_else(|| format!("#{}", user.0), |row| row.username))
+}
+
+pub(super) fn grant_id(text: &str) -> Result<GrantId, AdminError> {
+    let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = is_id.then(|| u64::from_str_radix(text, 16).ok()).flatten().map(GrantId);
+    id.ok_or_else(|| AdminError::Invalid(vec![format!("{text:?} is no grant: its id has 16 hex digits")]))
+}
+
+fn missing(realm: &Realm, grant: &str) -> AdminError {
+    AdminError::NotFound(format!("realm {} has no grant {grant}; it may have been over for a day", realm.name))
+}

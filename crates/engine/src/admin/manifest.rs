@@ -1,0 +1,363 @@
+//! What `apply` files say and `export` writes: realms with their settings, clients and users, by name.
+//!
+//! What a file does not name stays as it is; of a new thing, it is the default. Settings and metadata are laid over what stands, key by
+//! key, and read as a whole, so that every key of theirs can be given and no other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kimbai_core::client::{ClientMetadata, SecretDigest};
+use kimbai_core::realm::RealmSettings;
+use kimbai_core::scope::ScopeDefinition;
+use kimbai_core::secret::Secret;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use crate::setup::{SECRET_CHARACTERS_MIN, is_long_enough};
+
+/// All that a set of files asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// By name.
+    #[serde(default)]
+    pub realms: BTreeMap<String, RealmManifest>,
+}
+
+/// What is asked of one realm.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RealmManifest {
+    /// The keys of [`RealmSettings`].
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+    /// By `client_id`; absent: nothing is said of clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<BTreeMap<String, ClientManifest>>,
+    /// By user name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, UserManifest>,
+}
+
+/// What is asked of one client.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientManifest {
+    /// Its secret as it will be presented, or `hash:` and 64 hex digits as `export` writes them. Absent: the one it has; for a new
+    /// client that needs one, a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<PlainSecret>,
+    /// Whether it may do nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+    /// The keys of [`ClientMetadata`], without its secrets.
+    #[serde(flatten)]
+    pub metadata: Map<String, Value>,
+}
+
+/// What is asked of one user.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserManifest {
+    /// The full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The subject in tokens, which is never reassigned; a new one is drawn for a new user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// The password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PlainSecret>,
+    /// The argon2 hash of the password, as a PHC string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<PlainSecret>,
+    /// Whether the user may do nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+/// A secret on its way to or from the operator; its `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PlainSecret(pub Secret);
+
+impl PlainSecret {
+    /// Takes the secret.
+    #[must_use]
+    pub const fn new(secret: String) -> Self {
+        Self(Secret::new(secret))
+    }
+
+    /// The secret itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// The secret of a user; `key` is what the file calls it.
+    pub(super) fn resolved(&self, key: &str) -> Result<&Secret, String> {
+        match REFERENCE_PREFIXES.iter().find(|prefix| self.expose().starts_with(**prefix)) {
+            Some(prefix) => {
+                Err(format!("{key}: {prefix} says where a secret is, and only the command line looks there"))
+            }
+            None => Ok(&self.0),
+        }
+    }
+
+    /// The secret of a client, plain or as a digest.
+    pub(super) fn given(&self) -> Result<GivenSecret, String> {
+        let plain = self.resolved("client_secret")?;
+        let Some(hex) = self.expose().strip_prefix(HASH_PREFIX) else {
+            return if is_long_enough(plain) {
+                Ok(GivenSecret::Plain(plain.clone()))
+            } else {
+                Err(format!("client_secret: a secret has at least {SECRET_CHARACTERS_MIN} characters"))
+            };
+        };
+        let digest =
+            digest_of_hex(hex).ok_or("client_secret: hash: takes 64 hex digits, as `kimbai export` writes them")?;
+        Ok(GivenSecret::Digest(digest))
+    }
+}
+
+/// A client's secret as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GivenSecret {
+    /// As it will be presented.
+    Plain(Secret),
+    /// What the realm's keyring makes of it.
+    Digest(SecretDigest),
+}
+
+impl fmt::Debug for PlainSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Serialize for PlainSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for PlainSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// What a digest stands behind.
+const HASH_PREFIX: &str = "hash:";
+/// What a place of a secret stands behind: a variable's name, or a file's.
+const REFERENCE_PREFIXES: [&str; 2] = ["env:", "file:"];
+
+impl ClientManifest {
+    /// The metadata of a client after this, before its secrets are looked at: laid over what stands.
+    pub(super) fn over(&self, client_id: &str, standing: Option<&ClientMetadata>) -> Result<ClientMetadata, String> {
+        if self.metadata.contains_key("secrets") {
+            return Err("unknown field `secrets`: give `client_secret`".to_owned());
+        }
+        let base = match standing {
+            Some(metadata) => serde_json::to_value(metadata).map_err(|error| error.to_string())?,
+            None => self.defaults(client_id),
+        };
+        read_over(base, &self.metadata)
+    }
+
+    /// A client with redirect URIs logs people in; one without acts for itself.
+    fn defaults(&self, client_id: &str) -> Value {
+        let has_redirects = self.metadata.get("redirect_uris").is_some_and(|uris| *uris != json!([]));
+        let grant_types =
+            if has_redirects { json!(["authorization_code", "refresh_token"]) } else { json!(["client_credentials"]) };
+        json!({
+            "client_name": client_id,
+            "token_endpoint_auth_method": "client_secret_basic",
+            "grant_types": grant_types,
+            "scope": "",
+        })
+    }
+}
+
+impl RealmManifest {
+    /// The settings of a realm after this: laid over what stands. Scopes keep their place and are never taken away.
+    pub(super) fn over(&self, standing: &RealmSettings) -> Result<RealmSettings, String> {
+        let mut settings = self.read(standing)?;
+        if self.settings.contains_key("scopes") {
+            settings.scopes = merged(&standing.scopes, settings.scopes);
+        }
+        Ok(settings)
+    }
+
+    /// The settings of a new realm: laid over the defaults. Its scopes are those it names; the one that asks for a refresh token need
+    /// not be among them, where the defaults know it.
+    pub(super) fn over_defaults(&self, defaults: &RealmSettings) -> Result<RealmSettings, String> {
+        let mut settings = self.read(defaults)?;
+        if !settings.scopes.iter().any(|scope| scope.name == settings.offline_scope) {
+            let offline = defaults.scopes.iter().find(|scope| scope.name == settings.offline_scope);
+            settings.scopes.extend(offline.cloned());
+        }
+        Ok(settings)
+    }
+
+    fn read(&self, base: &RealmSettings) -> Result<RealmSettings, String> {
+        let named = self.scope_names().unwrap_or_default();
+        if let Some(twice) =
+            named.iter().enumerate().find(|(place, name)| named.iter().take(*place).any(|n| n == *name))
+        {
+            return Err(format!("scopes: {} is named twice", twice.1));
+        }
+        read_over(serde_json::to_value(base).map_err(|error| error.to_string())?, &self.settings)
+    }
+
+    /// The names of the scopes that it names, if it says anything of scopes.
+    pub(super) fn scope_names(&self) -> Option<Vec<&str>> {
+        let scopes = self.settings.get("scopes")?.as_array()?;
+        Some(scopes.iter().filter_map(|scope| scope.get("name")?.as_str()).collect())
+    }
+}
+
+/// The scopes that stand, as the file has them, then those that are new.
+fn merged(standing: &[ScopeDefinition], wanted: Vec<ScopeDefinition>) -> Vec<ScopeDefinition> {
+    let mut scopes = standing.to_vec();
+    for scope in wanted {
+        match scopes.iter_mut().find(|known| known.name == scope.name) {
+            Some(known) => *known = scope,
+            None => scopes.push(scope),
+        }
+    }
+    scopes
+}
+
+/// Lays keys over a value and reads the whole.
+fn read_over<T: serde::de::DeserializeOwned>(mut base: Value, over: &Map<String, Value>) -> Result<T, String> {
+    lay_over(&mut base, &Value::Object(over.clone()));
+    serde_json::from_value(base).map_err(|error| error.to_string())
+}
+
+fn lay_over(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                lay_over(base.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+}
+
+/// The keys of `value` that differ from `base`, with only what differs in them: laid over `base` they make `value` again.
+pub(super) fn difference(base: &Value, value: &Value) -> Map<String, Value> {
+    let empty = Map::new();
+    let (base, value) = (base.as_object().unwrap_or(&empty), value.as_object().unwrap_or(&empty));
+    let mut different = Map::new();
+    for (key, value) in value {
+        match base.get(key) {
+            Some(standing) if standing == value => {}
+            Some(standing) if standing.is_object() && value.is_object() => {
+                different.insert(key.clone(), Value::Object(difference(standing, value)));
+            }
+            // A key that is absent and one that is null are the same.
+            None if value.is_null() => {}
+            _ => {
+                different.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    different
+}
+
+/// The changed keys, dotted, with what was and what will be.
+pub(super) fn changed_keys(before: &Value, after: &Value) -> Vec<String> {
+    let mut changed = Vec::new();
+    collect("", before, after, &mut changed);
+    changed
+}
+
+fn collect(path: &str, before: &Value, after: &Value, changed: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    if let (Some(old), Some(new)) = (before.as_object(), after.as_object()) {
+        let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for key in keys {
+            let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let of = |object: &Map<String, Value>| object.get(key).cloned().unwrap_or(Value::Null);
+            collect(&below, &of(old), &of(new), changed);
+        }
+    } else {
+        changed.push(format!("{path}: {before} -> {after}"));
+    }
+}
+
+/// The digest behind 64 hex digits.
+fn digest_of_hex(hex: &str) -> Option<SecretDigest> {
+    let mut digest = [0; 32];
+    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(SecretDigest(digest))
+}
+
+/// A digest as a file gives it.
+pub(super) fn hash_text(digest: &SecretDigest) -> PlainSecret {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let hex = digest.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    PlainSecret::new(HASH_PREFIX.chars().chain(hex).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_laid_over_the_base_is_the_whole_again() {
+        let base = json!({ "a": 1, "b": { "c": 2, "d": 3 }, "e": [1, 2], "f": null });
+        for value in [
+            json!({ "a": 1, "b": { "c": 2, "d": 3 }, "e": [1, 2], "f": null }),
+            json!({ "a": 2, "b": { "c": 2, "d": 4 }, "e": [2], "f": "x" }),
+            json!({ "a": 1, "b": { "c": null, "d": 3 }, "e": [], "f": { "g": 1 } }),
+        ] {
+            let mut again = base.clone();
+            lay_over(&mut again, &Value::Object(difference(&base, &value)));
+            assert_eq!(again, value);
+        }
+        assert!(difference(&base, &base).is_empty());
+    }
+
+    #[test]
+    fn changed_keys_are_named_with_their_whole_path() {
+        let before = json!({ "a": 1, "b": { "c": 2 } });
+        let after = json!({ "a": 1, "b": { "c": 3 }, "d": true });
+        assert_eq!(changed_keys(&before, &after), ["b.c: 2 -> 3", "d: null -> true"]);
+    }
+
+    #[test]
+    fn a_client_secret_is_plain_or_a_digest_and_no_place_where_it_is() {
+        let digest = SecretDigest(std::array::from_fn(|n| u8::try_from(n * 7).unwrap_or(3)));
+        let given = |secret: &str| PlainSecret::new(secret.to_owned()).given();
+        assert_eq!(hash_text(&digest).given(), Ok(GivenSecret::Digest(digest)));
+        let plain = "ậ".repeat(22);
+        assert_eq!(given(&plain), Ok(GivenSecret::Plain(Secret::new(plain))));
+        for wrong in [
+            &"x".repeat(21),
+            "hash:",
+            "hash:00",
+            &format!("hash:{}", "g".repeat(64)),
+            &format!("hash:{}", "é".repeat(32)),
+            "env:A_VARIABLE_WITH_A_LONG_NAME",
+            "file:/run/secrets/a-file-with-a-long-name",
+        ] {
+            assert!(given(wrong).unwrap_err().starts_with("client_secret: "), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_secret_on_its_way_is_not_shown() {
+        let manifest: UserManifest = serde_json::from_value(json!({ "password": "very secret" })).unwrap();
+        assert!(!format!("{manifest:?}").contains("very secret"));
+    }
+}

@@ -1,0 +1,60 @@
+//! How a command gets to the store: through the socket of the server that has it, or by opening it here. What the command says
+//! and what it answers are the same both ways.
+
+use std::path::Path;
+
+use anyhow::bail;
+use kimbai_engine::admin::Command;
+use kimbai_store::sqlite::OpenError;
+
+use super::socket::Socket;
+use crate::config::Config;
+use crate::installation::{Absent, Installation, socket};
+
+/// A way to the store.
+#[derive(Debug)]
+pub(crate) enum Reach {
+    /// A server has it, and carries commands out.
+    Beside(Socket),
+    /// Nobody has it: this process does, as long as this lives.
+    Alone(Installation),
+}
+
+impl Reach {
+    /// Finds the way to the store of this configuration. It never makes a store: a mistyped directory is an error.
+    ///
+    /// # Errors
+    /// There is no store, another process has it and takes no commands, or it cannot be opened.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let socket = Socket::new(socket(&config.data));
+        if socket.answers().await? {
+            return Ok(Self::Beside(socket));
+        }
+        match Installation::open(config, Absent::Refuse).await {
+            Ok(installation) => Ok(Self::Alone(installation)),
+            Err(error) => match error.downcast_ref() {
+                Some(OpenError::Locked { directory }) => bail!(taken(directory)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Carries a command out.
+    ///
+    /// # Errors
+    /// Why it was not; [`kimbai_engine::admin::AdminError`] when it was refused.
+    pub(crate) async fn run<C: Command>(&self, command: C) -> anyhow::Result<C::Reply> {
+        match self {
+            Self::Beside(socket) => socket.run(command).await,
+            Self::Alone(installation) => Ok(Box::pin(installation.administration.run(command)).await?),
+        }
+    }
+}
+
+fn taken(directory: &Path) -> String {
+    format!(
+        "{} is in use by a kimbai process that takes no commands: a sandbox, another command, or a server that is starting or \
+         stopping; wait for it, or stop it",
+        directory.display()
+    )
+}

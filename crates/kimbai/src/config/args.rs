@@ -1,0 +1,88 @@
+//! The flags that set what is configured: a few for every command that needs the store, some more for what serves.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::keys::{self, Entry};
+use super::origin::Origin;
+use super::reading::Given;
+use super::value::LogFormat;
+use super::{Config, Problems, Surroundings};
+
+/// Where the configuration and the store are; for every command that needs them.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataArgs {
+    /// The configuration file [default: kimbai.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory of the embedded store [default: kimbai-data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+/// All flags of what serves, and of what checks that it could.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Answer on this address; may be repeated [default: 127.0.0.1:4500].
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<String>,
+    /// Answer the operator on this address; empty for nowhere [default: 127.0.0.1:4501].
+    #[arg(long, value_name = "ADDR:PORT")]
+    operator: Option<String>,
+    /// What to log on standard error: error, warn, info, debug, trace, or a filter [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// How to write the log [default: text on a terminal, else json].
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+impl DataArgs {
+    /// The configuration with these flags over it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn config(&self) -> Result<Config, Problems> {
+        Config::load(self.config.as_deref(), self.given(), Surroundings::of_this_process())
+    }
+
+    fn given(&self) -> Vec<Given> {
+        let data = self.data.as_ref().map(|directory| format!("sqlite:{directory}"));
+        data.iter().map(|url| given(&keys::STORE_URL.entry, url)).collect()
+    }
+}
+
+impl ServeArgs {
+    /// The configuration with these flags over it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn config(&self) -> Result<Config, Problems> {
+        Config::load(self.data.config.as_deref(), self.given(), Surroundings::of_this_process())
+    }
+
+    fn given(&self) -> Vec<Given> {
+        let mut all = self.data.given();
+        if !self.listen.is_empty() {
+            // An address has no comma, so that a list in one flag is as good as several flags.
+            all.push(given(&keys::LISTEN_PUBLIC.entry, &self.listen.join(",")));
+        }
+        let format = self.log_format.and_then(|format| clap::ValueEnum::to_possible_value(&format));
+        let format = format.map(|format| format.get_name().to_owned());
+        for (entry, text) in [
+            (&keys::LISTEN_OPERATOR.entry, &self.operator),
+            (&keys::LOG_LEVEL.entry, &self.log),
+            (&keys::LOG_FORMAT.entry, &format),
+        ] {
+            all.extend(text.iter().map(|text| given(entry, text)));
+        }
+        all
+    }
+}
+
+fn given(entry: &'static Entry, text: &str) -> Given {
+    Given::of_text(entry, text, &Origin::Flag(entry.flag.unwrap_or_default()))
+}

@@ -1,0 +1,153 @@
+//! Sources over one another, and what they come to.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use kimbai_keyring::MasterKey;
+
+use super::keys::{self, Fallback};
+use super::reading::Given;
+use super::{Config, Listen, Log, LogFormat, MasterKeySource, Origin, Proxies, ProxyHeader, Surroundings, TlsFiles};
+
+#[test]
+fn without_any_source_the_defaults_hold() {
+    let config = load("", &[], Vec::new()).unwrap();
+    assert_eq!(config.listen, listen(&["127.0.0.1:4500"], Some("127.0.0.1:4501")));
+    assert_eq!((config.tls, config.proxies), (None, None));
+    assert_eq!(config.log, Log { level: "info".to_owned(), format: LogFormat::Json });
+    assert_eq!(config.connections_max, 10_000);
+    let directory = config.file.unwrap().parent().unwrap().to_owned();
+    assert_eq!(config.data, directory.join("kimbai-data"));
+    assert!(matches!(config.master_key, MasterKeySource::File(path) if path == config.data.join("master.key")));
+    assert!(config.settings.iter().all(|setting| setting.origin.to_string() == "default"));
+}
+
+#[test]
+fn every_key_is_shown_once_in_the_order_of_the_table() {
+    let config = load("", &[], Vec::new()).unwrap();
+    let shown: Vec<_> = config.settings.iter().map(|setting| setting.entry.name).collect();
+    let declared: Vec<_> = keys::ALL.iter().map(|entry| entry.name).collect();
+    assert_eq!(shown, declared);
+}
+
+#[test]
+fn every_key_is_read_from_the_file_and_from_the_environment_alike() {
+    let file = "
+        [listen]
+        public = ['0.0.0.0:80', '[::1]:81']
+        operator = ''
+        [tls]
+        certificate_file = '/c.pem'
+        private_key_file = '/k.pem'
+        [proxies]
+        trusted = ['10.0.0.0/8', '::1']
+        header = 'x-forwarded-for'
+        [store]
+        url = 'sqlite:/data'
+        [master_key]
+        file = '/m.key'
+        [log]
+        level = 'warn,kimbai_store=debug'
+        format = 'text'
+        [limits]
+        connections = 1_00";
+    let variables = [
+        ("KIMBAI_LISTEN_PUBLIC", "0.0.0.0:80, [::1]:81"),
+        ("KIMBAI_LISTEN_OPERATOR", ""),
+        ("KIMBAI_TLS_CERTIFICATE_FILE", "/c.pem"),
+        ("KIMBAI_TLS_PRIVATE_KEY_FILE", "/k.pem"),
+        ("KIMBAI_PROXIES_TRUSTED", "10.0.0.0/8,::1"),
+        ("KIMBAI_PROXIES_HEADER", "x-forwarded-for"),
+        ("KIMBAI_STORE_URL", "sqlite:/data"),
+        ("KIMBAI_MASTER_KEY_FILE", "/m.key"),
+        ("KIMBAI_LOG_LEVEL", "warn,kimbai_store=debug"),
+        ("KIMBAI_LOG_FORMAT", "text"),
+        ("KIMBAI_LIMITS_CONNECTIONS", "100"),
+    ];
+    assert_eq!(variables.len() + 1, keys::ALL.len(), "all but the master key itself");
+    for config in [load(file, &[], Vec::new()).unwrap(), load("", &variables, Vec::new()).unwrap()] {
+        assert_eq!(config.listen, listen(&["0.0.0.0:80", "[::1]:81"], None));
+        let tls = TlsFiles { certificate: "/c.pem".into(), private_key: "/k.pem".into() };
+        assert_eq!(config.tls, Some(tls));
+        let trusted = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        assert_eq!(config.proxies, Some(Proxies { trusted, header: ProxyHeader::XForwardedFor }));
+        assert_eq!(config.data, Path::new("/data"));
+        assert!(matches!(config.master_key, MasterKeySource::File(path) if path == Path::new("/m.key")));
+        assert_eq!(config.log, Log { level: "warn,kimbai_store=debug".to_owned(), format: LogFormat::Text });
+        assert_eq!(config.connections_max, 100);
+    }
+}
+
+#[test]
+fn a_flag_counts_before_the_environment_and_that_before_the_file() {
+    let file = "[log]\nlevel = 'error'\n";
+    let variable = [("KIMBAI_LOG_LEVEL", "warn")];
+    let flag = || vec![Given::of_text(&keys::LOG_LEVEL.entry, "debug", &Origin::Flag("--log"))];
+    for (file, variables, flags, level, origin) in [
+        (file, variable.as_slice(), flag(), "debug", "--log"),
+        (file, &variable, Vec::new(), "warn", "KIMBAI_LOG_LEVEL"),
+        (file, &[], Vec::new(), "error", "kimbai.toml:2"),
+        ("", &[], flag(), "debug", "--log"),
+        ("", &[], Vec::new(), "info", "default"),
+    ] {
+        let config = load(file, variables, flags).unwrap();
+        assert_eq!(config.log.level, level);
+        let shown = config.origin(&keys::LOG_LEVEL.entry).to_string();
+        assert!(shown.ends_with(origin), "{shown}");
+    }
+}
+
+#[test]
+fn a_relative_path_is_relative_to_the_file_or_to_where_the_person_stands() {
+    let written = "[store]\nurl = 'sqlite:here'\n";
+    let config = load(written, &[], Vec::new()).unwrap();
+    assert_eq!(config.data, config.file.as_ref().unwrap().with_file_name("here"));
+    let config = load(written, &[("KIMBAI_STORE_URL", "sqlite:here")], Vec::new()).unwrap();
+    assert_eq!(config.data, Path::new("here"));
+}
+
+#[test]
+fn a_master_key_of_the_environment_counts_before_any_file_and_is_not_shown() {
+    let text = MasterKey::generate().to_text();
+    let key = text.trim_end();
+    for (file, shown_file) in [("", None), ("[master_key]\nfile = '/m.key'", Some("/m.key"))] {
+        let config = load(file, &[("KIMBAI_MASTER_KEY", key)], Vec::new()).unwrap();
+        let MasterKeySource::Given(given) = &config.master_key else { panic!("{:?}", config.master_key) };
+        assert_eq!(given.to_text(), text);
+        assert!(!format!("{config:?}").contains(key));
+        let setting = config.settings.iter().find(|setting| setting.entry.name == "master_key.file").unwrap();
+        assert_eq!(setting.shown, shown_file.map(Into::into));
+    }
+}
+
+#[test]
+fn the_defaults_that_are_texts_can_be_given() {
+    for entry in keys::ALL {
+        if let Fallback::Text(text) = entry.fallback {
+            let config = load("", &[(&entry.variable(), text)], Vec::new()).unwrap();
+            assert_eq!(config.origin(entry).to_string(), entry.variable());
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_reference_is_a_configuration() {
+    let config = load(super::reference::EXAMPLE, &[], Vec::new()).unwrap();
+    assert_eq!(config.listen, listen(&["[::]:443"], Some("127.0.0.1:4501")));
+    assert!(config.tls.is_some());
+}
+
+fn listen(public: &[&str], operator: Option<&str>) -> Listen {
+    let address = |text: &&str| text.parse().unwrap();
+    Listen { public: public.iter().map(address).collect(), operator: operator.as_ref().map(address) }
+}
+
+fn load(file: &str, variables: &[(&str, &str)], flags: Vec<Given>) -> Result<Config, super::Problems> {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("kimbai.toml");
+    fs::write(&path, file).unwrap();
+    let variable = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+    let variables = variables.iter().map(variable).collect();
+    Config::load(Some(&path), flags, Surroundings { variables, log_format: LogFormat::Json })
+}

@@ -1,0 +1,97 @@
+//! `kimbai serve`: the server.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use kimbai_engine::admin::Wire as _;
+use kimbai_server::Serving;
+use kimbai_server::admin::OperatorSocket;
+use kimbai_server::dialects::{Dialects, standard};
+use kimbai_server::metrics::Metrics;
+use kimbai_server::operator::Operator;
+
+use crate::boot::{self, Running};
+use crate::config::{Config, ServeArgs};
+use crate::installation::{Absent, Installation, socket};
+
+/// The realm that a new installation has.
+const FIRST_REALM: &str = "main";
+
+/// Runs the server.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kimbai serve                                  everything by default: ./kimbai-data, http://localhost:4500
+  kimbai serve --config /etc/kimbai/kimbai.toml
+  kimbai serve --data /var/lib/kimbai --listen 0.0.0.0:8080 --log-format json
+
+Ends with 0 after SIGTERM or SIGINT, with 1 when it cannot start, with 2 when its configuration is wrong.")]
+pub(crate) struct ServeCommand {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+pub(crate) fn run(command: &ServeCommand) -> anyhow::Result<()> {
+    let config = command.args.config()?;
+    boot::log_to_stderr(&config.log.level, config.log.format)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    // Ports are taken before anything is made, so that a busy one leaves nothing behind.
+    let public = boot::bind_each(&config.listen.public, "listen.public").await?;
+    let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
+    let tls = config.tls.as_ref().map(boot::tls).transpose()?;
+    let mut running = Running::new()?;
+    let Installation { engine, administration } = Installation::open(config, Absent::Make).await?;
+    let is_new = engine.realms().is_empty();
+    if is_new {
+        let issuer = first_issuer(config);
+        let settings = Dialects.defaults(standard::NAME, "Kimbai", &issuer).context("no standard dialect")?;
+        engine.put_realm(FIRST_REALM, &settings).await?;
+    }
+    let metrics = Arc::new(Metrics::default());
+    let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics)));
+    serving.refresh()?;
+    let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
+    let on_socket =
+        Operator::new(Arc::clone(&engine), metrics).with_administration(administration, Arc::clone(&serving));
+    running.serve(operator, on_tcp);
+    running.serve_socket(&socket(&config.data), on_socket)?;
+    running.serve_public(public, serving.sites(), config, tls);
+    running.sweep(Arc::clone(&engine));
+    announce(config, &engine, is_new)?;
+    running.until_told_to_stop().await
+}
+
+/// Where clients find a new installation: on this machine, at the first port.
+fn first_issuer(config: &Config) -> String {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let port = config.listen.public.first().map_or(0, SocketAddr::port);
+    format!("{scheme}://localhost:{port}")
+}
+
+fn announce(config: &Config, engine: &kimbai_engine::Engine, is_new: bool) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for realm in engine.realms() {
+        text += &format!("realm {:<12} {}\n", realm.name, realm.settings.issuer);
+    }
+    for address in &config.listen.public {
+        text += &format!("listening          {address}\n");
+    }
+    if let Some(address) = config.listen.operator {
+        text += &format!("operator           http://{address}/healthz /readyz /metrics\n");
+    }
+    text += &format!("data               {}\n", config.data.display());
+    if is_new {
+        text += "\nThis is a new installation. Its master key was made; keep a copy of it apart from backups. Add a user and a client:\n\n";
+        text += "  kimbai user add an --name 'Ảnh'\n";
+        text += "  kimbai client add my-app --redirect-uri http://localhost:8080/callback --scope offline_access\n";
+    }
+    let mut stdout = std::io::stdout();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}

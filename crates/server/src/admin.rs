@@ -1,0 +1,74 @@
+//! Administration over the operator's socket: `POST /admin/{command}` with a command as JSON, answered by its reply as JSON.
+//!
+//! Whoever can open the socket owns the data directory. Nothing of this is on a TCP port.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use kimbai_engine::admin::{AdminError, Administration};
+
+use crate::http::listener::{Peer, Service};
+use crate::http::reply;
+use crate::operator::Operator;
+use crate::serving::Serving;
+
+/// Below this path, a command each.
+const PATH: &str = "/admin/";
+/// A command may have so many bytes: some 100,000 users in one file.
+const COMMAND_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What is behind the operator's socket: commands, and all that the operator's TCP listener has.
+#[derive(Debug)]
+pub struct OperatorSocket {
+    /// What is not a command.
+    pub operator: Operator,
+    /// Carries commands out.
+    pub administration: Arc<Administration>,
+    /// Follows what they change.
+    pub serving: Arc<Serving>,
+}
+
+impl Service for OperatorSocket {
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
+        if !request.uri().path().starts_with(PATH) {
+            return self.operator.answer(peer, request).await;
+        }
+        let response = Box::pin(carry_out(&self.administration, request)).await;
+        if let Err(error) = self.serving.refresh() {
+            tracing::error!(%error, "not all realms are served as they stand");
+        }
+        response
+    }
+}
+
+/// Carries out the command of a request.
+async fn carry_out(administration: &Administration, request: Request<Body>) -> Response {
+    if *request.method() != Method::POST {
+        return reply::HttpFault::Method("POST").with_header(reply::empty(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let name = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
+    let command: Bytes = match Limited::new(request.into_body(), COMMAND_BYTES_MAX).collect().await {
+        Ok(command) => command.to_bytes(),
+        Err(_) => return refused(&AdminError::Invalid(vec!["the command is too large: apply it in parts".to_owned()])),
+    };
+    match administration.answer(&name, &command).await {
+        Ok(reply) => reply::json(StatusCode::OK, reply),
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &AdminError) -> Response {
+    let status = match error {
+        AdminError::NotFound(_) => StatusCode::NOT_FOUND,
+        AdminError::Exists(_) => StatusCode::CONFLICT,
+        AdminError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        AdminError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        AdminError::Version(_) => StatusCode::BAD_REQUEST,
+        AdminError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    reply::json(status, serde_json::to_string(error).unwrap_or_default())
+}

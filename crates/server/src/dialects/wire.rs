@@ -1,0 +1,40 @@
+//! What administration must know of the dialects: their defaults, and which realms could be served beside each other.
+
+use kimbai_core::realm::RealmSettings;
+use kimbai_core::scope::ScopeDefinition;
+use kimbai_engine::admin::Wire;
+
+use super::{marketplace, routes, standard};
+use crate::http::sites::Sites;
+use crate::site::Audience;
+
+/// All dialects.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialects;
+
+impl Wire for Dialects {
+    fn defaults(&self, dialect: &str, display_name: &str, issuer: &str) -> Option<RealmSettings> {
+        let offline = |name: &str| {
+            vec![ScopeDefinition::new(name, "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away")]
+        };
+        match dialect {
+            standard::NAME => Some(standard::settings(display_name, issuer, offline("offline_access"))),
+            marketplace::NAME => Some(marketplace::settings(display_name, issuer, offline("offline"))),
+            _ => None,
+        }
+    }
+
+    fn check(&self, realms: &[(&str, &RealmSettings)]) -> Result<(), String> {
+        for (name, settings) in realms {
+            match routes(settings, &Audience::Production) {
+                None => return Err(format!("realms.{name}: dialect: there is no dialect {:?}", settings.dialect)),
+                Some(routes) => {
+                    if let Some(path) = routes.doubled {
+                        return Err(format!("realms.{name}: paths: {path} is an endpoint of the dialect already"));
+                    }
+                }
+            }
+        }
+        Sites::default().check(realms.iter().copied()).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,51 @@
+//! The realms of an engine, each with its site, kept in step with what administration changes.
+
+use std::sync::Arc;
+
+use kimbai_engine::Engine;
+
+use crate::http::sites::Sites;
+use crate::metrics::Metrics;
+use crate::site::{Audience, Site};
+
+/// What is served to the world.
+#[derive(Debug)]
+pub struct Serving {
+    engine: Arc<Engine>,
+    metrics: Arc<Metrics>,
+    sites: Arc<Sites>,
+}
+
+/// A realm cannot be served as it stands; the others are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotServed(String);
+
+impl Serving {
+    /// Nothing yet; [`Serving::refresh`] brings in the realms.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Self {
+        Self { engine, metrics, sites: Arc::default() }
+    }
+
+    /// What answers requests.
+    #[must_use]
+    pub fn sites(&self) -> Arc<Sites> {
+        Arc::clone(&self.sites)
+    }
+
+    /// Serves every realm as it stands now. Requests under way go on as they began.
+    ///
+    /// # Errors
+    /// [`NotServed`]: a realm has an unknown dialect, or its host is another one's; what was served before still is.
+    pub fn refresh(&self) -> Result<(), NotServed> {
+        let mut sites = Vec::new();
+        for realm in self.engine.realms() {
+            let metrics = self.metrics.realm(&realm.name);
+            let site = Site::new(Arc::clone(&self.engine), &realm, metrics, Audience::Production)
+                .ok_or_else(|| NotServed(format!("realm {} has an unknown dialect or wrong hosts", realm.name)))?;
+            sites.push(site);
+        }
+        self.sites.put(sites).map_err(|error| NotServed(error.to_string()))
+    }
+}

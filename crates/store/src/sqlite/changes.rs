@@ -1,0 +1,39 @@
+//! Changes of the registry: each is a statement or a few of its room; the writer makes all of them one savepoint.
+
+use kimbai_core::time::Micros;
+use rusqlite::Connection;
+
+use super::fault::Fault;
+use super::ledger::{CLIENT, USER};
+use super::{parties, realm_rows, sessions};
+use crate::Change;
+
+/// Carries out these changes in their order; the first that fails is the answer.
+pub(super) fn carry_out(connection: &Connection, changes: &[Change], now: Micros) -> Result<(), Fault> {
+    changes.iter().try_for_each(|change| one(connection, change, now))
+}
+
+fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Fault> {
+    match change {
+        Change::PutRealm { number, name, settings } => realm_rows::put(connection, *number, name, settings),
+        Change::AddKey { realm, usage, sealed } => realm_rows::add_key(connection, *realm, usage, sealed, now),
+        Change::ReplaceKey { realm, usage, number, sealed } => {
+            realm_rows::replace_key(connection, *realm, (usage, *number), sealed)
+        }
+        Change::PutClient { realm, client_id, metadata } => {
+            parties::put_client(connection, *realm, client_id, metadata)
+        }
+        Change::SetClientActivity { realm, client, activity } => {
+            parties::set_standing(connection, *realm, (CLIENT, client.0), *activity)
+        }
+        Change::RemoveClient { realm, client } => parties::remove_client(connection, *realm, *client),
+        Change::PutUser { realm, username, password_hash, claims } => {
+            parties::put_user(connection, *realm, username, password_hash, claims)
+        }
+        Change::SetUserActivity { realm, user, activity } => {
+            parties::set_standing(connection, *realm, (USER, user.0), *activity)
+        }
+        Change::EndSessions { realm, user } => sessions::end_all(connection, *realm, *user),
+        Change::SetMeta { key, value } => realm_rows::set_meta(connection, key, value),
+    }
+}
