@@ -14,6 +14,8 @@ use kimbai_core::scope::{ScopeSet, ScopeTable};
 use kimbai_keyring::RealmKeyring;
 
 use crate::password_pool::PasswordPool;
+use crate::rate_limit::{RateLimiters, Throttled};
+use crate::source::Source;
 
 /// A realm, ready to serve.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
+    rates: Option<Arc<RateLimiters>>,
     clients: Arc<RwLock<Clients>>,
 }
 
@@ -68,7 +71,28 @@ impl Realm {
             || (Arc::new(PasswordPool::new()), Arc::default()),
             |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients)),
         );
-        Self { number, name, settings, scopes, offline, keyring, passwords, clients }
+        let rates = match before {
+            // What was used of an allowance is not given back by another setting.
+            Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
+            Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
+        };
+        Self { number, name, settings, scopes, offline, keyring, passwords, rates, clients }
+    }
+
+    /// Lets a request of this source in.
+    ///
+    /// # Errors
+    /// [`Throttled`]: the source has used its allowance up.
+    pub fn admit_source(&self, source: Source) -> Result<(), Throttled> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.admit_source(source))
+    }
+
+    /// Lets a request of this client in, which has proven itself; a public one has not, and uses nobody's allowance.
+    pub(crate) fn admit_client(&self, client: &Client) -> Result<(), Throttled> {
+        match &self.rates {
+            Some(rates) if !client.is_public() => rates.admit_client(client.number),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The client with this `client_id`.

@@ -99,6 +99,9 @@ pub enum HttpFault {
     /// More or longer headers than a request may have.
     #[error("the request has too many or too long headers")]
     Headers,
+    /// The source has used its allowance up, and may ask again after so many seconds.
+    #[error("too many requests from this source, wait {0} s")]
+    Throttled(u32),
     /// More requests at once than the server has room for.
     #[error("the server has no room for one more request")]
     Overloaded,
@@ -117,6 +120,7 @@ impl HttpFault {
             Self::Body(BodyFault::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyFault::Incomplete) => StatusCode::BAD_REQUEST,
             Self::Headers => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -127,6 +131,9 @@ impl HttpFault {
         match self {
             Self::Method(allowed) => {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::Throttled(wait_s) => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
             }
             Self::Overloaded => {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

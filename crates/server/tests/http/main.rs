@@ -31,6 +31,8 @@ mod overload;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod rate_limits;
+#[cfg(test)]
 mod redirect_uris;
 #[cfg(test)]
 mod refresh;
