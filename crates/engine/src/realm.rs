@@ -192,3 +192,64 @@ impl Clients {
         self.ids.insert(client.client_id.clone(), client);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kimbai_core::scope::ScopeTable;
+    use kimbai_keyring::{KeyUsage, MasterKey, StoredKey};
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings() -> RealmSettings {
+        let paths = json!({ "authorize": "/a", "token": "/t", "revoke": "/r", "introspect": "/i" });
+        let lifetimes = json!({
+            "code_s": 60, "access_token_s": 60, "refresh_idle_s": null, "refresh_absolute_s": 60,
+            "retry_confidential_s": 60, "retry_public_s": 60, "session_idle_s": 60, "session_absolute_s": 60,
+        });
+        serde_json::from_value(json!({
+            "display_name": "Realm", "issuer": "https://id.example.vn", "dialect": "standard", "paths": paths,
+            "scopes": [], "offline_scope": "", "lifetimes": lifetimes, "state_length_min": 0, "pkce": "required",
+            "token_type": "capitalised", "error_form": "standard", "token_shape": "whole", "consent_form": "full",
+        }))
+        .unwrap()
+    }
+
+    fn realm(before: Option<&Realm>) -> Realm {
+        let (number, master, settings) = (RealmNumber(1), MasterKey::generate(), settings());
+        let keys = [KeyUsage::Root, KeyUsage::Sealing].map(|usage| StoredKey {
+            number: 0,
+            usage: usage.name().to_owned(),
+            sealed: RealmKeyring::generate(&master, number, usage),
+        });
+        let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys).unwrap();
+        Realm::new((number, "main".to_owned()), settings, ScopeTable::default(), keyring, before)
+    }
+
+    fn client(number: u32, epoch: u32, active: bool) -> Client {
+        let metadata = serde_json::from_value(json!({
+            "client_name": "", "token_endpoint_auth_method": "none", "grant_types": ["authorization_code"], "scope": "",
+            "redirect_uris": [format!("https://{number}.example.vn/callback")],
+        }));
+        let standing = PartyStanding { active, epoch };
+        let (number, client_id) = (ClientNumber(number), format!("client-{number}"));
+        Client::register(number, client_id, metadata.unwrap(), standing, (&settings(), &ScopeTable::default())).unwrap()
+    }
+
+    #[test]
+    fn a_realm_that_is_read_anew_has_the_bound_and_the_clients_of_the_one_before_it() {
+        let before = realm(None);
+        before.put_clients(vec![client(1, 0, true), client(2, 0, true)]);
+        let after = realm(Some(&before));
+        assert!(Arc::ptr_eq(&before.passwords, &after.passwords), "twice the log-ins would be hashed at once");
+        // A request that still holds the one before hears of a later epoch than was read.
+        before.put_standing(ClientNumber(1), PartyStanding { active: false, epoch: 1 });
+        after.put_clients(vec![client(1, 0, true)]);
+        for realm in [&before, &after] {
+            let known = realm.client("client-1").unwrap();
+            assert_eq!(known.standing, PartyStanding { active: false, epoch: 1 });
+            assert!(realm.client("client-2").is_none() && realm.client_by_number(ClientNumber(2)).is_none());
+            assert!(!realm.has_origin("https://1.example.vn") && !realm.has_origin("https://2.example.vn"));
+        }
+    }
+}

@@ -215,3 +215,21 @@ fn record(administration: &Administration, realm: &Realm, intended: &IntendedRea
     }
     engine.record(realm, "applied", About::default());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lost_a_made_secret_is_told_so_and_not_what_it_was() {
+        let unavailable = || AdminError::Unavailable("away".to_owned());
+        let client_secret = PlainSecret::new("a secret that nobody saw".to_owned());
+        let made = MadeSecret { realm: "main".to_owned(), client_id: "web".to_owned(), client_secret };
+        let told = with_lost(unavailable(), std::slice::from_ref(&made)).to_string();
+        assert!(told.contains("away") && told.contains("web") && told.contains("rotate-secret"), "{told}");
+        assert!(!told.contains("a secret that nobody saw"));
+        assert_eq!(with_lost(unavailable(), &[]), unavailable());
+        let failed = AdminError::Failed("broken".to_owned());
+        assert_eq!(with_lost(failed.clone(), &[made]), failed);
+    }
+}

@@ -18,7 +18,7 @@ use super::socket::SocketListener;
 use super::tls::Tls;
 
 /// Idle ones count: the next waits in the kernel's queue until one closes.
-const CONNECTIONS_MAX: u32 = 10_000;
+pub const CONNECTIONS_MAX: u32 = 10_000;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +73,15 @@ impl<S: Service> Service for Arc<S> {
     }
 }
 
-/// Accepts connections until `stop` is true, then lets those that are open finish their request; returns after the last.
-pub async fn serve<S: Service>(listener: impl Into<Listener>, service: Arc<S>, mut stop: watch::Receiver<bool>) {
+/// Accepts connections, so many at once, until `stop` is true, then lets those that are open finish their request; returns after the last.
+pub async fn serve<S: Service>(
+    listener: impl Into<Listener>,
+    connections_max: u32,
+    service: Arc<S>,
+    mut stop: watch::Receiver<bool>,
+) {
     let listener = listener.into();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+    let room = Arc::new(Semaphore::new(connections_max as usize));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -92,7 +97,7 @@ pub async fn serve<S: Service>(listener: impl Into<Listener>, service: Arc<S>, m
     }
     // New connections are refused while the open ones finish: the last of them gives the last permit back.
     drop(listener);
-    let _ = room.acquire_many(CONNECTIONS_MAX).await;
+    let _ = room.acquire_many(connections_max).await;
 }
 
 /// A connection that was accepted.
