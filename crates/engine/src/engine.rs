@@ -7,7 +7,7 @@ use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{MasterKey, random_u64};
-use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, Upkeep};
+use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, StoreFigures, Upkeep};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
@@ -96,6 +96,12 @@ impl Engine {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.store.is_ready()
+    }
+
+    /// What the store has measured since its start.
+    #[must_use]
+    pub fn store_figures(&self) -> StoreFigures {
+        self.store.figures()
     }
 
     pub(crate) fn attempt() -> AttemptId {

@@ -28,6 +28,7 @@ pub use engine::{Engine, Store};
 pub use error::{EngineError, TokenError};
 pub use introspect::{Introspection, TokenFacts};
 pub use log_in::{DEMO_PASSWORD_HASH, LogInRefusal};
+pub use password_pool::PasswordPoolUse;
 pub use rate_limit::Throttled;
 pub use realm::Realm;
 pub use session::{BrowserSecret, SessionSecret, SignedIn};

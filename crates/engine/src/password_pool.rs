@@ -4,7 +4,7 @@
 //! Its threads are its own: on the runtime's they would take half of each core from the requests that cost a thousandth.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,8 +28,20 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(crate) struct PasswordPool {
     at_once: usize,
     inside: Arc<AtomicUsize>,
+    turned_away: AtomicU64,
     /// The way to the threads, which are started by the first password and end with the pool.
     jobs: Mutex<Option<Sender<Job>>>,
+}
+
+/// How a password pool is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordPoolUse {
+    /// Passwords that are being checked.
+    pub checking: u32,
+    /// Passwords that wait for it.
+    pub waiting: u32,
+    /// Log-ins turned away since the start because too many waited.
+    pub turned_away: u64,
 }
 
 /// The pool is full, or has no thread.
@@ -39,13 +51,30 @@ pub(crate) struct Busy;
 impl PasswordPool {
     pub(crate) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { at_once: (cores / 2).clamp(1, AT_ONCE_MAX), inside: Arc::default(), jobs: Mutex::default() }
+        Self {
+            at_once: (cores / 2).clamp(1, AT_ONCE_MAX),
+            inside: Arc::default(),
+            turned_away: AtomicU64::new(0),
+            jobs: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn used(&self) -> PasswordPoolUse {
+        let inside = self.inside.load(Ordering::Relaxed);
+        let checking = inside.min(self.at_once);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        PasswordPoolUse {
+            checking: count(checking),
+            waiting: count(inside - checking),
+            turned_away: self.turned_away.load(Ordering::Relaxed),
+        }
     }
 
     /// A place in the pool or in the queue before it.
     pub(crate) fn enter(&self) -> Result<Place, Busy> {
         let place = Counted(Arc::clone(&self.inside));
         if self.inside.fetch_add(1, Ordering::Relaxed) >= self.at_once + WAITING_MAX {
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
             return Err(Busy);
         }
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +191,12 @@ mod tests {
         while log_ins.iter().filter(|log_in| log_in.is_finished()).count() < 10 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pool.inside.load(Ordering::Relaxed), pool.at_once + WAITING_MAX);
+        let full = PasswordPoolUse {
+            checking: u32::try_from(pool.at_once).unwrap(),
+            waiting: u32::try_from(WAITING_MAX).unwrap(),
+            turned_away: 10,
+        };
+        assert_eq!(pool.used(), full);
         for log_in in log_ins.iter().take(WAITING_MAX - 4) {
             log_in.abort();
         }

@@ -13,7 +13,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{ScopeSet, ScopeTable};
 use kimbai_keyring::RealmKeyring;
 
-use crate::password_pool::PasswordPool;
+use crate::password_pool::{PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
 use crate::source::Source;
 
@@ -77,6 +77,12 @@ impl Realm {
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
         Self { number, name, settings, scopes, offline, keyring, passwords, rates, clients }
+    }
+
+    /// How its password pool is used.
+    #[must_use]
+    pub fn password_pool(&self) -> PasswordPoolUse {
+        self.passwords.used()
     }
 
     /// Lets a request of this source in.

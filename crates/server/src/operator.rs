@@ -42,7 +42,7 @@ impl Service for Operator {
                 response
             }
             "/metrics" => {
-                let mut response = text(StatusCode::OK, self.metrics.render());
+                let mut response = text(StatusCode::OK, self.metrics.render(&self.engine));
                 let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
                 response

@@ -1,5 +1,7 @@
 //! What goes round every request: its host, its headers' limits, its id, its count, its line in the log.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, Uri};
@@ -72,17 +74,22 @@ fn check_sizes(request: &Request<Body>) -> Result<(), HttpFault> {
     is_within.then_some(()).ok_or(HttpFault::Headers)
 }
 
+/// How long it took so far, in microseconds.
+pub(super) fn micros_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 /// The line of a request in the log and the sandbox's list; what is needed of the request is kept only where it is read.
 struct Line {
     endpoint: Endpoint,
-    request: Option<(Method, Uri)>,
+    request: Option<(Method, Uri, Instant)>,
 }
 
 impl Line {
     fn new(site: &Site, request: &Request<Body>) -> Self {
         let endpoint = site.endpoint(request.uri().path());
         let is_kept = matches!(site.audience, Audience::Sandbox(_)) || tracing::enabled!(tracing::Level::INFO);
-        Self { endpoint, request: is_kept.then(|| (request.method().clone(), request.uri().clone())) }
+        Self { endpoint, request: is_kept.then(|| (request.method().clone(), request.uri().clone(), Instant::now())) }
     }
 
     fn finish(self, site: &Site, source: Source, response: &mut Response) {
@@ -92,13 +99,13 @@ impl Line {
         if let Some(reason) = &reason {
             site.metrics.count_refusal(reason.name);
         }
-        let Some((method, uri)) = self.request else { return };
+        let Some((method, uri, started)) = self.request else { return };
         let request_id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
         let why = reason.as_ref().map(|reason| reason.detail.as_str());
         tracing::info!(
             target: "kimbai::access",
-            realm = %site.realm_name, request_id, %source, %method, path = uri.path(),
-            status = status.as_u16(), reason = why,
+            realm = %site.realm_name, endpoint = ?self.endpoint, request_id, %source, %method, path = uri.path(),
+            status = status.as_u16(), micros = micros_since(started), reason = why,
         );
         if let (Audience::Sandbox(sandbox), true) = (&site.audience, self.endpoint != Endpoint::Asset) {
             sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));

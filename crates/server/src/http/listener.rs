@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -126,6 +127,7 @@ impl Accepted {
         service: Arc<S>,
         mut stop: watch::Receiver<bool>,
     ) {
+        let _open = Open::counted();
         let with = |peer| Conversation { service, peer, place };
         match self {
             Self::Tcp(stream, peer) => {
@@ -143,6 +145,29 @@ impl Accepted {
             }
             Self::Socket(stream) => converse(stream, Protocol::Http1, with(Peer::Socket), stop).await,
         }
+    }
+}
+
+static OPEN: AtomicU32 = AtomicU32::new(0);
+
+/// Connections of this process that are open, or shaking hands.
+pub(crate) fn open_connections() -> u32 {
+    OPEN.load(Ordering::Relaxed)
+}
+
+/// One of the open connections.
+struct Open;
+
+impl Open {
+    fn counted() -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

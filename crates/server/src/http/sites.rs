@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -85,12 +86,13 @@ impl Sites {
 
     /// The answer to a request that no realm is for, in the plainest form.
     fn misdirected(&self, source: Source, request: &Request<Body>) -> Response {
+        let started = Instant::now();
         let request_id = self.request_ids.of(request.headers());
         let mut response = error::plain_fault(HttpFault::Misdirected, ErrorForm::Standard);
         tracing::info!(
             target: "kimbai::access",
             request_id = request_id.to_str().unwrap_or_default(), %source, method = %request.method(),
-            path = request.uri().path(), status = response.status().as_u16(), reason = %HttpFault::Misdirected,
+            path = request.uri().path(), status = response.status().as_u16(), micros = front::micros_since(started), reason = %HttpFault::Misdirected,
         );
         response.headers_mut().insert(REQUEST_ID, request_id);
         response

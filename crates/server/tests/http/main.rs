@@ -27,6 +27,8 @@ mod marketplace;
 #[cfg(test)]
 mod marketplace_clients;
 #[cfg(test)]
+mod operation;
+#[cfg(test)]
 mod overload;
 #[cfg(test)]
 mod pages;

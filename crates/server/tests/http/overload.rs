@@ -99,7 +99,7 @@ async fn one_request_more_than_there_is_room_for_is_turned_away_and_nothing_of_i
             assert_eq!(answer.await.unwrap().status, 200);
         }
         assert_eq!(directly.redeem(&code).await.status, 200);
-        let metrics = directly.metrics.render();
+        let metrics = directly.metrics.render(&sandbox.engine);
         assert!(metrics.lines().any(|line| line.contains("\"overloaded\"") && line.ends_with(" 2")), "{metrics}");
     }
 }

@@ -79,6 +79,9 @@ pub(crate) fn endpoint(call: &Call, error: &EndpointError) -> Response {
     match error {
         EndpointError::Http(fault) => self::fault(&call.site, *fault),
         EndpointError::Token(TokenError::Refused(refusal)) => {
+            if let TokenRefusal::Grant(refusal) = refusal {
+                call.site.metrics.count_grant_refusal(*refusal);
+            }
             let mut response = render(&refused(*refusal, form), form);
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = format!("Basic realm=\"{}\"", call.realm.name);

@@ -21,7 +21,8 @@ use kimbai_core::realm::{
     TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
-use kimbai_core::token::Note;
+use kimbai_core::token::{Inactive, Note};
+use kimbai_engine::Introspection;
 
 use self::error::EndpointError;
 pub(crate) use self::metadata::endpoint_url;
@@ -132,7 +133,12 @@ async fn introspect(call: Call, body: Body) -> Response {
         Err(error) => return error::endpoint(&call, &error),
     };
     match call.site.engine.introspect(&call.realm, &credentials, &token).await {
-        Ok(introspection) => response::introspection(&call.realm, &introspection),
+        Ok(introspection) => {
+            if let Introspection::Inactive(Inactive::Refused(refusal)) = introspection {
+                call.site.metrics.count_grant_refusal(refusal);
+            }
+            response::introspection(&call.realm, &introspection)
+        }
         Err(error) => error::endpoint(&call, &error.into()),
     }
 }
