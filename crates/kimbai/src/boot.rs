@@ -96,7 +96,9 @@ pub(crate) async fn bind_each(addresses: &[SocketAddr], key: &str) -> anyhow::Re
                 anyhow!("{address} is in use: stop what listens there, or choose another address ({key})")
             }
             ErrorKind::PermissionDenied => {
-                anyhow!("this user may not listen on {address}: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")
+                anyhow!(
+                    "this user may not listen on {address}: choose a port above 1023, or grant CAP_NET_BIND_SERVICE"
+                )
             }
             ErrorKind::AddrNotAvailable => anyhow!("this machine does not have the address {address} ({key})"),
             _ => anyhow::Error::new(error).context(format!("cannot listen on {address} ({key})")),

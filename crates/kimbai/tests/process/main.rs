@@ -1,6 +1,8 @@
 //! The binary as a process: how it starts, stops, keeps its data, and what it never says.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod browser;
