@@ -4,6 +4,7 @@
 //! tokens. Defaults of a platform stand in its dialect's folder.
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,20 @@ pub struct RealmSettings {
     pub token_shape: TokenShape,
     /// Whether the consent page lets a person leave scopes out.
     pub consent_form: ConsentForm,
+    /// How many requests it takes a minute; none: any number.
+    #[serde(default)]
+    pub rate_limits: Option<RateLimits>,
+}
+
+/// How many requests a minute a realm takes. As many may come at once; then the allowance fills again evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimits {
+    /// From one source (an IPv4 address, an IPv6 /64), at all endpoints but metadata and what pages are made of.
+    pub source_per_minute: NonZeroU32,
+    /// From one client that has proven itself, at the token, revocation and introspection endpoints. Public clients prove nothing and
+    /// are counted by source alone: else a stranger could use their allowance up.
+    pub client_per_minute: NonZeroU32,
 }
 
 /// Why a realm cannot have these settings.

@@ -51,7 +51,9 @@ impl Engine {
     /// [`EngineError`]: the store failed.
     pub(crate) async fn remove_client(&self, realm: &Realm, client: &Client) -> Result<(), EngineError> {
         self.store.change(vec![Change::RemoveClient { realm: realm.number, client: client.number }]).await?;
+        let reading = self.reading.lock().await;
         realm.remove_client(client.number);
+        drop(reading);
         self.record(realm, "client_removed", About { client: Some(client.number.0), ..About::default() });
         Ok(())
     }

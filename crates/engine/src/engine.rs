@@ -9,6 +9,7 @@ use kimbai_core::time::Micros;
 use kimbai_keyring::{MasterKey, random_u64};
 use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, Upkeep};
 use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
 
 use crate::log_in::Published;
 use crate::realm::Realm;
@@ -31,6 +32,8 @@ pub struct Engine {
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
     pub(crate) published: Published,
+    /// Held while rows are read and put into a realm's memory: what was read later is put later.
+    pub(crate) reading: Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -50,6 +53,7 @@ impl Engine {
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
             published: Published::Refused,
+            reading: Mutex::new(()),
         }
     }
 

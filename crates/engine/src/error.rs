@@ -3,6 +3,8 @@
 use kimbai_core::token::TokenRefusal;
 use kimbai_store::StoreError;
 
+use crate::rate_limit::Throttled;
+
 /// A failure of ours, in any operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -20,6 +22,9 @@ pub enum TokenError {
     /// The request is refused.
     #[error("the request is refused")]
     Refused(#[from] TokenRefusal),
+    /// The client has used its allowance up.
+    #[error("{0}")]
+    Throttled(#[from] Throttled),
     /// We failed.
     #[error("the server failed")]
     Failed(#[from] EngineError),

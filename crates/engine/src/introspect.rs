@@ -59,6 +59,7 @@ impl Engine {
         token: &Secret,
     ) -> Result<Introspection, TokenError> {
         let caller = authenticated(realm, credentials, self.now())?;
+        realm.admit_client(&caller)?;
         if caller.is_public() {
             return Err(TokenRefusal::UnauthorizedClient.into());
         }

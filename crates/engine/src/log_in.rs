@@ -39,6 +39,9 @@ const NOBODY: UserNumber = UserNumber(0);
 pub const DEMO_PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
 
+/// What that is the hash of.
+pub(crate) const DEMO_PASSWORD: &str = "kimbai-demo";
+
 /// What becomes of a password that everybody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Published {
@@ -93,13 +96,13 @@ impl Engine {
         if username.len() > USERNAME_BYTES_MAX || password.expose().len() > PASSWORD_BYTES_MAX {
             return Err(LogInRefusal::Wrong);
         }
+        // A place first: who is turned away because the pool is full has not guessed, and has cost next to nothing.
+        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         let username = normalised(username);
         let user = self.store.user_by_name(realm.number, username.clone()).await?;
         let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
         let is_known = self.knows_browser(realm, user.as_ref(), browser_digest).await?;
         let (account, source_key) = log_in_keys(realm, &username, source, is_known.then_some(browser_digest));
-        // A place first: who is turned away because the pool is full has not guessed.
-        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
             LogInVerdict::Allowed => {}
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
@@ -108,6 +111,7 @@ impl Engine {
         let stored_hash = user.as_ref().and_then(|user| open_hash(&realm.keyring, &user.password_hash));
         let stored_hash = stored_hash.filter(|hash| self.published == Published::Accepted || !is_published(hash));
         let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
+        let is_right = is_right.map_err(|_| LogInRefusal::Busy)?;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
         let Some(user) = user.filter(|user| is_right && user.standing.active) else {
             self.record(realm, "log_in_refused", about);
@@ -188,6 +192,11 @@ mod tests {
             assert_eq!(normalised(spelling), "an@example.vn");
         }
         assert_eq!(normalised("A\u{302}\u{323}nh"), normalised("ậnh"));
+    }
+
+    #[test]
+    fn the_published_hash_is_that_of_the_published_password() {
+        assert_eq!(kimbai_keyring::verify_password(DEMO_PASSWORD, DEMO_PASSWORD_HASH), Ok(true));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A realm, ready to serve: its settings, scopes, keys and clients in memory.
 //!
-//! What is cached here changes an answer's form only. What can kill a token is read with each verb.
+//! What is cached here changes an answer's form only. What can kill a token is read with each verb. A realm that is read anew shares
+//! its clients with the one before it: what a request that still holds the old one hears of a standing is known to all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +14,8 @@ use kimbai_core::scope::{ScopeSet, ScopeTable};
 use kimbai_keyring::RealmKeyring;
 
 use crate::password_pool::PasswordPool;
+use crate::rate_limit::{RateLimiters, Throttled};
+use crate::source::Source;
 
 /// A realm, ready to serve.
 #[derive(Debug)]
@@ -29,8 +32,9 @@ pub struct Realm {
     pub offline: ScopeSet,
     /// Its keys.
     pub keyring: RealmKeyring,
-    pub(crate) passwords: PasswordPool,
-    clients: RwLock<Clients>,
+    pub(crate) passwords: Arc<PasswordPool>,
+    rates: Option<Arc<RateLimiters>>,
+    clients: Arc<RwLock<Clients>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,28 +58,41 @@ impl Realm {
         RealmFace { number: self.number, settings: &self.settings, scopes: &self.scopes, keyring: &self.keyring }
     }
 
+    /// A realm whose clients are those of the realm it takes the place of, if there was one.
     pub(crate) fn new(
         (number, name): (RealmNumber, String),
         settings: RealmSettings,
         scopes: ScopeTable,
         keyring: RealmKeyring,
-        clients: Vec<Client>,
+        before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let realm = Self {
-            number,
-            name,
-            settings,
-            scopes,
-            offline,
-            keyring,
-            passwords: PasswordPool::new(),
-            clients: RwLock::default(),
+        let (passwords, clients) = before.map_or_else(
+            || (Arc::new(PasswordPool::new()), Arc::default()),
+            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients)),
+        );
+        let rates = match before {
+            // What was used of an allowance is not given back by another setting.
+            Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
+            Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
-        for client in clients {
-            realm.put_client(client);
+        Self { number, name, settings, scopes, offline, keyring, passwords, rates, clients }
+    }
+
+    /// Lets a request of this source in.
+    ///
+    /// # Errors
+    /// [`Throttled`]: the source has used its allowance up.
+    pub fn admit_source(&self, source: Source) -> Result<(), Throttled> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.admit_source(source))
+    }
+
+    /// Lets a request of this client in, which has proven itself; a public one has not, and uses nobody's allowance.
+    pub(crate) fn admit_client(&self, client: &Client) -> Result<(), Throttled> {
+        match &self.rates {
+            Some(rates) if !client.is_public() => rates.admit_client(client.number),
+            Some(_) | None => Ok(()),
         }
-        realm
     }
 
     /// The client with this `client_id`.
@@ -107,12 +124,20 @@ impl Realm {
     }
 
     /// Takes over a client as it was read; a standing that is known to be later stays.
-    pub(crate) fn put_client(&self, mut client: Client) {
+    pub(crate) fn put_client(&self, client: Client) {
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.numbers.get(&client.number) {
-            client.standing = client.standing.later(known.standing);
-        }
+        let client = clients.as_known(client);
         clients.put(client);
+    }
+
+    /// Takes over all clients as they were read, and forgets all others; a standing that is known to be later stays.
+    pub(crate) fn put_clients(&self, read: Vec<Client>) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let mut after = Clients::default();
+        for client in read {
+            after.put(clients.as_known(client));
+        }
+        *clients = after;
     }
 
     /// Forgets a client that was removed.
@@ -138,6 +163,13 @@ impl Realm {
 }
 
 impl Clients {
+    /// A client as it was read, with the later of the standings that were read and heard of.
+    fn as_known(&self, client: Client) -> Client {
+        let standing =
+            self.numbers.get(&client.number).map_or(client.standing, |known| client.standing.later(known.standing));
+        Client { standing, ..client }
+    }
+
     fn put(&mut self, client: Client) {
         for known in self.numbers.get(&client.number).into_iter().flat_map(|known| &known.origins) {
             if let Some(clients) = self.origins.get_mut(known) {
@@ -152,5 +184,66 @@ impl Clients {
         let client = Arc::new(client);
         self.numbers.insert(client.number, Arc::clone(&client));
         self.ids.insert(client.client_id.clone(), client);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kimbai_core::scope::ScopeTable;
+    use kimbai_keyring::{KeyUsage, MasterKey, StoredKey};
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings() -> RealmSettings {
+        let paths = json!({ "authorize": "/a", "token": "/t", "revoke": "/r", "introspect": "/i" });
+        let lifetimes = json!({
+            "code_s": 60, "access_token_s": 60, "refresh_idle_s": null, "refresh_absolute_s": 60,
+            "retry_confidential_s": 60, "retry_public_s": 60, "session_idle_s": 60, "session_absolute_s": 60,
+        });
+        serde_json::from_value(json!({
+            "display_name": "Realm", "issuer": "https://id.example.vn", "dialect": "standard", "paths": paths,
+            "scopes": [], "offline_scope": "", "lifetimes": lifetimes, "state_length_min": 0, "pkce": "required",
+            "token_type": "capitalised", "error_form": "standard", "token_shape": "whole", "consent_form": "full",
+        }))
+        .unwrap()
+    }
+
+    fn realm(before: Option<&Realm>) -> Realm {
+        let (number, master, settings) = (RealmNumber(1), MasterKey::generate(), settings());
+        let keys = [KeyUsage::Root, KeyUsage::Sealing].map(|usage| StoredKey {
+            number: 0,
+            usage: usage.name().to_owned(),
+            sealed: RealmKeyring::generate(&master, number, usage),
+        });
+        let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys).unwrap();
+        Realm::new((number, "main".to_owned()), settings, ScopeTable::default(), keyring, before)
+    }
+
+    fn client(number: u32, epoch: u32, active: bool) -> Client {
+        let metadata = serde_json::from_value(json!({
+            "client_name": "", "token_endpoint_auth_method": "none", "grant_types": ["authorization_code"], "scope": "",
+            "redirect_uris": [format!("https://{number}.example.vn/callback")],
+        }));
+        let standing = PartyStanding { active, epoch };
+        let (number, client_id) = (ClientNumber(number), format!("client-{number}"));
+        Client::register(number, client_id, metadata.unwrap(), standing, (&settings(), &ScopeTable::default())).unwrap()
+    }
+
+    #[test]
+    fn a_realm_that_is_read_anew_has_the_bound_and_the_clients_of_the_one_before_it() {
+        let before = realm(None);
+        before.put_clients(vec![client(1, 0, true), client(2, 0, true)]);
+        let after = realm(Some(&before));
+        assert!(Arc::ptr_eq(&before.passwords, &after.passwords), "twice the log-ins would be hashed at once");
+        // A request that still holds the one before hears of a later epoch than was read.
+        before.put_standing(ClientNumber(1), PartyStanding { active: false, epoch: 1 });
+        after.put_clients(vec![client(1, 0, true)]);
+        for realm in [&before, &after] {
+            let known = realm.client("client-1").unwrap();
+            assert_eq!(known.standing, PartyStanding { active: false, epoch: 1 });
+            assert!(realm.client("client-2").is_none() && realm.client_by_number(ClientNumber(2)).is_none());
+            assert!(!realm.has_origin("https://1.example.vn") && !realm.has_origin("https://2.example.vn"));
+        }
     }
 }

@@ -28,6 +28,7 @@ impl Engine {
         source: Source,
     ) -> Result<(), TokenError> {
         let client = authenticated(realm, credentials, self.now())?;
+        realm.admit_client(&client)?;
         let kinds = [TokenKind::Refresh, TokenKind::Access, TokenKind::Rowless];
         match realm.keyring.open(&kinds, token.expose()) {
             None => Ok(()),

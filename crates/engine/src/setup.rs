@@ -20,7 +20,7 @@ use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
 
 /// Shorter client secrets are refused: HMAC makes none that can be guessed safe.
-const SECRET_CHARACTERS_MIN: usize = 22;
+pub(crate) const SECRET_CHARACTERS_MIN: usize = 22;
 /// Longer ones are nobody's; in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 pub(crate) const CHECK_VALUE: &str = "master key check";
@@ -131,6 +131,7 @@ impl Engine {
         let master = self.master();
         let check = self.store.init_meta(CHECK_VALUE, check_value(&master)).await?;
         master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        let _reading = self.reading.lock().await;
         for row in self.store.realms().await? {
             self.load_realm(row).await?;
         }
@@ -166,7 +167,7 @@ impl Engine {
     pub async fn put_user(&self, realm: &Realm, user: NewUser) -> Result<UserNumber, SetupError> {
         let username = normalised(&user.username);
         let known = self.store.user_by_name(realm.number, username.clone()).await?;
-        let change = user_change(&realm.face(), user, known.as_ref())?;
+        let change = user_change(&realm.face(), &user, known.as_ref())?;
         self.store.change(vec![change]).await?;
         let made = self.store.user_by_name(realm.number, username).await?;
         made.map(|row| row.number).ok_or(SetupError::Store(StoreError::NotDone))
@@ -178,24 +179,18 @@ impl Engine {
         let scopes = ScopeTable::new(settings.scopes.clone())
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
         let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
-        let (number, keys) = match &known {
-            Some(row) => {
-                check_scope_numbers(row, &settings)?;
-                (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect())
-            }
-            None => (self.store.draw_realm_number().await?, Vec::new()),
-        };
-        let mut changes =
-            vec![Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? }];
-        let mut keys: Vec<StoredKey> = keys;
         let master = self.master();
-        for usage in [KeyUsage::Root, KeyUsage::Sealing] {
-            if !keys.iter().any(|key| key.usage == usage.name()) {
-                let sealed = RealmKeyring::generate(&master, number, usage);
-                keys.push(StoredKey { number: 0, usage: usage.name().to_owned(), sealed: sealed.clone() });
-                changes.push(Change::AddKey { realm: number, usage: usage.name().to_owned(), sealed });
-            }
-        }
+        let (number, keys, new_keys) = if let Some(row) = &known {
+            check_scope_numbers(row, &settings)?;
+            (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
+        } else {
+            let number = self.store.draw_realm_number().await?;
+            let keys = first_keys(&master, number);
+            (number, keys.clone(), keys)
+        };
+        let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
+        let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
+        let changes = std::iter::once(put).chain(new_keys.into_iter().map(add)).collect();
         let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         Ok(RealmDraft { number, settings, scopes, keyring, changes })
@@ -203,20 +198,25 @@ impl Engine {
 
     /// Reads a realm and its clients anew.
     pub(crate) async fn reload_realm(&self, name: &str) -> Result<Arc<Realm>, SetupError> {
+        let _reading = self.reading.lock().await;
         let row = self.store.realms().await?.into_iter().find(|row| row.name == name);
         self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await
     }
 
     /// Reads a client anew.
     pub(crate) async fn refresh_client(&self, realm: &Realm, client_id: &str) -> Result<(), StoreError> {
+        let _reading = self.reading.lock().await;
         let row = self.store.client(realm.number, client_id.to_owned()).await?;
         let Some(row) = row else { return Ok(()) };
+        let current = self.realm(&realm.name);
+        let realm = current.as_deref().unwrap_or(realm);
         let client = read_client(row, &realm.settings, &realm.scopes)
             .map_err(|error| StoreError::Unreadable(error.to_string()))?;
         realm.put_client(client);
         Ok(())
     }
 
+    /// For one at a time: whoever calls it holds `reading`.
     async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
@@ -225,11 +225,22 @@ impl Engine {
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
-        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, clients));
         let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
+        let before = realms.get(&row.name).map(Arc::as_ref);
+        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
+        realm.put_clients(clients);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
     }
+}
+
+/// What every realm has from its making on.
+fn first_keys(master: &MasterKey, realm: RealmNumber) -> Vec<StoredKey> {
+    let key = |usage: KeyUsage| {
+        let sealed = RealmKeyring::generate(master, realm, usage);
+        StoredKey { number: 0, usage: usage.name().to_owned(), sealed }
+    };
+    [KeyUsage::Root, KeyUsage::Sealing].map(key).into()
 }
 
 /// By what a store knows its master key.
@@ -266,7 +277,9 @@ impl RealmDraft {
 pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<Change, SetupError> {
     let NewClient { client_id, client_secret, mut metadata } = client;
     if let Some(secret) = &client_secret {
-        check_secret(&client_id, secret)?;
+        if !is_long_enough(secret) {
+            return Err(SetupError::Secret(client_id));
+        }
         metadata.secrets = vec![ClientSecret::lasting(realm.keyring.secret_digest(secret))];
     }
     check_client((realm.settings, realm.scopes), &client_id, &metadata)?;
@@ -274,11 +287,8 @@ pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<
 }
 
 /// Whether a client can have this secret.
-pub(crate) fn check_secret(client_id: &str, secret: &Secret) -> Result<(), SetupError> {
-    if secret.expose().chars().count() < SECRET_CHARACTERS_MIN {
-        return Err(SetupError::Secret(client_id.to_owned()));
-    }
-    Ok(())
+pub(crate) fn is_long_enough(secret: &Secret) -> bool {
+    secret.expose().chars().count() >= SECRET_CHARACTERS_MIN
 }
 
 /// Whether a realm can have this client.
@@ -298,11 +308,13 @@ pub(crate) fn check_client(
 }
 
 /// What makes a user, or gives the one that is known by this name another password and claims.
-pub(crate) fn user_change(realm: &RealmFace<'_>, user: NewUser, known: Option<&UserRow>) -> Result<Change, SetupError> {
+pub(crate) fn user_change(
+    realm: &RealmFace<'_>,
+    user: &NewUser,
+    known: Option<&UserRow>,
+) -> Result<Change, SetupError> {
     let username = normalised(&user.username);
-    if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
-        return Err(SetupError::Username(username));
-    }
+    check_username(&username)?;
     if known.is_some_and(|known| UserClaims::parse(&known.claims).is_ok_and(|claims| claims.sub != user.claims.sub)) {
         return Err(SetupError::Subject(username));
     }
@@ -312,6 +324,14 @@ pub(crate) fn user_change(realm: &RealmFace<'_>, user: NewUser, known: Option<&U
         hash => seal_hash(realm.keyring, hash),
     };
     Ok(Change::PutUser { realm: realm.number, username, password_hash, claims })
+}
+
+/// Whether somebody could log in by this name, in its one spelling.
+pub(crate) fn check_username(username: &str) -> Result<(), SetupError> {
+    if username.is_empty() || username.len() > USERNAME_BYTES_MAX || username.chars().any(char::is_control) {
+        return Err(SetupError::Username(username.to_owned()));
+    }
+    Ok(())
 }
 
 fn check_scope_numbers(row: &RealmRow, settings: &RealmSettings) -> Result<(), SetupError> {

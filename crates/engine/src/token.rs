@@ -43,6 +43,7 @@ impl Engine {
         source: Source,
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials, self.now())?;
+        realm.admit_client(&client)?;
         let presented = presented(realm, &request.grant);
         let offline = offline_scope(&client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());

@@ -5,7 +5,6 @@
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::random::random_array;

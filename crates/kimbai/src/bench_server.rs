@@ -12,6 +12,7 @@ use kimbai_server::{Audience, Site};
 use kimbai_store::Clock;
 use serde_json::json;
 
+use crate::bench::cores;
 use crate::boot::{self, Running};
 use crate::config::LogFormat;
 
@@ -23,10 +24,16 @@ pub(crate) struct BenchServerArgs {
     /// The first of ten ports.
     #[arg(long)]
     port_base: u16,
+    /// Keeps to the first core.
+    #[arg(long)]
+    one_core: bool,
 }
 
 pub(crate) fn run(args: &BenchServerArgs) -> anyhow::Result<()> {
     boot::log_to_stderr("warn", LogFormat::Text)?;
+    if args.one_core {
+        cores::keep_to_the_first().context("--one-core")?;
+    }
     std::thread::Builder::new().name("driver-watch".to_owned()).spawn(exit_with_the_driver)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
 }
@@ -43,6 +50,7 @@ async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     let engine = boot::engine(Some(&args.data), &clock, realms.iter().map(|(_, realm)| realm)).await?;
     let metrics = Arc::new(Metrics::default());
     let mut running = Running::new()?;
+    running.sweep(Arc::clone(&engine));
     for (port, registration) in &realms {
         let realm = engine.realm(registration.name).context("a realm is missing")?;
         let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Bench);

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use kimbai_engine::Engine;
 use kimbai_keyring::{KeyFile, MasterKey};
-use kimbai_server::http::listener::{Service, serve};
+use kimbai_server::http::listener::{CONNECTIONS_MAX, Listener, Service, serve};
+use kimbai_server::http::tls::Tls;
 use kimbai_server::sandbox::demo::Registration;
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -123,11 +124,37 @@ impl Running {
     }
 
     /// Serves on these listeners.
-    pub(crate) fn serve<S: Service>(&mut self, listeners: Vec<TcpListener>, service: S) {
+    pub(crate) fn serve<L: Into<Listener>, S: Service>(&mut self, listeners: Vec<L>, service: S) {
+        self.serve_at_most(CONNECTIONS_MAX, listeners, service);
+    }
+
+    /// Serves so many connections at once on each of these listeners.
+    pub(crate) fn serve_at_most<L: Into<Listener>, S: Service>(
+        &mut self,
+        connections_max: u32,
+        listeners: Vec<L>,
+        service: S,
+    ) {
         let service = Arc::new(service);
         for listener in listeners {
-            self.tasks.spawn(serve(listener, Arc::clone(&service), self.stop.subscribe()));
+            let listener: Listener = listener.into();
+            self.tasks.spawn(serve(listener, connections_max, Arc::clone(&service), self.stop.subscribe()));
         }
+    }
+
+    /// Rereads a certificate when its files change, and on SIGHUP.
+    pub(crate) fn watch(&mut self, tls: &Arc<Tls>) -> anyhow::Result<()> {
+        self.tasks.spawn(Arc::clone(tls).watch(self.stop.subscribe()));
+        let (mut hang_up, mut stop, tls) = (signal(SignalKind::hangup())?, self.stop.subscribe(), Arc::clone(tls));
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = hang_up.recv() => tls.reload(),
+                    () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
+                }
+            }
+        });
+        Ok(())
     }
 
     /// Sweeps, a small step at a time.

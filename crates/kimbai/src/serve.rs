@@ -10,11 +10,15 @@ use kimbai_engine::admin::Wire as _;
 use kimbai_server::Serving;
 use kimbai_server::admin::OperatorSocket;
 use kimbai_server::dialects::{Dialects, standard};
+use kimbai_server::http::listener::Listener;
+use kimbai_server::http::proxies::{ForwardingHeader, TrustedProxies};
+use kimbai_server::http::socket::SocketListener;
+use kimbai_server::http::tls::Tls;
 use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
 
 use crate::boot::{self, Running};
-use crate::config::{Config, ServeArgs};
+use crate::config::{Config, ProxyHeader, ServeArgs};
 use crate::installation::{Absent, Installation, socket};
 
 /// The realm that a new installation has.
@@ -44,7 +48,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     // Ports are taken before anything is made, so that a busy one leaves nothing behind.
     let public = boot::bind_each(&config.listen.public, "listen.public").await?;
     let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
-    let tls = config.tls.as_ref().map(boot::tls).transpose()?;
+    let tls = config.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.private_key)).transpose()?;
     let mut running = Running::new()?;
     let Installation { engine, administration } = Installation::open(config, Absent::Make).await?;
     let is_new = engine.realms().is_empty();
@@ -54,17 +58,34 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         engine.put_realm(FIRST_REALM, &settings).await?;
     }
     let metrics = Arc::new(Metrics::default());
-    let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics)));
+    let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics), proxies(config)));
     serving.refresh()?;
     let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
-    let on_socket =
-        Operator::new(Arc::clone(&engine), metrics).with_administration(administration, Arc::clone(&serving));
+    let operator_too = Operator::new(Arc::clone(&engine), metrics);
+    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving) };
     running.serve(operator, on_tcp);
-    running.serve_socket(&socket(&config.data), on_socket)?;
-    running.serve_public(public, serving.sites(), config, tls);
+    running.serve(vec![SocketListener::bind(&socket(&config.data)).await.context("the operator's socket")?], on_socket);
+    if let Some(tls) = &tls {
+        running.watch(tls)?;
+    }
+    let public = public.into_iter().map(|listener| match &tls {
+        Some(tls) => Listener::Tls(listener, Arc::clone(tls)),
+        None => Listener::Tcp(listener),
+    });
+    running.serve_at_most(config.connections_max, public.collect(), serving.sites());
     running.sweep(Arc::clone(&engine));
     announce(config, &engine, is_new)?;
     running.until_told_to_stop().await
+}
+
+fn proxies(config: &Config) -> TrustedProxies {
+    config.proxies.as_ref().map_or_else(TrustedProxies::default, |proxies| {
+        let header = match proxies.header {
+            ProxyHeader::Forwarded => ForwardingHeader::Forwarded,
+            ProxyHeader::XForwardedFor => ForwardingHeader::XForwardedFor,
+        };
+        TrustedProxies::new(proxies.trusted.clone(), header)
+    })
 }
 
 /// Where clients find a new installation: on this machine, at the first port.

@@ -5,7 +5,7 @@
 use kimbai_core::authorize::{AuthorizeError, PageProblem};
 use kimbai_core::client::ClientAuthenticationError;
 use kimbai_core::token::{Inactive, Refusal, RequestFault, TokenRefusal};
-use kimbai_engine::{EngineError, FormFault, LogInRefusal};
+use kimbai_engine::{EngineError, FormFault, LogInRefusal, Throttled};
 
 use crate::http::front::Reason;
 use crate::http::reply::HttpFault;
@@ -183,6 +183,12 @@ pub(crate) fn problem(problem: PageProblem) -> Reason {
     }
 }
 
+/// Of a request of a client that has used its allowance up.
+pub(crate) fn throttled(throttled: Throttled) -> Reason {
+    let words = ("more requests of one client than the realm's rate_limits allow", "Wait as Retry-After says.");
+    reason("client_rate", &throttled, words)
+}
+
 /// Of a request that did not come to its endpoint.
 pub(crate) fn fault(fault: HttpFault) -> Reason {
     let (name, words) = match fault {
@@ -194,6 +200,11 @@ pub(crate) fn fault(fault: HttpFault) -> Reason {
         }
         HttpFault::Body(_) => ("body", ("a body too large, too slow or cut short", "Send at most 64 KiB.")),
         HttpFault::Headers => ("headers", ("too many or too long headers", "Send at most 100, of 32 KiB in all.")),
+        HttpFault::Throttled(_) => (
+            "source_rate",
+            ("more requests from one source than the realm's rate_limits allow", "Wait as Retry-After says."),
+        ),
+        HttpFault::Overloaded => ("overloaded", ("none: too many requests at once", "Ask again after Retry-After.")),
     };
     reason(name, &fault, words)
 }

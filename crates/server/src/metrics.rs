@@ -19,11 +19,12 @@ pub enum Endpoint {
     Metadata,
     Resource,
     Page,
+    Asset,
     Sandbox,
     Other,
 }
 
-const ENDPOINTS: [Endpoint; 9] = [
+const ENDPOINTS: [Endpoint; 10] = [
     Endpoint::Authorize,
     Endpoint::Token,
     Endpoint::Revoke,
@@ -31,6 +32,7 @@ const ENDPOINTS: [Endpoint; 9] = [
     Endpoint::Metadata,
     Endpoint::Resource,
     Endpoint::Page,
+    Endpoint::Asset,
     Endpoint::Sandbox,
     Endpoint::Other,
 ];

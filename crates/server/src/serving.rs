@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kimbai_engine::Engine;
 
+use crate::http::proxies::TrustedProxies;
 use crate::http::sites::Sites;
 use crate::metrics::Metrics;
 use crate::site::{Audience, Site};
@@ -22,10 +23,10 @@ pub struct Serving {
 pub struct NotServed(String);
 
 impl Serving {
-    /// Nothing yet; [`Serving::refresh`] brings in the realms.
+    /// Nothing yet; [`Serving::refresh`] brings in the realms. Where requests came from is what these proxies say.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Self {
-        Self { engine, metrics, sites: Arc::default() }
+    pub fn new(engine: Arc<Engine>, metrics: Arc<Metrics>, proxies: TrustedProxies) -> Self {
+        Self { engine, metrics, sites: Arc::new(Sites::new(proxies)) }
     }
 
     /// What answers requests.

@@ -9,12 +9,14 @@ use axum::response::Response;
 use http::header::ACCEPT_LANGUAGE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use kimbai_engine::{Engine, Realm, Source};
-use kimbai_pages::{Frame, Language};
+use kimbai_engine::{Engine, Realm, Source, Throttled};
+use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
+use crate::http::admission::Admission;
 use crate::http::host::RealmHosts;
-use crate::http::reply;
+use crate::http::reply::{self, HttpFault};
 use crate::http::request_id::RequestIds;
+use crate::interaction::fault_at;
 use crate::metrics::{Endpoint, RealmMetrics};
 use crate::sandbox::SandboxRealm;
 
@@ -40,6 +42,7 @@ pub struct Site {
     pub(crate) endpoints: HashMap<String, Endpoint>,
     pub(crate) hosts: RealmHosts,
     pub(crate) request_ids: RequestIds,
+    pub(crate) admission: Admission,
 }
 
 impl Site {
@@ -58,7 +61,15 @@ impl Site {
             endpoints: routes.endpoints,
             hosts,
             request_ids: RequestIds::new(),
+            admission: Admission::default(),
         }))
+    }
+
+    /// What is at a path, as metrics and logs name it.
+    pub(crate) fn endpoint(&self, path: &str) -> Endpoint {
+        let is_asset = || path.starts_with(ASSETS_PATH);
+        let elsewhere = || if is_asset() { Endpoint::Asset } else { Endpoint::Other };
+        self.endpoints.get(path).copied().unwrap_or_else(elsewhere)
     }
 
     /// The realm as it stands now.
@@ -72,6 +83,7 @@ impl Site {
 pub(crate) struct Arrival {
     pub(crate) request_id: HeaderValue,
     pub(crate) source: Source,
+    pub(crate) endpoint: Endpoint,
 }
 
 /// A request at its endpoint, with the realm it is for.
@@ -97,7 +109,7 @@ impl FromRequestParts<SiteRef> for Call {
         let site = site.upgrade().ok_or_else(gone)?;
         let realm = site.realm().ok_or_else(gone)?;
         let arrival = parts.extensions.remove::<Arrival>().ok_or_else(gone)?;
-        Ok(Self {
+        let call = Self {
             site,
             realm,
             method: parts.method.clone(),
@@ -105,7 +117,26 @@ impl FromRequestParts<SiteRef> for Call {
             headers: std::mem::take(&mut parts.headers),
             source: arrival.source,
             request_id: arrival.request_id,
-        })
+        };
+        match admit(&call, arrival.endpoint) {
+            Ok(()) => Ok(call),
+            Err(throttled) => Err(fault_at(&call, arrival.endpoint, HttpFault::Throttled(throttled.wait_s))),
+        }
+    }
+}
+
+/// Counts a request against its source's allowance; what many ask for by nature, and costs nothing, is free.
+fn admit(call: &Call, endpoint: Endpoint) -> Result<(), Throttled> {
+    match endpoint {
+        Endpoint::Metadata | Endpoint::Asset => Ok(()),
+        Endpoint::Authorize
+        | Endpoint::Token
+        | Endpoint::Revoke
+        | Endpoint::Introspect
+        | Endpoint::Resource
+        | Endpoint::Page
+        | Endpoint::Sandbox
+        | Endpoint::Other => call.realm.admit_source(call.source),
     }
 }
 

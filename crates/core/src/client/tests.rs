@@ -58,6 +58,7 @@ pub(crate) fn settings() -> RealmSettings {
         error_form: ErrorForm::WithHint,
         token_shape: TokenShape::Halves,
         consent_form: ConsentForm::Full,
+        rate_limits: None,
     }
 }
 

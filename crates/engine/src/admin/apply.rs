@@ -1,12 +1,13 @@
-//! `apply`: makes it so. What is half right is not begun; realms and clients of a manifest are one change of the store.
+//! `apply`: makes it so. What is half right is not begun. Realms and clients of a manifest are one change of the store; users follow in
+//! slices, and then who is enabled and disabled: an apply that is cut short is finished by the same apply.
 
 use kimbai_core::client::ClientSecret;
-use kimbai_core::secret::Secret;
-use kimbai_store::{Activity, Change};
+use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, PlainSecret};
 use super::plan::{IntendedClient, IntendedRealm, IntendedSecret, IntendedUser, Prune, Step, intend};
+use super::users::NewPassword;
 use super::{AdminError, Administration, Command, clients, users};
 use crate::engine::About;
 use crate::realm::{Realm, RealmFace};
@@ -70,40 +71,68 @@ impl Command for Apply {
 
     async fn run(self, administration: &Administration) -> Result<Applied, AdminError> {
         let intended = Box::pin(intend(administration, &self.manifest, self.prune)).await?;
-        let mut made_secrets = Vec::new();
-        let (mut first, mut users) = (Vec::new(), Vec::new());
+        let mut drafted = Drafted::default();
         for realm in &intended.realms {
-            let drafted = Box::pin(draft(administration, realm)).await?;
-            first.extend(drafted.changes);
-            users.extend(drafted.users);
-            made_secrets.extend(drafted.made_secrets);
+            Box::pin(draft(administration, realm, &mut drafted)).await?;
         }
-        let engine = &administration.engine;
-        engine.store.change(first).await?;
-        for slice in users.chunks(USERS_A_CHANGE) {
-            engine.store.change(slice.to_vec()).await?;
+        let Drafted { changes, users, made_secrets } = drafted;
+        match Box::pin(carry_out(administration, &intended.realms, changes, &users)).await {
+            Ok(()) => Ok(Applied { steps: intended.steps, made_secrets }),
+            Err(error) => Err(with_lost(error, &made_secrets)),
         }
-        for intended in &intended.realms {
-            let realm = engine.reload_realm(&intended.name).await?;
-            Box::pin(settle_activity(administration, &realm, intended)).await?;
-            engine.record(&realm, "applied", About::default());
-        }
-        Ok(Applied { steps: intended.steps, made_secrets })
     }
 }
 
-/// What one realm's part of a manifest changes.
+async fn carry_out(
+    administration: &Administration,
+    realms: &[IntendedRealm],
+    changes: Vec<Change>,
+    users: &[Vec<Change>],
+) -> Result<(), AdminError> {
+    let engine = &administration.engine;
+    if !changes.is_empty() {
+        engine.store.change(changes).await?;
+    }
+    for slice in users.chunks(USERS_A_CHANGE) {
+        engine.store.change(slice.concat()).await?;
+    }
+    for intended in realms {
+        let realm = engine.reload_realm(&intended.name).await?;
+        Box::pin(settle_activity(administration, &realm, intended)).await?;
+        record(administration, &realm, intended);
+    }
+    Ok(())
+}
+
+/// Who is told that an apply stopped half-way is told, too, of which clients the secret is known to nobody.
+fn with_lost(error: AdminError, made_secrets: &[MadeSecret]) -> AdminError {
+    let AdminError::Unavailable(text) = error else { return error };
+    if made_secrets.is_empty() {
+        return AdminError::Unavailable(text);
+    }
+    let clients = made_secrets.iter().map(|made| made.client_id.as_str()).collect::<Vec<_>>().join(", ");
+    AdminError::Unavailable(format!(
+        "{text}; if `kimbai client list` shows {clients} now, nobody knows the secret that was made: `kimbai client rotate-secret` \
+         makes another"
+    ))
+}
+
+/// What a manifest changes.
 #[derive(Default)]
 struct Drafted {
+    /// Realms and clients.
     changes: Vec<Change>,
-    users: Vec<Change>,
+    /// Of each user.
+    users: Vec<Vec<Change>>,
     made_secrets: Vec<MadeSecret>,
 }
 
-async fn draft(administration: &Administration, intended: &IntendedRealm) -> Result<Drafted, AdminError> {
-    let engine = &administration.engine;
-    let realm = engine.draft_realm(&intended.name, intended.settings.clone()).await?;
-    let mut drafted = Drafted::default();
+async fn draft(
+    administration: &Administration,
+    intended: &IntendedRealm,
+    drafted: &mut Drafted,
+) -> Result<(), AdminError> {
+    let realm = administration.engine.draft_realm(&intended.name, intended.settings.clone()).await?;
     if intended.is_put {
         drafted.changes.extend(realm.changes.iter().cloned());
     }
@@ -120,9 +149,9 @@ async fn draft(administration: &Administration, intended: &IntendedRealm) -> Res
         drafted.changes.push(Change::RemoveClient { realm: realm.number, client: client.number });
     }
     for user in intended.users.iter().filter(|user| user.is_put) {
-        drafted.users.extend(user_draft(&realm.face(), user).await?);
+        drafted.users.push(user_draft(&realm.face(), user).await?);
     }
-    Ok(drafted)
+    Ok(())
 }
 
 fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Change, Option<PlainSecret>), AdminError> {
@@ -135,8 +164,8 @@ fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Chang
             (None, None)
         }
         IntendedSecret::Made => {
-            let secret = clients::new_secret();
-            (Some(Secret::new(secret.clone())), Some(PlainSecret::new(secret)))
+            let made = PlainSecret::new(clients::new_secret());
+            (Some(made.0.clone()), Some(made))
         }
     };
     let client = NewClient { client_id: client.client_id.clone(), client_secret, metadata };
@@ -147,8 +176,8 @@ async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Ch
     let known = user.known.as_ref();
     let password_hash = users::hash_of(&user.password, realm.keyring, known).await?;
     let new = NewUser { username: user.username.clone(), password_hash, claims: user.claims.clone() };
-    let mut changes = vec![user_change(realm, new, known)?];
-    if let (Some(known), true) = (known, user.password != users::NewPassword::Kept) {
+    let mut changes = vec![user_change(realm, &new, known)?];
+    if let Some(known) = known.filter(|_| user.password != NewPassword::Kept) {
         changes.push(Change::EndSessions { realm: realm.number, user: known.number });
     }
     Ok(changes)
@@ -161,10 +190,10 @@ async fn settle_activity(
     intended: &IntendedRealm,
 ) -> Result<(), AdminError> {
     let engine = &administration.engine;
-    let clients: Vec<(&str, Activity)> =
-        intended.clients.iter().filter_map(|client| Some((client.client_id.as_str(), client.activity?))).collect();
-    for (client_id, activity) in clients {
-        engine.set_client_activity(realm, client_id, activity).await?;
+    for client in &intended.clients {
+        if let Some(activity) = client.activity {
+            engine.set_client_activity(realm, &client.client_id, activity).await?;
+        }
     }
     for user in &intended.users {
         if let Some(activity) = user.activity {
@@ -172,4 +201,35 @@ async fn settle_activity(
         }
     }
     Ok(())
+}
+
+fn record(administration: &Administration, realm: &Realm, intended: &IntendedRealm) {
+    let engine = &administration.engine;
+    for client in &intended.removed {
+        engine.record(realm, "client_removed", About { client: Some(client.number.0), ..About::default() });
+    }
+    for user in intended.users.iter().filter(|user| user.password != NewPassword::Kept) {
+        if let Some(known) = &user.known {
+            engine.record(realm, "password_changed", About { user: Some(known.number.0), ..About::default() });
+        }
+    }
+    engine.record(realm, "applied", About::default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lost_a_made_secret_is_told_so_and_not_what_it_was() {
+        let unavailable = || AdminError::Unavailable("away".to_owned());
+        let client_secret = PlainSecret::new("a secret that nobody saw".to_owned());
+        let made = MadeSecret { realm: "main".to_owned(), client_id: "web".to_owned(), client_secret };
+        let told = with_lost(unavailable(), std::slice::from_ref(&made)).to_string();
+        assert!(told.contains("away") && told.contains("web") && told.contains("rotate-secret"), "{told}");
+        assert!(!told.contains("a secret that nobody saw"));
+        assert_eq!(with_lost(unavailable(), &[]), unavailable());
+        let failed = AdminError::Failed("broken".to_owned());
+        assert_eq!(with_lost(failed.clone(), &[made]), failed);
+    }
 }

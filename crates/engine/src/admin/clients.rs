@@ -1,22 +1,23 @@
 //! Clients: made, listed, shown, given another secret, disabled, removed.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kimbai_core::client::{AuthenticationMethod, Client, ClientSecret};
-use kimbai_core::secret::Secret;
+use kimbai_core::client::{AuthenticationMethod, Client, ClientSecret, SecretDigest};
 use kimbai_core::time::Micros;
 use kimbai_keyring::random_array;
 use kimbai_store::Activity;
 use serde::{Deserialize, Serialize};
 
 use super::apply::Apply;
-use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest};
+use super::manifest::{ClientManifest, GivenSecret, Manifest, PlainSecret, RealmManifest};
 use super::plan::Prune;
 use super::views::{ClientView, Enabled};
 use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
 use crate::realm::Realm;
-use crate::setup::{NewClient, check_secret};
+use crate::setup::NewClient;
 
 /// Makes a client; one that exists is an error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -159,27 +160,20 @@ impl Command for ClientRotateSecret {
         if client.metadata.token_endpoint_auth_method == AuthenticationMethod::None {
             return Err(AdminError::Invalid(vec![format!("client {} is public: it has no secret", self.client_id)]));
         }
-        let now = engine.now();
-        let end_s = now.as_unix_s().saturating_add(self.overlap_s);
-        let (secret, made) = match self.client_secret {
-            Some(given) => (given.0, None),
-            None => {
-                let secret = new_secret();
-                (Secret::new(secret.clone()), Some(PlainSecret::new(secret)))
-            }
+        let (digest, made) = if let Some(given) = &self.client_secret {
+            (given_digest(&realm, given)?, None)
+        } else {
+            let secret = PlainSecret::new(new_secret());
+            (realm.keyring.secret_digest(&secret.0), Some(secret))
         };
-        let new = ClientSecret::lasting(realm.keyring.secret_digest(&secret));
         let mut metadata = client.metadata.clone();
-        // Of two live secrets the newer one is kept: a third would be one more to guess.
-        let kept = metadata.secrets.iter().rev().find(|old| old.is_live(now.as_unix_s()) && old.digest != new.digest);
-        let kept =
-            kept.map(|old| ClientSecret { ends_s: Some(old.ends_s.map_or(end_s, |end| end.min(end_s))), ..*old });
-        metadata.secrets = kept.into_iter().filter(|old| old.is_live(now.as_unix_s())).chain([new]).collect();
-        check_secret(&self.client_id, &secret)?;
+        let end_s = engine.now().as_unix_s().saturating_add(self.overlap_s);
+        metadata.secrets = rotated(&metadata.secrets, digest, end_s);
+        let previous_ends_s = metadata.secrets.first().and_then(|previous| previous.ends_s).unwrap_or(end_s);
         let put = NewClient { client_id: self.client_id.clone(), client_secret: None, metadata };
         engine.put_client(&realm, put).await?;
         engine.record(&realm, "client_secret_rotated", About { client: Some(client.number.0), ..About::default() });
-        let previous_ends = Micros::from_unix_s(end_s).to_rfc3339();
+        let previous_ends = Micros::from_unix_s(previous_ends_s).to_rfc3339();
         Ok(RotatedSecret { client_id: self.client_id, client_secret: made, previous_ends })
     }
 }
@@ -208,12 +202,30 @@ impl Command for ClientRemove {
     }
 }
 
+fn given_digest(realm: &Realm, given: &PlainSecret) -> Result<SecretDigest, AdminError> {
+    match given.given().map_err(|mistake| AdminError::Invalid(vec![mistake]))? {
+        GivenSecret::Plain(secret) => Ok(realm.keyring.secret_digest(&secret)),
+        GivenSecret::Digest(digest) => Ok(digest),
+    }
+}
+
+/// The secrets after a rotation. Of two the newer one stays beside the new one: a third would be one more to guess. It is kept when
+/// it has ended, too, so that a file that still names it does not bring it back.
+fn rotated(standing: &[ClientSecret], new: SecretDigest, end_s: u32) -> Vec<ClientSecret> {
+    let previous = standing.iter().rev().find(|old| old.digest != new);
+    let ending = |old: &ClientSecret| ClientSecret {
+        digest: old.digest,
+        ends_s: Some(old.ends_s.map_or(end_s, |end| end.min(end_s))),
+    };
+    previous.map(ending).into_iter().chain([ClientSecret::lasting(new)]).collect()
+}
+
 /// A client secret of 256 random bits, in 43 characters.
 pub(super) fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(random_array::<32>())
 }
 
-pub(super) fn find(realm: &Realm, client_id: &str) -> Result<std::sync::Arc<Client>, AdminError> {
+pub(super) fn find(realm: &Realm, client_id: &str) -> Result<Arc<Client>, AdminError> {
     let missing = || AdminError::NotFound(format!("realm {} has no client {client_id}", realm.name));
     realm.client(client_id).ok_or_else(missing)
 }

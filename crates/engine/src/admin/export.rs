@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use kimbai_core::client::{AuthenticationMethod, Client};
+use kimbai_core::client::{Client, ClientMetadata};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest, difference, hash_text};
+use super::users::each_user;
 use super::{AdminError, Administration, Command, Order};
 use crate::log_in::open_hash;
 use crate::realm::Realm;
 use crate::setup::UserClaims;
-
-/// So many users are read at a time.
-const SLICE: u32 = 500;
 
 /// Writes realms, clients and users as a manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,30 +62,19 @@ async fn export(
     let clients = realm.clients();
     let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(client, secrets)));
     let mut users = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let rows = administration.engine.store.users(realm.number, after, SLICE).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.username.clone());
-        for row in rows {
-            let UserClaims { sub, name, email } = UserClaims::parse(&row.claims)?;
-            let hash = match secrets {
-                ExportSecrets::LeftOut => None,
-                ExportSecrets::Hashes => open_hash(&realm.keyring, &row.password_hash).map(PlainSecret::new),
-            };
-            users.insert(
-                row.username,
-                UserManifest {
-                    name: Some(name),
-                    email,
-                    sub: Some(sub),
-                    password: None,
-                    password_hash: hash,
-                    disabled: (!row.standing.active).then_some(true),
-                },
-            );
-        }
-    }
+    each_user(administration, realm, |row| {
+        let UserClaims { sub, name, email } = UserClaims::parse(&row.claims)?;
+        let password_hash = match secrets {
+            ExportSecrets::LeftOut => None,
+            ExportSecrets::Hashes => open_hash(&realm.keyring, &row.password_hash).map(PlainSecret::new),
+        };
+        let disabled = (!row.standing.active).then_some(true);
+        let manifest =
+            UserManifest { name: Some(name), email, sub: Some(sub), password: None, password_hash, disabled };
+        users.insert(row.username, manifest);
+        Ok(())
+    })
+    .await?;
     Ok(RealmManifest { settings: settings(administration, realm), clients: Some(clients.collect()), users })
 }
 
@@ -104,20 +91,18 @@ fn settings(administration: &Administration, realm: &Realm) -> Map<String, Value
     settings
 }
 
+/// The keys that are not as a client has them of which nothing is said, and those that every client has.
 fn client_manifest(client: &Client, secrets: ExportSecrets) -> ClientManifest {
-    let mut metadata = match serde_json::to_value(&client.metadata) {
-        Ok(Value::Object(metadata)) => metadata,
-        _ => Map::new(),
-    };
-    metadata.remove("secrets");
-    // What is absent and what is empty mean the same, and a file is read by people.
-    metadata.retain(|_, value| !value.is_null() && *value != json!([]) && *value != json!({}));
-    if let Some(Value::Object(lifetimes)) = metadata.get_mut("lifetimes") {
-        lifetimes.retain(|_, value| !value.is_null());
+    let value = serde_json::to_value(&client.metadata).unwrap_or(Value::Null);
+    let mut required = Map::new();
+    for key in ["client_name", "token_endpoint_auth_method", "grant_types", "scope"] {
+        required.insert(key.to_owned(), value.get(key).cloned().unwrap_or(Value::Null));
     }
-    metadata.retain(|_, value| *value != json!({}) && *value != json!(false));
-    let is_public = client.metadata.token_endpoint_auth_method == AuthenticationMethod::None;
-    let newest = client.metadata.secrets.last().filter(|_| !is_public && secrets == ExportSecrets::Hashes);
+    let silent: Option<ClientMetadata> = serde_json::from_value(Value::Object(required.clone())).ok();
+    let mut metadata = difference(&serde_json::to_value(silent).unwrap_or(Value::Null), &value);
+    metadata.remove("secrets");
+    metadata.append(&mut required);
+    let newest = client.metadata.secrets.last().filter(|_| secrets == ExportSecrets::Hashes);
     ClientManifest {
         client_secret: newest.map(|secret| hash_text(&secret.digest)),
         disabled: (!client.standing.active).then_some(true),

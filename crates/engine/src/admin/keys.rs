@@ -4,10 +4,11 @@
 //! file that fits the store is there, and the next start finds it.
 
 use kimbai_keyring::{KeyFile, MasterKey, RealmKeyring};
-use kimbai_store::Change;
+use kimbai_store::{Change, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, Administration, Command};
+use crate::engine::until_known;
 use crate::setup::{CHECK_VALUE, check_value, stored_key};
 
 /// Where the master key of an installation is kept.
@@ -38,7 +39,7 @@ impl Command for MasterKeyRotate {
     type Reply = MasterKeyRotated;
 
     async fn run(self, administration: &Administration) -> Result<MasterKeyRotated, AdminError> {
-        let MasterKeyHome::File(file) = &administration.master_key else {
+        let MasterKeyHome::File(file) = administration.master_key.as_ref() else {
             let text = "the master key is given by the environment, where it cannot be replaced: put it into a file, name the \
                         file in kimbai.toml ([master_key] file), start again, and rotate it then";
             return Err(AdminError::Invalid(vec![text.to_owned()]));
@@ -59,7 +60,13 @@ impl Command for MasterKeyRotate {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
         file.stage(&new).map_err(failed)?;
-        engine.store.change(changes).await?;
+        until_known(|| engine.store.change(changes.clone())).await.map_err(|error| match error {
+            StoreError::Unknown => AdminError::Failed(
+                "it is not known whether the new key is in use: stop kimbai and start it again, it finds out"
+                    .to_owned(),
+            ),
+            StoreError::NotDone | StoreError::Unreadable(_) | StoreError::Taken => error.into(),
+        })?;
         engine.put_master(new);
         file.promote().map_err(|error| {
             let path = file.path().display();

@@ -13,6 +13,8 @@ use kimbai_core::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use crate::setup::{SECRET_CHARACTERS_MIN, is_long_enough};
+
 /// All that a set of files asks for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +93,40 @@ impl PlainSecret {
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
+
+    /// The secret of a user; `key` is what the file calls it.
+    pub(super) fn resolved(&self, key: &str) -> Result<&Secret, String> {
+        match REFERENCE_PREFIXES.iter().find(|prefix| self.expose().starts_with(**prefix)) {
+            Some(prefix) => {
+                Err(format!("{key}: {prefix} says where a secret is, and only the command line looks there"))
+            }
+            None => Ok(&self.0),
+        }
+    }
+
+    /// The secret of a client, plain or as a digest.
+    pub(super) fn given(&self) -> Result<GivenSecret, String> {
+        let plain = self.resolved("client_secret")?;
+        let Some(hex) = self.expose().strip_prefix(HASH_PREFIX) else {
+            return if is_long_enough(plain) {
+                Ok(GivenSecret::Plain(plain.clone()))
+            } else {
+                Err(format!("client_secret: a secret has at least {SECRET_CHARACTERS_MIN} characters"))
+            };
+        };
+        let digest =
+            digest_of_hex(hex).ok_or("client_secret: hash: takes 64 hex digits, as `kimbai export` writes them")?;
+        Ok(GivenSecret::Digest(digest))
+    }
+}
+
+/// A client's secret as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GivenSecret {
+    /// As it will be presented.
+    Plain(Secret),
+    /// What the realm's keyring makes of it.
+    Digest(SecretDigest),
 }
 
 impl fmt::Debug for PlainSecret {
@@ -111,23 +147,12 @@ impl<'de> Deserialize<'de> for PlainSecret {
     }
 }
 
-/// What `hash:` stands before.
+/// What a digest stands behind.
 const HASH_PREFIX: &str = "hash:";
+/// What a place of a secret stands behind: a variable's name, or a file's.
+const REFERENCE_PREFIXES: [&str; 2] = ["env:", "file:"];
 
 impl ClientManifest {
-    /// The digest that the secret is given as, if it is.
-    ///
-    /// # Errors
-    /// What follows `hash:` is not 64 hex digits.
-    pub(super) fn secret_digest(&self) -> Result<Option<SecretDigest>, String> {
-        let Some(hex) = self.client_secret.as_ref().and_then(|secret| secret.expose().strip_prefix(HASH_PREFIX)) else {
-            return Ok(None);
-        };
-        let digest =
-            digest_of_hex(hex).ok_or("client_secret: hash: takes 64 hex digits, as `kimbai export` writes them")?;
-        Ok(Some(digest))
-    }
-
     /// The metadata of a client after this, before its secrets are looked at: laid over what stands.
     pub(super) fn over(&self, client_id: &str, standing: Option<&ClientMetadata>) -> Result<ClientMetadata, String> {
         if self.metadata.contains_key("secrets") {
@@ -155,14 +180,34 @@ impl ClientManifest {
 }
 
 impl RealmManifest {
-    /// The settings of a realm after this: laid over what stands or the default. Scopes keep their place and are never taken away.
-    pub(super) fn over(&self, base: &RealmSettings) -> Result<RealmSettings, String> {
-        let value = serde_json::to_value(base).map_err(|error| error.to_string())?;
-        let mut settings: RealmSettings = read_over(value, &self.settings)?;
+    /// The settings of a realm after this: laid over what stands. Scopes keep their place and are never taken away.
+    pub(super) fn over(&self, standing: &RealmSettings) -> Result<RealmSettings, String> {
+        let mut settings = self.read(standing)?;
         if self.settings.contains_key("scopes") {
-            settings.scopes = merged(&base.scopes, settings.scopes);
+            settings.scopes = merged(&standing.scopes, settings.scopes);
         }
         Ok(settings)
+    }
+
+    /// The settings of a new realm: laid over the defaults. Its scopes are those it names; the one that asks for a refresh token need
+    /// not be among them, where the defaults know it.
+    pub(super) fn over_defaults(&self, defaults: &RealmSettings) -> Result<RealmSettings, String> {
+        let mut settings = self.read(defaults)?;
+        if !settings.scopes.iter().any(|scope| scope.name == settings.offline_scope) {
+            let offline = defaults.scopes.iter().find(|scope| scope.name == settings.offline_scope);
+            settings.scopes.extend(offline.cloned());
+        }
+        Ok(settings)
+    }
+
+    fn read(&self, base: &RealmSettings) -> Result<RealmSettings, String> {
+        let named = self.scope_names().unwrap_or_default();
+        if let Some(twice) =
+            named.iter().enumerate().find(|(place, name)| named.iter().take(*place).any(|n| n == *name))
+        {
+            return Err(format!("scopes: {} is named twice", twice.1));
+        }
+        read_over(serde_json::to_value(base).map_err(|error| error.to_string())?, &self.settings)
     }
 
     /// The names of the scopes that it names, if it says anything of scopes.
@@ -259,8 +304,9 @@ fn digest_of_hex(hex: &str) -> Option<SecretDigest> {
 
 /// A digest as a file gives it.
 pub(super) fn hash_text(digest: &SecretDigest) -> PlainSecret {
-    let hex: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
-    PlainSecret::new(format!("{HASH_PREFIX}{hex}"))
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let hex = digest.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    PlainSecret::new(HASH_PREFIX.chars().chain(hex).collect())
 }
 
 #[cfg(test)]
@@ -290,16 +336,22 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_spelt_and_read_back_and_nothing_else_is_one() {
+    fn a_client_secret_is_plain_or_a_digest_and_no_place_where_it_is() {
         let digest = SecretDigest(std::array::from_fn(|n| u8::try_from(n * 7).unwrap_or(3)));
-        let manifest = |secret: &str| ClientManifest {
-            client_secret: Some(PlainSecret::new(secret.to_owned())),
-            ..ClientManifest::default()
-        };
-        assert_eq!(manifest(hash_text(&digest).expose()).secret_digest(), Ok(Some(digest)));
-        assert_eq!(manifest("a plain secret").secret_digest(), Ok(None));
-        for wrong in ["hash:", "hash:00", &format!("hash:{}", "g".repeat(64)), &format!("hash:{}", "é".repeat(32))] {
-            assert!(manifest(wrong).secret_digest().is_err(), "{wrong}");
+        let given = |secret: &str| PlainSecret::new(secret.to_owned()).given();
+        assert_eq!(hash_text(&digest).given(), Ok(GivenSecret::Digest(digest)));
+        let plain = "ậ".repeat(22);
+        assert_eq!(given(&plain), Ok(GivenSecret::Plain(Secret::new(plain))));
+        for wrong in [
+            &"x".repeat(21),
+            "hash:",
+            "hash:00",
+            &format!("hash:{}", "g".repeat(64)),
+            &format!("hash:{}", "é".repeat(32)),
+            "env:A_VARIABLE_WITH_A_LONG_NAME",
+            "file:/run/secrets/a-file-with-a-long-name",
+        ] {
+            assert!(given(wrong).unwrap_err().starts_with("client_secret: "), "{wrong}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Administration: what an operator asks for, by the command line or through a server's socket. A file each.
 //!
 //! A command is a value that can travel as JSON, and answers one. Whoever may send one may do anything: the listener that takes them
-//! is for the operator alone. Commands are carried out one at a time.
+//! is for the operator alone. Commands that change anything are carried out one at a time.
 
 mod apply;
 mod audit;
@@ -54,12 +54,13 @@ pub trait Wire: Send + Sync {
     fn check(&self, realms: &[(&str, &RealmSettings)]) -> Result<(), String>;
 }
 
-/// Carries out commands.
+/// Carries out commands; cheap to share.
+#[derive(Clone)]
 pub struct Administration {
-    pub(crate) engine: Arc<Engine>,
-    wire: Box<dyn Wire>,
-    master_key: MasterKeyHome,
-    turn: Mutex<()>,
+    engine: Arc<Engine>,
+    wire: Arc<dyn Wire>,
+    master_key: Arc<MasterKeyHome>,
+    turn: Arc<Mutex<()>>,
     backup: Arc<BackupProgress>,
 }
 
@@ -70,13 +71,13 @@ impl std::fmt::Debug for Administration {
 }
 
 /// One thing an operator asks for.
-pub trait Command: Serialize + DeserializeOwned + Send {
+pub trait Command: Serialize + DeserializeOwned + Send + 'static {
     /// Its name on the wire.
     const NAME: &'static str;
     /// Whether it waits for its turn.
     const ORDER: Order = Order::InTurn;
     /// What it answers.
-    type Reply: Serialize + DeserializeOwned + Send;
+    type Reply: Serialize + DeserializeOwned + Send + 'static;
 
     /// Carries it out.
     fn run(self, administration: &Administration) -> impl Future<Output = Result<Self::Reply, AdminError>> + Send;
@@ -86,7 +87,8 @@ impl Administration {
     /// Over an engine whose realms are loaded.
     #[must_use]
     pub fn new(engine: Arc<Engine>, wire: Box<dyn Wire>, master_key: MasterKeyHome) -> Self {
-        Self { engine, wire, master_key, turn: Mutex::new(()), backup: Arc::default() }
+        let (wire, master_key) = (Arc::from(wire), Arc::new(master_key));
+        Self { engine, wire, master_key, turn: Arc::default(), backup: Arc::default() }
     }
 
     /// Carries a command out.
@@ -101,7 +103,8 @@ impl Administration {
         command.run(self).await
     }
 
-    /// Carries out the command of this name that came as JSON, and answers JSON.
+    /// Carries out the command of this name that came as JSON, and answers JSON. What has begun is finished, also when nobody waits
+    /// for the answer any more.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -140,7 +143,9 @@ impl Administration {
 
     async fn answer_one<C: Command>(&self, command: &[u8]) -> Result<Vec<u8>, AdminError> {
         let command: C = serde_json::from_slice(command).map_err(|_| AdminError::Version(C::NAME.to_owned()))?;
-        let reply = self.run(command).await?;
+        let administration = self.clone();
+        let done = tokio::spawn(async move { administration.run(command).await }).await;
+        let reply = done.map_err(|_| AdminError::Failed(format!("{} ended early: see the log", C::NAME)))??;
         serde_json::to_vec(&reply).map_err(|error| AdminError::Failed(error.to_string()))
     }
 

@@ -10,12 +10,14 @@ use super::manifest::{Manifest, PlainSecret, RealmManifest, UserManifest};
 use super::plan::Prune;
 use super::views::{Enabled, UserView};
 use super::{AdminError, Administration, Command, Order};
-use crate::engine::About;
-use crate::log_in::{PASSWORD_BYTES_MAX, is_published, normalised, open_hash, seal_hash};
+use crate::engine::{About, Engine};
+use crate::log_in::{DEMO_PASSWORD, PASSWORD_BYTES_MAX, Published, is_published, normalised, open_hash, seal_hash};
 use crate::realm::Realm;
 
 /// So many users are answered at most.
 const LIMIT_MAX: u32 = 10_000;
+/// So many are read at a time where all are.
+const SLICE: u32 = 500;
 
 /// Makes a user; one that exists is an error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,7 +100,8 @@ impl Command for UserPasswd {
         let realm = administration.realm(self.realm.as_deref())?;
         let row = find_user(administration, &realm, &self.username).await?;
         let asked = UserManifest { password: Some(self.password), ..UserManifest::default() };
-        let password = new_password(&asked, None).await.map_err(|mistake| AdminError::Invalid(vec![mistake]))?;
+        let password =
+            new_password(engine, &asked, None).await.map_err(|mistake| AdminError::Invalid(vec![mistake]))?;
         let password_hash = seal_hash(&realm.keyring, &hash_of(&password, &realm.keyring, None).await?);
         let (number, user) = (realm.number, row.number);
         let put = Change::PutUser { realm: number, username: row.username, password_hash, claims: row.claims };
@@ -143,6 +146,7 @@ pub(super) enum NewPassword {
 
 /// What a file asks of a user's password, against the one there is.
 pub(super) async fn new_password(
+    engine: &Engine,
     asked: &UserManifest,
     known: Option<(&Realm, &UserRow)>,
 ) -> Result<NewPassword, String> {
@@ -151,23 +155,44 @@ pub(super) async fn new_password(
         (Some(_), Some(_)) => Err("password and password_hash: give one of them".to_owned()),
         (None, None) => Ok(NewPassword::Kept),
         (Some(password), None) => {
-            let length = password.expose().len();
-            if !(PASSWORD_CHARACTERS_MIN <= password.expose().chars().count() && length <= PASSWORD_BYTES_MAX) {
-                return Err(format!(
-                    "password: it has {PASSWORD_CHARACTERS_MIN} characters at least and {PASSWORD_BYTES_MAX} bytes at most"
-                ));
-            }
-            let (plain, standing) = (password.0.clone(), standing.unwrap_or_default());
+            let password = password.resolved("password")?;
+            check_password(engine, password)?;
+            let (plain, standing) = (password.clone(), standing.unwrap_or_default());
             let is_kept = off_the_loop(move || verify_password(plain.expose(), &standing) == Ok(true)).await;
-            Ok(if is_kept == Some(true) { NewPassword::Kept } else { NewPassword::Plain(password.0.clone()) })
+            Ok(if is_kept == Some(true) { NewPassword::Kept } else { NewPassword::Plain(password.clone()) })
         }
-        (None, Some(hash)) if standing.as_deref() == Some(hash.expose()) => Ok(NewPassword::Kept),
-        (None, Some(hash)) if is_published(hash.expose()) => {
-            Err("password_hash: it is the sandbox's, whose password everybody knows".to_owned())
+        (None, Some(hash)) => {
+            let hash = hash.resolved("password_hash")?;
+            if standing.as_deref() == Some(hash.expose()) {
+                return Ok(NewPassword::Kept);
+            }
+            check_hash(engine, hash)?;
+            Ok(NewPassword::Hash(hash.clone()))
         }
-        (None, Some(hash)) if is_password_hash(hash.expose()) => Ok(NewPassword::Hash(hash.0.clone())),
-        (None, Some(_)) => Err("password_hash: it is no argon2 hash in the PHC form, $argon2id$v=19$…".to_owned()),
     }
+}
+
+fn check_password(engine: &Engine, password: &Secret) -> Result<(), String> {
+    let (characters, bytes) = (password.expose().chars().count(), password.expose().len());
+    if characters < PASSWORD_CHARACTERS_MIN || bytes > PASSWORD_BYTES_MAX {
+        return Err(format!(
+            "password: it has {PASSWORD_CHARACTERS_MIN} characters at least and {PASSWORD_BYTES_MAX} bytes at most"
+        ));
+    }
+    if engine.published == Published::Refused && password.expose() == DEMO_PASSWORD {
+        return Err("password: it is the sandbox's, which everybody knows".to_owned());
+    }
+    Ok(())
+}
+
+fn check_hash(engine: &Engine, hash: &Secret) -> Result<(), String> {
+    if !is_password_hash(hash.expose()) {
+        return Err("password_hash: it is no argon2 hash in the PHC form, $argon2id$v=19$…".to_owned());
+    }
+    if engine.published == Published::Refused && is_published(hash.expose()) {
+        return Err("password_hash: it is the sandbox's, whose password everybody knows".to_owned());
+    }
+    Ok(())
 }
 
 /// The hash to store; empty for a user without a password.
@@ -195,6 +220,21 @@ pub(super) async fn find_user(
 ) -> Result<UserRow, AdminError> {
     let missing = || AdminError::NotFound(format!("realm {} has no user {username}", realm.name));
     administration.engine.user_row(realm, username).await?.ok_or_else(missing)
+}
+
+/// Visits all users of a realm, by name.
+pub(super) async fn each_user(
+    administration: &Administration,
+    realm: &Realm,
+    mut visit: impl FnMut(UserRow) -> Result<(), AdminError> + Send,
+) -> Result<(), AdminError> {
+    let mut after = None;
+    loop {
+        let rows = administration.engine.store.users(realm.number, after, SLICE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = Some(last.username.clone());
+        rows.into_iter().try_for_each(&mut visit)?;
+    }
 }
 
 /// NIST SP 800-63B section 3.1.1.2: eight characters at least.

@@ -3,6 +3,8 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "whatever else comes is the report")]
 
 #[cfg(test)]
+mod administration;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod browsers;

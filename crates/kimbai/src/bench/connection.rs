@@ -2,9 +2,10 @@
 //! Request and connection are polled by the same task: no message passes between tasks, so the driver takes as little
 //! as it can from the cores that it shares with the server. Knows nothing of OAuth.
 
-use std::fmt;
+use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::time::Duration;
+use std::{fmt, io};
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri}
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
 const EXCHANGE_TIME_MAX: Duration = Duration::from_secs(20);
@@ -97,6 +98,7 @@ impl fmt::Display for Answer {
 pub(super) struct Connection {
     host: String,
     port: u16,
+    source: Option<Ipv4Addr>,
     live: Option<Live>,
 }
 
@@ -108,7 +110,17 @@ struct Live {
 
 impl Connection {
     pub(super) fn new(host: &str, port: u16) -> Self {
-        Self { host: host.to_owned(), port, live: None }
+        Self { host: host.to_owned(), port, source: None, live: None }
+    }
+
+    /// From another loopback address to the server's first: for the server, someone else. Linux has all of 127.0.0.0/8.
+    pub(super) fn coming_from(self, source: Ipv4Addr) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Closes it; the next exchange opens it again.
+    pub(super) fn close(&mut self) {
+        self.live = None;
     }
 
     /// Sends a request and reads the whole answer.
@@ -135,7 +147,12 @@ impl Connection {
             }
         }
         let (answer, afterwards) = {
-            let live = self.live.insert(Live::open(&self.host, self.port).await?);
+            let stream = match self.source {
+                None => TcpStream::connect((self.host.as_str(), self.port)).await,
+                Some(source) => connect_from(source, self.port).await,
+            };
+            let stream = stream.with_context(|| format!("cannot connect to {}:{}", self.host, self.port))?;
+            let live = self.live.insert(Live::over(stream).await?);
             live.exchange(template.request(body)).await?
         };
         if matches!(afterwards, Afterwards::Closed) {
@@ -151,9 +168,7 @@ enum Afterwards {
 }
 
 impl Live {
-    async fn open(host: &str, port: u16) -> anyhow::Result<Self> {
-        let stream =
-            TcpStream::connect((host, port)).await.with_context(|| format!("cannot connect to {host}:{port}"))?;
+    async fn over(stream: TcpStream) -> anyhow::Result<Self> {
         stream.set_nodelay(true).context("TCP_NODELAY")?;
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.context("HTTP handshake")?;
         Ok(Self { sender, driver })
@@ -175,6 +190,12 @@ impl Live {
             _ = driver => Ok((answer.await?, Afterwards::Closed)),
         }
     }
+}
+
+async fn connect_from(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((source, 0).into())?;
+    socket.connect((Ipv4Addr::LOCALHOST, port).into()).await
 }
 
 fn was_not_sent(error: &anyhow::Error) -> bool {

@@ -75,6 +75,12 @@ pub(super) fn resident_mb(process_id: u32) -> anyhow::Result<f64> {
     Ok(kibibytes / 1024.0)
 }
 
+/// Descriptors the process has open now.
+pub(super) fn descriptors(process_id: u32) -> anyhow::Result<usize> {
+    let path = format!("/proc/{process_id}/fd");
+    Ok(fs::read_dir(&path).with_context(|| path)?.count())
+}
+
 /// Sizes of a data directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct DataSize {
@@ -187,6 +193,9 @@ mod tests {
             assert!(begin.elapsed() < Duration::from_secs(30));
         }
         assert!(resident_mb(own).unwrap() > 0.5);
+        let one_more = File::open("/proc/self/stat").unwrap();
+        assert!(descriptors(own).unwrap() > 3);
+        drop(one_more);
     }
 
     #[test]

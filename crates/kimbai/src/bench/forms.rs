@@ -31,6 +31,28 @@ pub(super) async fn log_in(worker: &mut Worker) -> anyhow::Result<()> {
     worker.start_browsing(cookies)
 }
 
+/// A log-in form, filled in and ready to be posted.
+#[derive(Debug)]
+pub(super) struct FilledIn {
+    pub(super) template: Template,
+    pub(super) body: String,
+}
+
+/// Asks for the log-in page and fills it in, without posting it.
+pub(super) async fn fill_in(worker: &mut Worker, user: &User) -> anyhow::Result<FilledIn> {
+    let query = worker.authorization_query("form-of-the-bench");
+    let target = worker.target();
+    let page = target.authorize_url(&query);
+    let mut visit = Visit { target: &target, connection: worker.connection(), cookies: CookieJar::default(), page };
+    let answer = visit.fetch(Template::get(&visit.page)?, String::new()).await?;
+    let (action, body) = decision(&String::from_utf8_lossy(&answer.body), user)
+        .with_context(|| format!("{} is no log-in page: {answer}", visit.page))?;
+    let cookies = visit.cookies.header().context("the log-in page set no cookies")?;
+    let template = Template::form(&visit.page.join(&action).context("form action")?)?;
+    let template = template.with(ACCEPT, HeaderValue::from_static("text/html")).with(COOKIE, cookies);
+    Ok(FilledIn { template, body })
+}
+
 struct Visit<'a> {
     target: &'a Target,
     connection: &'a mut Connection,

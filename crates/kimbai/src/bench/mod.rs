@@ -6,15 +6,23 @@
 mod cases;
 mod connection;
 mod cookies;
+pub(crate) mod cores;
 mod figures;
 mod forms;
+mod high_water;
 mod histogram;
 mod html;
 mod load;
+mod log_in_flood;
+mod open_loop;
+mod overload;
 mod prepare;
 mod realms;
 mod report;
+mod selection;
 mod server_process;
+mod soak;
+mod start;
 mod target;
 
 use std::sync::Arc;
@@ -24,8 +32,10 @@ use anyhow::{Context, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use cases::{Case, Worker};
+use cores::Cores;
 use load::Measured;
 use report::{CaseReport, progress};
+use selection::Selection;
 use server_process::ServerProcess;
 use target::Target;
 
@@ -37,16 +47,16 @@ Examples:
   kimbai bench --case refresh --seconds 30 --connections 128
   kimbai bench --url http://localhost:4600")]
 pub(crate) struct BenchArgs {
-    /// Only this case (may be repeated); without it all cases of the realm.
+    /// Only this case (may be repeated); without it all that are one closed loop.
     #[arg(long = "case", value_name = "NAME", value_enum)]
-    cases: Vec<Case>,
+    cases: Vec<Selection>,
     /// Keep-alive connections, each with one request under way.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
     connections: u32,
     /// How long each case is measured, after one second of warm-up.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
-    /// Grants that exist before `refresh` and `introspect` begin; at least one a connection.
+    /// Grants that exist before `refresh`, `introspect` and `start` begin; at least one a connection.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     grants: u32,
     /// The realm to drive.
@@ -55,6 +65,15 @@ pub(crate) struct BenchArgs {
     /// Base URL of a realm of a running sandbox, instead of a server of our own (no figures of its process then).
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Gives the server the first core and the driver the others, so that neither takes from the other.
+    #[arg(long, conflicts_with = "url")]
+    cores_apart: bool,
+    /// How many times the peak's rate `overload` offers.
+    #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = times_peak)]
+    overload_times: f64,
+    /// Instead of cases: everything at once for so long, and an error unless memory, descriptors and log stay flat.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["url", "cases"], value_parser = clap::value_parser!(u32).range(80..=604_800))]
+    soak: Option<u32>,
 }
 
 /// Runs the cases; prints a JSON line each on stdout.
@@ -72,14 +91,18 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
     let (target, server, flushes) = if let Some(url) = &args.url {
         (Target::at_url(realm, url)?, None, None)
     } else {
-        let server = ServerProcess::start()?;
+        let cores = if args.cores_apart { Cores::Apart } else { Cores::Shared };
+        if cores == Cores::Apart {
+            cores::leave_the_first().context("--cores-apart")?;
+        }
+        let server = ServerProcess::start(cores)?;
         progress("measuring the disk's flush rate for 1 s");
         let flushes = figures::fdatasync_per_s(server.data(), Duration::from_secs(1))?;
         (Target::of_document(realm, server.document())?, Some(server), Some(flushes))
     };
     let cases = args.chosen_cases()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
-    let bench = Bench { args, target: Arc::new(target), server, flushes };
+    let mut bench = Bench { args, target: Arc::new(target), server, flushes };
     let reports = runtime.block_on(async {
         tokio::select! {
             reports = bench.run(&cases) => reports,
@@ -93,15 +116,21 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
 }
 
 impl BenchArgs {
-    fn chosen_cases(&self) -> anyhow::Result<Vec<Case>> {
-        if self.url.is_some() && self.cases.contains(&Case::Floor) {
-            bail!("the case `floor` needs the server that `kimbai bench` starts itself; a sandbox at --url has none");
+    fn chosen_cases(&self) -> anyhow::Result<Vec<Selection>> {
+        let fits = |case: &Selection| self.url.is_none() || !case.needs_own_server();
+        if let Some(case) = self.cases.iter().find(|case| !fits(case)) {
+            bail!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
         }
         if !self.cases.is_empty() {
             return Ok(self.cases.clone());
         }
-        Ok(Case::ALL.into_iter().filter(|case| self.url.is_none() || *case != Case::Floor).collect())
+        Ok(Selection::loops().filter(fits).collect())
     }
+}
+
+fn times_peak(text: &str) -> Result<f64, String> {
+    let times = text.parse().ok().filter(|times| (1.0..=100.0).contains(times));
+    times.ok_or_else(|| "a number from 1 to 100".to_owned())
 }
 
 /// One run: what is driven, and what is known about its process.
@@ -113,29 +142,54 @@ struct Bench {
 }
 
 impl Bench {
-    async fn run(&self, cases: &[Case]) -> anyhow::Result<Vec<CaseReport>> {
-        let mut workers: Vec<Worker> =
-            (0..self.args.connections).map(|number| Worker::new(number, Arc::clone(&self.target))).collect();
-        let (mut minted, mut logged_in) = (false, false);
+    async fn run(&mut self, cases: &[Selection]) -> anyhow::Result<Vec<CaseReport>> {
         let mut reports = Vec::new();
-        for case in cases.iter().copied() {
-            if case.needs_grants() && !minted {
-                workers = prepare::mint(workers, self.args.grants).await?;
-                minted = true;
+        if let Some(seconds) = self.args.soak {
+            soak::run(self, seconds).await?;
+            return Ok(reports);
+        }
+        let mut prepared = Prepared { workers: self.workers(self.args.connections), minted: false, logged_in: false };
+        for case in cases {
+            match case {
+                Selection::Closed(case) => reports.push(self.closed_loop(*case, &mut prepared).await?),
+                Selection::Start => {
+                    prepared.mint(self.args.grants).await?;
+                    prepared.workers = start::run(self, prepared.workers).await?;
+                }
+                Selection::Overload => overload::run(self).await?,
+                Selection::LogInFlood => log_in_flood::run(self).await?,
             }
-            if case.needs_session() && !logged_in {
-                workers = prepare::log_in(workers).await?;
-                logged_in = true;
-            }
-            progress(&format!("{case}: 1 s of warm-up, then {} s", self.args.seconds));
-            let seconds = Duration::from_secs(self.args.seconds.into());
-            let measured = load::measure(workers, case, seconds, self.server.as_ref()).await?;
-            let report = self.report(case, &measured)?;
-            report.print()?;
-            reports.push(report);
-            workers = measured.workers;
         }
         Ok(reports)
+    }
+
+    async fn closed_loop(&self, case: Case, prepared: &mut Prepared) -> anyhow::Result<CaseReport> {
+        if case.needs_grants() {
+            prepared.mint(self.args.grants).await?;
+        }
+        if case.needs_session() {
+            prepared.log_in().await?;
+        }
+        progress(&format!("{case}: 1 s of warm-up, then {} s", self.args.seconds));
+        let workers = std::mem::take(&mut prepared.workers);
+        let measured = load::measure(workers, case, self.seconds(), self.server.as_ref()).await?;
+        let report = self.report(case, &measured)?;
+        report::print(&report)?;
+        prepared.workers = measured.workers;
+        Ok(report)
+    }
+
+    fn seconds(&self) -> Duration {
+        Duration::from_secs(self.args.seconds.into())
+    }
+
+    fn workers(&self, connections: u32) -> Vec<Worker> {
+        (0..connections).map(|number| Worker::new(number, Arc::clone(&self.target))).collect()
+    }
+
+    /// Workers with new grants: as many as asked for, at least one each.
+    async fn workers_with_grants(&self, connections: u32) -> anyhow::Result<Vec<Worker>> {
+        prepare::mint(self.workers(connections), self.args.grants.max(connections)).await
     }
 
     fn report(&self, case: Case, measured: &Measured) -> anyhow::Result<CaseReport> {
@@ -143,11 +197,38 @@ impl Bench {
         report.fdatasync_per_s = self.flushes;
         if let Some(server) = &self.server {
             report.rss_mb = Some(figures::resident_mb(server.process_id())?);
-            let size = figures::data_size(server.data())?;
+            let (size, highest) = (figures::data_size(server.data())?, server.highest());
             report.disk_mb = Some(size.all_mb);
             report.wal_mb = Some(size.wal_mb);
+            report.disk_mb_max = Some(highest.all_mb);
+            report.wal_mb_max = Some(highest.wal_mb);
         }
         Ok(report.rounded())
+    }
+}
+
+/// The connections of the closed loops, and what they have.
+struct Prepared {
+    workers: Vec<Worker>,
+    minted: bool,
+    logged_in: bool,
+}
+
+impl Prepared {
+    async fn mint(&mut self, grants: u32) -> anyhow::Result<()> {
+        if !self.minted {
+            self.workers = prepare::mint(std::mem::take(&mut self.workers), grants).await?;
+            self.minted = true;
+        }
+        Ok(())
+    }
+
+    async fn log_in(&mut self) -> anyhow::Result<()> {
+        if !self.logged_in {
+            self.workers = prepare::log_in(std::mem::take(&mut self.workers)).await?;
+            self.logged_in = true;
+        }
+        Ok(())
     }
 }
 

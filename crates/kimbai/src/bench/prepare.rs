@@ -15,16 +15,20 @@ use super::report::progress;
 
 /// A log-in costs the server tens of milliseconds and megabytes, on purpose; more at once would only queue there.
 const LOG_INS_AT_ONCE: usize = 4;
+/// Well below what a server takes at once: preparing must not be turned away.
+const GRANTS_AT_ONCE: usize = 256;
 
 /// Gives the workers grants of their own, as evenly as it goes.
 pub(super) async fn mint(workers: Vec<Worker>, grants: u32) -> anyhow::Result<Vec<Worker>> {
     let connections = u32::try_from(workers.len()).unwrap_or(u32::MAX);
+    let places = Arc::new(Semaphore::new(GRANTS_AT_ONCE));
     let minted = Arc::new(AtomicU32::new(0));
     let step = |mut worker: Worker| {
-        let minted = Arc::clone(&minted);
+        let (places, minted) = (Arc::clone(&places), Arc::clone(&minted));
         async move {
             let share = grants / connections + u32::from(worker.number() < grants % connections);
             for _ in 0..share {
+                let _place = places.acquire().await.context("places")?;
                 worker.mint().await?;
                 minted.fetch_add(1, Ordering::Relaxed);
             }

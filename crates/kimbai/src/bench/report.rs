@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::histogram::Histogram;
 use super::load::Measured;
 
 /// One case, in the order in which the members are printed. A figure that could not be taken is null.
@@ -33,21 +34,24 @@ pub(super) struct CaseReport {
     pub(super) wal_mb: Option<f64>,
     /// What the disk under the data directory does when nothing else uses it.
     pub(super) fdatasync_per_s: Option<f64>,
+    /// The data directory's largest size since the server started, preparation included.
+    pub(super) disk_mb_max: Option<f64>,
+    /// The write-ahead log's largest size since then.
+    pub(super) wal_mb_max: Option<f64>,
 }
 
 impl CaseReport {
     #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^52")]
     pub(super) fn new(case: &str, measured: &Measured, seconds: u32) -> Self {
         let requests = measured.histogram.count();
-        let quantile_ms = |per_mille| measured.histogram.quantile(per_mille).map(|took| took.as_secs_f64() * 1e3);
         let cpu_us = |cpu: Duration| cpu.as_secs_f64() * 1e6 / requests as f64;
         Self {
             case: case.to_owned(),
             requests,
             requests_per_s: requests as f64 / f64::from(seconds),
-            p50_ms: quantile_ms(500),
-            p99_ms: quantile_ms(990),
-            p999_ms: quantile_ms(999),
+            p50_ms: quantile_ms(&measured.histogram, 500),
+            p99_ms: quantile_ms(&measured.histogram, 990),
+            p999_ms: quantile_ms(&measured.histogram, 999),
             errors: measured.errors,
             server_cpu_us: measured.server_cpu.filter(|_| requests > 0).map(cpu_us),
             store_cpu_us: None,
@@ -55,6 +59,8 @@ impl CaseReport {
             disk_mb: None,
             wal_mb: None,
             fdatasync_per_s: None,
+            disk_mb_max: None,
+            wal_mb_max: None,
         }
     }
 
@@ -67,21 +73,36 @@ impl CaseReport {
             &mut self.disk_mb,
             &mut self.wal_mb,
             &mut self.fdatasync_per_s,
+            &mut self.disk_mb_max,
+            &mut self.wal_mb_max,
         ] {
             *tenths = tenths.map(|value| (value * 10.0).round() / 10.0);
-        }
-        for thousandths in [&mut self.p50_ms, &mut self.p99_ms, &mut self.p999_ms] {
-            *thousandths = thousandths.map(|value| (value * 1000.0).round() / 1000.0);
         }
         self.requests_per_s = (self.requests_per_s * 10.0).round() / 10.0;
         self
     }
+}
 
-    pub(super) fn print(&self) -> anyhow::Result<()> {
-        let line = serde_json::to_string(self).context("report")?;
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("stdout")
-    }
+/// Prints a report as a JSON line.
+pub(super) fn print(report: &impl Serialize) -> anyhow::Result<()> {
+    let line = serde_json::to_string(report).context("report")?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("stdout")
+}
+
+/// A quantile in milliseconds, to the microsecond.
+pub(super) fn quantile_ms(histogram: &Histogram, per_mille: u64) -> Option<f64> {
+    histogram.quantile(per_mille).map(milliseconds)
+}
+
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A rate, to the tenth.
+#[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^52")]
+pub(super) fn per_s(count: u64, time: Duration) -> f64 {
+    (count as f64 / time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 /// A table of all cases, with each one's cost above the floor of the same run.
@@ -117,7 +138,6 @@ pub(super) fn progress(line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::histogram::Histogram;
     use super::*;
 
     fn report(case: &str, cpu: u64) -> CaseReport {
@@ -139,7 +159,7 @@ mod tests {
             line,
             "{\"case\":\"refresh\",\"requests\":3000,\"requests_per_s\":428.6,\"p50_ms\":2.015,\"p99_ms\":2.015,\
              \"p999_ms\":2.015,\"errors\":1,\"server_cpu_us\":20.1,\"store_cpu_us\":null,\"rss_mb\":12.3,\
-             \"disk_mb\":null,\"wal_mb\":null,\"fdatasync_per_s\":null}"
+             \"disk_mb\":null,\"wal_mb\":null,\"fdatasync_per_s\":null,\"disk_mb_max\":null,\"wal_mb_max\":null}"
         );
     }
 

@@ -3,14 +3,18 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::figures;
+use super::cores::Cores;
+use super::figures::{self, DataSize};
+use super::high_water::HighWater;
 use super::report::progress;
 use super::target::Document;
 
@@ -19,7 +23,19 @@ use super::target::Document;
 pub(super) struct ServerProcess {
     child: Killed,
     document: Document,
+    high_water: HighWater,
+    port_base: u16,
+    cores: Cores,
     data: TempDir,
+}
+
+/// How a server process is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// As an operator does it: what is being answered is finished, and the log copied.
+    Clean,
+    /// As a power failure does it.
+    Kill,
 }
 
 #[derive(Debug)]
@@ -35,33 +51,68 @@ const LAST_PORT: u16 = 32_000;
 
 impl ServerProcess {
     /// Starts it and waits until it says that it answers.
-    pub(super) fn start() -> anyhow::Result<Self> {
+    pub(super) fn start(cores: Cores) -> anyhow::Result<Self> {
         let data = figures::data_directory()?;
         let port_base = free_ports().context("no free block of ports")?;
-        let program = std::env::current_exe().context("own program file")?;
-        let mut command = Command::new(program);
-        command.arg("bench-server").arg("--data").arg(data.path()).arg("--port-base").arg(port_base.to_string());
-        // Its stdin is a pipe that closes with this process, however this process ends.
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = Killed(command.spawn().context("cannot start the server process")?);
+        let (child, document) = spawn(data.path(), port_base, cores)?;
         progress(&format!("server process {} on {}", child.0.id(), data.path().display()));
-        let stdout = child.0.stdout.take().context("the server's stdout")?;
-        let line = first_line(stdout)?;
-        let document = serde_json::from_str(&line)
-            .with_context(|| format!("the server's first line is not its description: {line:?}"))?;
-        Ok(Self { child, document, data })
+        let high_water = HighWater::watch(data.path().to_owned())?;
+        Ok(Self { child, document, high_water, port_base, cores, data })
+    }
+
+    /// Ends it, and starts it again on the same directory and ports; when the new one was started.
+    pub(super) fn restart(&mut self, end: End) -> anyhow::Result<Instant> {
+        self.child.end(end)?;
+        let begin = Instant::now();
+        (self.child, self.document) = spawn(self.data.path(), self.port_base, self.cores)?;
+        Ok(begin)
+    }
+
+    /// The highest sizes of its directory so far.
+    pub(super) fn highest(&self) -> DataSize {
+        self.high_water.highest()
     }
 
     pub(super) fn document(&self) -> &Document {
         &self.document
     }
 
-    pub(super) fn data(&self) -> &std::path::Path {
+    pub(super) fn data(&self) -> &Path {
         self.data.path()
     }
 
     pub(super) fn process_id(&self) -> u32 {
         self.child.0.id()
+    }
+}
+
+fn spawn(data: &Path, port_base: u16, cores: Cores) -> anyhow::Result<(Killed, Document)> {
+    let program = std::env::current_exe().context("own program file")?;
+    let mut command = Command::new(program);
+    command.arg("bench-server").arg("--data").arg(data).arg("--port-base").arg(port_base.to_string());
+    if cores == Cores::Apart {
+        command.arg("--one-core");
+    }
+    // Its stdin is a pipe that closes with this process, however this process ends.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut child = Killed(command.spawn().context("cannot start the server process")?);
+    let stdout = child.0.stdout.take().context("the server's stdout")?;
+    let line = first_line(stdout)?;
+    let document = serde_json::from_str(&line)
+        .with_context(|| format!("the server's first line is not its description: {line:?}"))?;
+    Ok((child, document))
+}
+
+impl Killed {
+    fn end(&mut self, end: End) -> anyhow::Result<()> {
+        match end {
+            End::Kill => self.0.kill().context("cannot kill the server process")?,
+            End::Clean => {
+                let process = Pid::from_child(&self.0);
+                kill_process(process, Signal::TERM).context("cannot stop the server process")?;
+            }
+        }
+        self.0.wait().context("the server process").map(drop)
     }
 }
 

@@ -36,7 +36,6 @@ pub(crate) use self::value::{LogFormat, ProxyHeader};
 
 /// Everything that `kimbai serve` needs to know; whole and free of contradictions.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "`serve` will read all of it"))]
 pub(crate) struct Config {
     /// The configuration file that was read.
     pub(crate) file: Option<PathBuf>,

@@ -33,7 +33,7 @@ fn members(line: &str) -> Vec<&str> {
     line.trim_matches(['{', '}']).split(',').map(|member| member.split('"').nth(1).unwrap()).collect()
 }
 
-const MEMBERS: [&str; 13] = [
+const MEMBERS: [&str; 15] = [
     "case",
     "requests",
     "requests_per_s",
@@ -47,4 +47,6 @@ const MEMBERS: [&str; 13] = [
     "disk_mb",
     "wal_mb",
     "fdatasync_per_s",
+    "disk_mb_max",
+    "wal_mb_max",
 ];

@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, Uri};
 use kimbai_engine::Source;
-use kimbai_pages::ASSETS_PATH;
 use tower::ServiceExt as _;
 
 use super::listener::{Peer, Service};
@@ -33,27 +32,32 @@ pub struct Reason {
 
 impl Service for Site {
     async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
-        let foreign = (!self.hosts.are_named_by(&request)).then_some(HttpFault::Misdirected);
-        respond(self, peer.source(), request, foreign).await
+        let host = self.hosts.are_named_by(&request).then_some(()).ok_or(HttpFault::Misdirected);
+        respond(self, peer.source(), request, host).await
     }
 }
 
-/// Answers a request to a site, or refuses it for the fault that was found on the way here.
+/// Answers a request to a site, or refuses it for what was found of its host on the way here.
 pub(super) async fn respond(
     site: &Site,
     source: Source,
-    mut request: Request<Body>,
-    fault: Option<HttpFault>,
+    request: Request<Body>,
+    host: Result<(), HttpFault>,
 ) -> Response {
     let request_id = site.request_ids.of(request.headers());
     let line = Line::new(site, &request);
-    let mut response = match check_sizes(&request).err().or(fault) {
-        None => {
-            request.extensions_mut().insert(Arrival { request_id: request_id.clone(), source });
+    let admitted = check_sizes(&request).and(host).and_then(|()| site.admission.admit(request));
+    let mut response = match admitted {
+        Ok((mut request, _place)) => {
+            request.extensions_mut().insert(Arrival {
+                request_id: request_id.clone(),
+                source,
+                endpoint: line.endpoint,
+            });
             // The router's error type is uninhabited.
             site.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
         }
-        Some(fault) => error::fault(site, fault),
+        Err(fault) => error::fault(site, fault),
     };
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);
@@ -76,8 +80,7 @@ struct Line {
 
 impl Line {
     fn new(site: &Site, request: &Request<Body>) -> Self {
-        let path = request.uri().path();
-        let endpoint = site.endpoints.get(path).copied().unwrap_or(Endpoint::Other);
+        let endpoint = site.endpoint(request.uri().path());
         let is_kept = matches!(site.audience, Audience::Sandbox(_)) || tracing::enabled!(tracing::Level::INFO);
         Self { endpoint, request: is_kept.then(|| (request.method().clone(), request.uri().clone())) }
     }
@@ -97,8 +100,7 @@ impl Line {
             realm = %site.realm_name, request_id, %source, %method, path = uri.path(),
             status = status.as_u16(), reason = why,
         );
-        let is_asset = uri.path().starts_with(ASSETS_PATH);
-        if let (Audience::Sandbox(sandbox), false) = (&site.audience, is_asset) {
+        if let (Audience::Sandbox(sandbox), true) = (&site.audience, self.endpoint != Endpoint::Asset) {
             sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));
         }
     }

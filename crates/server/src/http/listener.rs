@@ -1,6 +1,5 @@
-//! The accept loop: bounded connections, and a time for a request's headers.
+//! The accept loop over ports and socket files: a bounded number of connections, and a stop that lets them finish.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,25 +8,16 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use kimbai_engine::Source;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::connection::{Conversation, Protocol, converse};
 use super::socket::SocketListener;
-use super::to_its_end::ToItsEnd;
+use super::tls::Tls;
 
 /// Idle ones count: the next waits in the kernel's queue until one closes.
-const CONNECTIONS_MAX: u32 = 10_000;
-const HEADER_READ_MAX: Duration = Duration::from_secs(10);
-/// What the protocol library reads of a header before it gives up; beyond our own limits, so that those are answered in the
-/// dialect's form.
-const HEADER_BUFFER_BYTES: usize = 64 * 1024;
-const HEADERS_PARSED_MAX: usize = 200;
+pub const CONNECTIONS_MAX: u32 = 10_000;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +42,8 @@ impl Peer {
 pub enum Listener {
     /// A TCP port.
     Tcp(TcpListener),
+    /// A TCP port where TLS is spoken.
+    Tls(TcpListener, Arc<Tls>),
     /// A socket file.
     Socket(SocketListener),
 }
@@ -80,10 +72,15 @@ impl<S: Service> Service for Arc<S> {
     }
 }
 
-/// Accepts connections until `stop` is true, then lets those that are open finish their request; returns after the last.
-pub async fn serve<S: Service>(listener: impl Into<Listener>, service: Arc<S>, mut stop: watch::Receiver<bool>) {
+/// Accepts connections, so many at once, until `stop` is true, then lets those that are open finish their request; returns after the last.
+pub async fn serve<S: Service>(
+    listener: impl Into<Listener>,
+    connections_max: u32,
+    service: Arc<S>,
+    mut stop: watch::Receiver<bool>,
+) {
     let listener = listener.into();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
+    let room = Arc::new(Semaphore::new(connections_max as usize));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -99,12 +96,13 @@ pub async fn serve<S: Service>(listener: impl Into<Listener>, service: Arc<S>, m
     }
     // New connections are refused while the open ones finish: the last of them gives the last permit back.
     drop(listener);
-    let _ = room.acquire_many(CONNECTIONS_MAX).await;
+    let _ = room.acquire_many(connections_max).await;
 }
 
 /// A connection that was accepted.
 enum Accepted {
     Tcp(TcpStream, SocketAddr),
+    Tls(TcpStream, SocketAddr, Arc<Tls>),
     Socket(UnixStream),
 }
 
@@ -112,58 +110,44 @@ impl Listener {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+            Self::Tls(listener, tls) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted::Tls(stream, peer, Arc::clone(tls)))
+            }
             Self::Socket(listener) => listener.accept().await.map(Accepted::Socket),
         }
     }
 }
 
 impl Accepted {
-    async fn served<S: Service>(self, place: Arc<OwnedSemaphorePermit>, service: Arc<S>, stop: watch::Receiver<bool>) {
+    async fn served<S: Service>(
+        self,
+        place: Arc<OwnedSemaphorePermit>,
+        service: Arc<S>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let with = |peer| Conversation { service, peer, place };
         match self {
             Self::Tcp(stream, peer) => {
                 let _ = stream.set_nodelay(true);
-                connection(stream, (Peer::Address(peer), place), service, stop).await;
+                converse(stream, Protocol::Http1, with(Peer::Address(peer)), stop).await;
             }
-            Self::Socket(stream) => connection(stream, (Peer::Socket, place), service, stop).await,
+            Self::Tls(stream, peer, tls) => {
+                let _ = stream.set_nodelay(true);
+                let accepted = tokio::select! {
+                    accepted = tls.accept(stream) => accepted,
+                    () = stopped(&mut stop) => None,
+                };
+                let Some((stream, protocol)) = accepted else { return };
+                converse(stream, protocol, with(Peer::Address(peer)), stop).await;
+            }
+            Self::Socket(stream) => converse(stream, Protocol::Http1, with(Peer::Socket), stop).await,
         }
-    }
-}
-
-async fn connection<S: Service>(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-    (peer, place): (Peer, Arc<OwnedSemaphorePermit>),
-    service: Arc<S>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let answer = service_fn(move |request: Request<Incoming>| {
-        let (service, place) = (Arc::clone(&service), Arc::clone(&place));
-        ToItsEnd::new(async move {
-            let response = service.answer(peer, request.map(Body::new)).await;
-            drop(place);
-            Ok::<_, Infallible>(response)
-        })
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_MAX)
-        .max_buf_size(HEADER_BUFFER_BYTES)
-        .max_headers(HEADERS_PARSED_MAX)
-        .serve_connection(TokioIo::new(stream), answer);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(?peer, %error, "connection ended");
     }
 }
 
 /// Waits until the server is told to stop, or whoever could tell it is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

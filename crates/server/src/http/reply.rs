@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
@@ -99,6 +99,12 @@ pub enum HttpFault {
     /// More or longer headers than a request may have.
     #[error("the request has too many or too long headers")]
     Headers,
+    /// The source has used its allowance up, and may ask again after so many seconds.
+    #[error("too many requests from this source, wait {0} s")]
+    Throttled(u32),
+    /// More requests at once than the server has room for.
+    #[error("the server has no room for one more request")]
+    Overloaded,
 }
 
 impl HttpFault {
@@ -114,14 +120,25 @@ impl HttpFault {
             Self::Body(BodyFault::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyFault::Incomplete) => StatusCode::BAD_REQUEST,
             Self::Headers => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// Adds the header that goes with it.
     #[must_use]
     pub fn with_header(self, mut response: Response) -> Response {
-        if let Self::Method(allowed) = self {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        match self {
+            Self::Method(allowed) => {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::Throttled(wait_s) => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::Overloaded => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::NotFound | Self::Misdirected | Self::ContentType(_) | Self::Body(_) | Self::Headers => {}
         }
         response
     }

@@ -14,6 +14,7 @@ use kimbai_engine::Source;
 use super::front;
 use super::host::{HostError, NamedHost, RealmHost, RealmHosts};
 use super::listener::{Peer, Service};
+use super::proxies::TrustedProxies;
 use super::reply::HttpFault;
 use super::request_id::{REQUEST_ID, RequestIds};
 use crate::dialects::standard::error;
@@ -23,6 +24,7 @@ use crate::site::Site;
 #[derive(Debug)]
 pub struct Sites {
     table: RwLock<Table>,
+    proxies: TrustedProxies,
     request_ids: RequestIds,
 }
 
@@ -34,12 +36,19 @@ struct Table {
 }
 
 impl Default for Sites {
+    /// None yet, without proxies.
     fn default() -> Self {
-        Self { table: RwLock::default(), request_ids: RequestIds::new() }
+        Self::new(TrustedProxies::default())
     }
 }
 
 impl Sites {
+    /// None yet, behind these proxies.
+    #[must_use]
+    pub fn new(proxies: TrustedProxies) -> Self {
+        Self { table: RwLock::default(), proxies, request_ids: RequestIds::new() }
+    }
+
     /// Whether realms with these settings could be served, beside those that are and instead of those of their names. Asked before
     /// settings are stored.
     ///
@@ -90,9 +99,9 @@ impl Sites {
 
 impl Service for Sites {
     async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
-        let source = peer.source();
+        let source = self.proxies.source(peer, request.headers());
         match self.find(&request) {
-            Some(site) => front::respond(&site, source, request, None).await,
+            Some(site) => front::respond(&site, source, request, Ok(())).await,
             None => self.misdirected(source, &request),
         }
     }

@@ -7,10 +7,11 @@ use kimbai_core::authorize::PageProblem;
 use kimbai_engine::{EngineError, TokenError};
 use kimbai_pages::{ErrorPage, Problem};
 
-use crate::dialects::standard::error::EndpointError;
+use crate::dialects::standard::error::{self, EndpointError};
 use crate::explanation;
 use crate::http::front::Reason;
 use crate::http::reply::{self, HttpFault, PageSources};
+use crate::metrics::Endpoint;
 use crate::site::Call;
 
 /// Whether whoever asks reads pages.
@@ -27,14 +28,31 @@ pub(super) fn problem(call: &Call, problem: PageProblem) -> Response {
     page(call, StatusCode::BAD_REQUEST, (shown, error), explanation::problem(problem))
 }
 
+/// What is wrong with the HTTP of a request at an endpoint: a page for people, an error for programs.
+pub(crate) fn fault_at(call: &Call, endpoint: Endpoint, fault: HttpFault) -> Response {
+    let for_people = match endpoint {
+        Endpoint::Authorize | Endpoint::Page => true,
+        Endpoint::Sandbox | Endpoint::Other => wants_page(&call.headers),
+        Endpoint::Token
+        | Endpoint::Revoke
+        | Endpoint::Introspect
+        | Endpoint::Metadata
+        | Endpoint::Resource
+        | Endpoint::Asset => false,
+    };
+    if for_people { fault_page(call, fault) } else { error::fault(&call.site, fault) }
+}
+
 /// The page for what is wrong with the HTTP of a request.
-pub(crate) fn fault_page(call: &Call, fault: HttpFault) -> Response {
+pub(super) fn fault_page(call: &Call, fault: HttpFault) -> Response {
     let shown = match fault {
         HttpFault::NotFound => (Problem::NotFound, "not_found"),
         HttpFault::Misdirected => (Problem::UnknownHost, "invalid_request"),
         HttpFault::Method(_) => (Problem::MethodNotAllowed, "invalid_request"),
         HttpFault::ContentType(_) => (Problem::UnsupportedMediaType, "invalid_request"),
         HttpFault::Body(_) | HttpFault::Headers => (Problem::TooLarge, "invalid_request"),
+        HttpFault::Throttled(_) => (Problem::TooManyRequests, "temporarily_unavailable"),
+        HttpFault::Overloaded => (Problem::Unavailable, "temporarily_unavailable"),
     };
     fault.with_header(page(call, fault.status(), shown, explanation::fault(fault)))
 }
@@ -46,6 +64,9 @@ pub(super) fn unreadable(call: &Call, error: &EndpointError) -> Response {
         EndpointError::Token(TokenError::Refused(refusal)) => {
             let shown = (Problem::InvalidRequest, "invalid_request");
             page(call, StatusCode::BAD_REQUEST, shown, explanation::refusal(*refusal))
+        }
+        EndpointError::Token(TokenError::Throttled(throttled)) => {
+            fault_page(call, HttpFault::Throttled(throttled.wait_s))
         }
         EndpointError::Token(TokenError::Failed(failure)) => failed(call, failure),
     }

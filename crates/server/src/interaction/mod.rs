@@ -16,7 +16,7 @@ use http::{HeaderValue, Method};
 use kimbai_core::realm::RealmSettings;
 use kimbai_pages::{ASSETS_PATH, Caching, asset};
 
-pub(crate) use error_page::{fault_page, wants_page};
+pub(crate) use error_page::{fault_at, wants_page};
 
 use crate::dialects::Routes;
 use crate::dialects::standard::error;
@@ -42,7 +42,7 @@ async fn assets(call: Call) -> Response {
         return error::fault(&call.site, HttpFault::Method("GET, HEAD"));
     }
     let name = call.uri.path().strip_prefix(ASSETS_PATH).unwrap_or_default();
-    let Some(asset) = asset(name) else { return fault_page(&call, HttpFault::NotFound) };
+    let Some(asset) = asset(name) else { return fault_at(&call, Endpoint::Page, HttpFault::NotFound) };
     let mut response = Response::new(Body::from(asset.bytes));
     let caching = match asset.caching {
         Caching::Immutable => "public, max-age=31536000, immutable",
@@ -57,9 +57,5 @@ async fn assets(call: Call) -> Response {
 
 /// What is at no path: a page for people, an error for programs.
 async fn not_found(call: Call) -> Response {
-    if wants_page(&call.headers) {
-        fault_page(&call, HttpFault::NotFound)
-    } else {
-        error::fault(&call.site, HttpFault::NotFound)
-    }
+    fault_at(&call, Endpoint::Other, HttpFault::NotFound)
 }

@@ -27,7 +27,11 @@ mod marketplace;
 #[cfg(test)]
 mod marketplace_clients;
 #[cfg(test)]
+mod overload;
+#[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod rate_limits;
 #[cfg(test)]
 mod redirect_uris;
 #[cfg(test)]
@@ -44,3 +48,5 @@ mod socket;
 mod standard;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod tls;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kimbai_server::Audience;
 use kimbai_server::dialects::{marketplace, standard};
 use kimbai_server::http::host::HostError;
+use kimbai_server::http::proxies::TrustedProxies;
 use kimbai_server::http::sites::Sites;
 use kimbai_server::sandbox::demo::Registration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,7 +27,7 @@ async fn two_realms(sandbox: &Sandbox) -> (Arc<Sites>, At) {
     let first = registration("first", "https://id.example.vn", &["login.example.vn", "localhost:4500"]);
     let mut second = marketplace::demo::registration("https://seller.example.vn:8443");
     second.name = "second";
-    let sites = Arc::new(Sites::default());
+    let sites = Arc::new(Sites::new(TrustedProxies::default()));
     for registration in [first, second] {
         sites.put([sandbox.site(&registration, Audience::Production).await]).unwrap();
     }
@@ -131,7 +132,7 @@ async fn a_host_belongs_to_one_realm() {
 #[tokio::test]
 async fn of_two_realms_on_loopback_each_has_its_name_and_neither_the_others() {
     let sandbox = Sandbox::start().await;
-    let sites = Arc::new(Sites::default());
+    let sites = Arc::new(Sites::new(TrustedProxies::default()));
     let (one, two) = ("http://localhost:4500", "http://shop.localhost:4500");
     sites.put([sandbox.site(&registration("one", one, &[]), Audience::Production).await]).unwrap();
     let at = at(sandbox.listen(Arc::clone(&sites)).await, "localhost:4500");

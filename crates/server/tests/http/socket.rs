@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
-use kimbai_server::http::listener::{Peer, Service, serve};
+use kimbai_server::http::listener::{CONNECTIONS_MAX, Peer, Service, serve};
 use kimbai_server::http::socket::SocketListener;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -48,8 +48,8 @@ async fn the_service_knows_who_came_through_the_socket() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
     let serving = [
-        tokio::spawn(serve(socket, Arc::new(Mirror), stop.subscribe())),
-        tokio::spawn(serve(tcp, Arc::new(Mirror), stop.subscribe())),
+        tokio::spawn(serve(socket, CONNECTIONS_MAX, Arc::new(Mirror), stop.subscribe())),
+        tokio::spawn(serve(tcp, CONNECTIONS_MAX, Arc::new(Mirror), stop.subscribe())),
     ];
     assert_eq!(answer_of(UnixStream::connect(&path).await.unwrap()).await, "socket");
     assert_eq!(answer_of(TcpStream::connect(address).await.unwrap()).await, "address 127.0.0.1");
@@ -66,7 +66,7 @@ async fn a_stop_lets_a_request_through_the_socket_finish() {
     let path = directory.path().join("kimbai.sock");
     let stop = watch::Sender::new(false);
     let socket = SocketListener::bind(&path).await.unwrap();
-    let serving = tokio::spawn(serve(socket, Arc::new(Mirror), stop.subscribe()));
+    let serving = tokio::spawn(serve(socket, CONNECTIONS_MAX, Arc::new(Mirror), stop.subscribe()));
     let mut under_way = UnixStream::connect(&path).await.unwrap();
     under_way.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na").await.unwrap();
     // Accepted after the one under way, so that both have been.

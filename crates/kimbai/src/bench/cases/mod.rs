@@ -6,12 +6,35 @@ mod introspect;
 mod token;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::connection::Connection;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+
+use super::connection::{Answer, Connection};
 use super::target::Target;
 use code::Browser;
 use token::Grant;
+
+/// The server had no room for a request and said so: 503 with `Retry-After` (RFC 9110 section 10.2.3).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shed;
+
+impl fmt::Display for Shed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server had no room: 503 with Retry-After")
+    }
+}
+
+impl std::error::Error for Shed {}
+
+impl Shed {
+    /// Whether this answer is one.
+    pub(super) fn is(answer: &Answer) -> bool {
+        answer.status == StatusCode::SERVICE_UNAVAILABLE && answer.headers.contains_key(RETRY_AFTER)
+    }
+}
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -54,6 +77,11 @@ impl fmt::Display for Case {
     }
 }
 
+/// A prime: it shares no divisor with a number of grants, so that all of them are visited.
+const STRIDE: u64 = 2_654_435_761;
+/// How far one worker is ahead of the one before it, so that they do not walk side by side.
+const TURNS_APART: u64 = 7_919;
+
 /// One connection with its grants and its browser session.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -61,15 +89,22 @@ pub(super) struct Worker {
     target: Arc<Target>,
     connection: Connection,
     grants: Vec<Grant>,
-    /// Whose turn it is among the grants.
-    turn: usize,
+    /// How often a grant was asked for.
+    turn: u64,
     browser: Option<Browser>,
 }
 
 impl Worker {
     pub(super) fn new(number: u32, target: Arc<Target>) -> Self {
         let connection = target.connection();
-        Self { number, target, connection, grants: Vec::new(), turn: 0, browser: None }
+        let turn = u64::from(number) * TURNS_APART;
+        Self { number, target, connection, grants: Vec::new(), turn, browser: None }
+    }
+
+    /// A worker that comes from a loopback address of its own.
+    pub(super) fn from_source(number: u32, target: Arc<Target>, source: Ipv4Addr) -> Self {
+        let connection = target.connection().coming_from(source);
+        Self { connection, ..Self::new(number, target) }
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -95,10 +130,12 @@ impl Worker {
         }
     }
 
-    /// The place of the grant whose turn it is; none when the worker has none.
+    /// The place of the grant whose turn it is: each once in a round, and neighbours far from one another, because
+    /// nobody's clients come in the order in which the store keeps their grants.
     fn next_turn(&mut self) -> usize {
-        self.turn = (self.turn + 1) % self.grants.len().max(1);
-        self.turn
+        self.turn = self.turn.wrapping_add(1);
+        let grants = u64::try_from(self.grants.len()).unwrap_or(u64::MAX).max(1);
+        usize::try_from(self.turn.wrapping_mul(STRIDE) % grants).unwrap_or_default()
     }
 }
 
@@ -106,7 +143,23 @@ impl Worker {
 mod tests {
     use clap::ValueEnum as _;
 
+    use super::super::realms;
+    use super::token::Grant;
     use super::*;
+
+    #[test]
+    fn a_round_visits_every_grant_once_and_neighbours_apart() {
+        let target = Arc::new(Target::at_url(realms::find("standard").unwrap(), "http://localhost:1").unwrap());
+        for grants in [1, 2, 156, 157, 15_625] {
+            let mut worker = Worker::new(3, Arc::clone(&target));
+            worker.grants = (0..grants).map(|_| Grant::default()).collect();
+            let mut turns: Vec<usize> = (0..grants).map(|_| worker.next_turn()).collect();
+            let steps = turns.iter().zip(turns.iter().skip(1)).filter(|(a, b)| a.abs_diff(**b) <= 1).count();
+            assert!(grants < 3 || steps == 0, "{grants}: {steps} neighbours came one after another");
+            turns.sort_unstable();
+            assert_eq!(turns, (0..grants).collect::<Vec<_>>());
+        }
+    }
 
     #[test]
     fn a_case_is_chosen_by_the_name_it_is_reported_with() {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::Worker;
+use super::{Shed, Worker};
 use crate::bench::connection::Answer;
 use crate::bench::realms::ProofKey;
 use crate::bench::target::{CODE_CHALLENGE, CODE_VERIFIER, Endpoint};
 
 /// The tokens of one grant as last issued.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Grant {
     pub(super) access_token: String,
     refresh_token: String,
@@ -74,6 +74,16 @@ impl Worker {
         Ok(())
     }
 
+    /// Presents a refresh token that nobody issued.
+    pub(in crate::bench) async fn present_forged_token(&mut self) -> anyhow::Result<()> {
+        let target = self.target();
+        let answer = self.post(&target.token, FLOOR_FORM).await?;
+        let refused =
+            answer.status == StatusCode::BAD_REQUEST && answer.body.windows(13).any(|w| w == b"invalid_grant");
+        ensure!(refused, "expected status 400, invalid_grant: {answer}");
+        Ok(())
+    }
+
     /// Makes a grant without the pages, by the sandbox's own endpoint and a token request.
     pub(in crate::bench) async fn mint(&mut self) -> anyhow::Result<()> {
         let target = self.target();
@@ -112,9 +122,11 @@ impl Worker {
         self.post(&target.token, &form).await
     }
 
+    /// Posts a form; [`Shed`] is an error of its own.
     pub(super) async fn post(&mut self, endpoint: &Endpoint, form: &str) -> anyhow::Result<Answer> {
         let body = format!("{form}{}", endpoint.credentials);
-        self.connection.exchange(&endpoint.template, Bytes::from(body)).await
+        let answer = self.connection.exchange(&endpoint.template, Bytes::from(body)).await?;
+        if Shed::is(&answer) { Err(Shed.into()) } else { Ok(answer) }
     }
 }
 

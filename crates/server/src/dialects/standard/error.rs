@@ -11,13 +11,15 @@ use kimbai_core::client::ClientAuthenticationError;
 use kimbai_core::pkce::ChallengeError;
 use kimbai_core::realm::ErrorForm;
 use kimbai_core::token::{Inactive, Refusal, RequestFault, TokenRefusal};
-use kimbai_engine::{EngineError, TokenError};
+use kimbai_engine::{EngineError, Throttled, TokenError};
 use serde::Serialize;
 
 use crate::explanation;
 use crate::http::front::Reason;
 use crate::http::reply::{self, HttpFault};
 use crate::site::{Call, Site};
+
+const TOO_MANY_REQUESTS: &str = "Too many requests in a short time; ask again later.";
 
 /// Why an endpoint does not answer as it was asked to.
 #[derive(Debug, Clone)]
@@ -86,6 +88,7 @@ pub(crate) fn endpoint(call: &Call, error: &EndpointError) -> Response {
             response.extensions_mut().insert(explanation::refusal(*refusal));
             response
         }
+        EndpointError::Token(TokenError::Throttled(throttled)) => self::throttled(*throttled, form),
         EndpointError::Token(TokenError::Failed(failure)) => failed(failure, form),
     }
 }
@@ -104,10 +107,26 @@ pub(crate) fn plain_fault(fault: HttpFault, form: ErrorForm) -> Response {
         HttpFault::ContentType(_) => ("invalid_request", "This endpoint does not read this content type."),
         HttpFault::Body(_) => ("invalid_request", "The body is too large, too slow or incomplete."),
         HttpFault::Headers => ("invalid_request", "The request has too many or too long headers."),
+        HttpFault::Throttled(_) => ("temporarily_unavailable", TOO_MANY_REQUESTS),
+        HttpFault::Overloaded => ("temporarily_unavailable", "The server cannot answer now; ask again."),
     };
     let wire = WireError { status: fault.status(), error, description, hint: Some(fault.to_string()) };
     let mut response = fault.with_header(render(&wire, form));
     response.extensions_mut().insert(explanation::fault(fault));
+    response
+}
+
+/// Renders that the client has used its allowance up. Section 5.2 has no code for it; that of section 4.1.2.1 says it best.
+fn throttled(throttled: Throttled, form: ErrorForm) -> Response {
+    let wire = WireError {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        error: "temporarily_unavailable",
+        description: TOO_MANY_REQUESTS,
+        hint: Some(throttled.to_string()),
+    };
+    let mut response = render(&wire, form);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(throttled.wait_s));
+    response.extensions_mut().insert(explanation::throttled(throttled));
     response
 }
 

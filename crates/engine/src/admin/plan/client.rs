@@ -1,0 +1,143 @@
+//! What a manifest would change of a realm's clients.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ClientSecret, SecretDigest};
+use kimbai_core::realm::RealmSettings;
+use kimbai_core::scope::ScopeTable;
+use kimbai_core::secret::Secret;
+use kimbai_store::Activity;
+
+use super::{Action, Kind, Planner, Prune, Step, as_json, changed_activity, describe};
+use crate::admin::manifest::{ClientManifest, GivenSecret, changed_keys};
+use crate::realm::Realm;
+use crate::setup::{SetupError, check_client};
+
+#[derive(Debug)]
+pub(in crate::admin) struct IntendedClient {
+    pub(in crate::admin) client_id: String,
+    /// With the secrets it has.
+    pub(in crate::admin) metadata: ClientMetadata,
+    pub(in crate::admin) secret: IntendedSecret,
+    pub(in crate::admin) activity: Option<Activity>,
+    /// Whether anything but its activity changes.
+    pub(in crate::admin) is_put: bool,
+}
+
+#[derive(Debug)]
+pub(in crate::admin) enum IntendedSecret {
+    Kept,
+    Made,
+    Given(Secret),
+    Digest(SecretDigest),
+}
+
+impl Planner<'_> {
+    pub(super) fn clients(
+        &mut self,
+        (name, realm): (&str, Option<&Realm>),
+        asked: &BTreeMap<String, ClientManifest>,
+        settings: (&RealmSettings, &ScopeTable),
+    ) -> Vec<IntendedClient> {
+        let mut clients = Vec::new();
+        for (client_id, asked) in asked {
+            match self.client((name, realm), (client_id, asked), settings) {
+                Ok(client) => clients.push(client),
+                Err(mistake) => self.mistake(&format!("realms.{name}.clients.{client_id}"), &mistake),
+            }
+        }
+        clients
+    }
+
+    fn client(
+        &mut self,
+        (realm_name, realm): (&str, Option<&Realm>),
+        (client_id, asked): (&str, &ClientManifest),
+        settings: (&RealmSettings, &ScopeTable),
+    ) -> Result<IntendedClient, String> {
+        let known = realm.and_then(|realm| realm.client(client_id));
+        let standing = known.as_ref().map(|client| &client.metadata);
+        let mut metadata = asked.over(client_id, standing)?;
+        if metadata.token_endpoint_auth_method == AuthenticationMethod::None {
+            metadata.secrets.clear();
+        }
+        let secret = self.secret(asked, &metadata, realm)?;
+        let mut checked = metadata.clone();
+        if !matches!(secret, IntendedSecret::Kept) {
+            checked.secrets = vec![ClientSecret::lasting(SecretDigest([0; 32]))];
+        }
+        check_client(settings, client_id, &checked).map_err(|error| {
+            // The path names the client already.
+            if let SetupError::Client { error, .. } = error { error.to_string() } else { error.to_string() }
+        })?;
+        let mut changes = standing.map_or_else(Vec::new, |standing| without_secrets(standing, &metadata));
+        if known.is_some() && !matches!(secret, IntendedSecret::Kept) {
+            changes.push("client_secret".to_owned());
+        }
+        let is_put = known.is_none() || !changes.is_empty();
+        let activity = changed_activity(asked.disabled, known.as_ref().map(|client| client.standing.active));
+        changes.extend(activity.map(describe));
+        self.step(known.is_some(), Kind::Client, (realm_name, client_id), changes);
+        Ok(IntendedClient { client_id: client_id.to_owned(), metadata, secret, activity, is_put })
+    }
+
+    fn secret(
+        &self,
+        asked: &ClientManifest,
+        metadata: &ClientMetadata,
+        realm: Option<&Realm>,
+    ) -> Result<IntendedSecret, String> {
+        let is_public = metadata.token_endpoint_auth_method == AuthenticationMethod::None;
+        let Some(given) = &asked.client_secret else {
+            let needs_one = !is_public && metadata.secrets.is_empty();
+            return Ok(if needs_one { IntendedSecret::Made } else { IntendedSecret::Kept });
+        };
+        if is_public {
+            return Err("client_secret: a client without authentication has no secret".to_owned());
+        }
+        let (digest, intended) = match given.given()? {
+            GivenSecret::Plain(secret) => {
+                (realm.map(|realm| realm.keyring.secret_digest(&secret)), IntendedSecret::Given(secret))
+            }
+            GivenSecret::Digest(digest) => (Some(digest), IntendedSecret::Digest(digest)),
+        };
+        let now_s = self.administration.engine.now().as_unix_s();
+        match metadata.secrets.iter().find(|known| Some(known.digest) == digest) {
+            None => Ok(intended),
+            Some(known) if known.is_live(now_s) => Ok(IntendedSecret::Kept),
+            // Whoever rotated it may have done so because it had leaked: a file that is out of date must not bring it back.
+            Some(_) => Err("client_secret: it was rotated and has ended: give the one after it, or none".to_owned()),
+        }
+    }
+
+    pub(super) fn removed(
+        &mut self,
+        (name, realm): (&str, Option<&Realm>),
+        asked: Option<&BTreeMap<String, ClientManifest>>,
+    ) -> Vec<Arc<Client>> {
+        let (Prune::Remove, Some(named), Some(realm)) = (self.prune, asked, realm) else {
+            return Vec::new();
+        };
+        let removed: Vec<_> =
+            realm.clients().into_iter().filter(|client| !named.contains_key(&client.client_id)).collect();
+        self.steps.extend(removed.iter().map(|client| Step {
+            action: Action::Remove,
+            kind: Kind::Client,
+            realm: name.to_owned(),
+            name: client.client_id.clone(),
+            changes: Vec::new(),
+        }));
+        removed
+    }
+}
+
+/// The changed keys of a client's metadata; of its secrets only that one of them goes.
+fn without_secrets(before: &ClientMetadata, after: &ClientMetadata) -> Vec<String> {
+    let plain = |metadata: &ClientMetadata| as_json(&ClientMetadata { secrets: Vec::new(), ..metadata.clone() });
+    let mut changes = changed_keys(&plain(before), &plain(after));
+    if before.secrets.len() > after.secrets.len() {
+        changes.push("client_secret".to_owned());
+    }
+    changes
+}

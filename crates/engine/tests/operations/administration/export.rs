@@ -1,0 +1,89 @@
+//! `export`: applied where it came from it changes nothing, applied elsewhere it makes the same.
+
+use kimbai_engine::admin::{AdminError, Apply, Export, ExportSecrets, Manifest, Prune};
+use serde_json::json;
+
+use super::{Operator, export, from_nothing, nothing, of_marketplace};
+use crate::fixture::{REDIRECT_URI, marketplace};
+
+/// Realms that differ from the defaults in all ways that can be asked for.
+async fn rich() -> Operator {
+    let operator = Operator::new().await;
+    let mut settings = marketplace();
+    "https://second.example.vn".clone_into(&mut settings.issuer);
+    settings.lifetimes.refresh_idle_s = None;
+    settings.scopes.swap(0, 3);
+    settings.scopes[1].retired = true;
+    operator.fixture.beside("second", &settings).await;
+    operator.apply(from_nothing()).await.unwrap();
+    let asked = of_marketplace(json!({ "clients": {
+        "web": { "consent": "always", "pkce": "required", "lifetimes": { "retry_s": 0 }, "disabled": true,
+                 "allowed_origins": ["https://app.example.vn"], "secret_repetition": "tolerated" },
+        "grantless": { "grant_types": [], "resource_server": true, "client_name": "" },
+        "resource": { "resource_server": false },
+        "twice": { "redirect_uris": [REDIRECT_URI, "https://example.com/other"], "scope": "order" },
+    } }));
+    operator.apply(asked).await.unwrap();
+    operator
+}
+
+async fn apply(operator: &Operator, manifest: Manifest, prune: Prune) -> usize {
+    operator.run(Apply { manifest, prune }).await.unwrap().steps.len()
+}
+
+#[tokio::test]
+async fn an_export_applied_to_where_it_came_from_changes_nothing() {
+    let operator = rich().await;
+    for secrets in [ExportSecrets::Hashes, ExportSecrets::LeftOut] {
+        let exported = export(&operator.administration, secrets).await;
+        for prune in [Prune::Keep, Prune::Remove] {
+            assert_eq!(apply(&operator, exported.clone(), prune).await, 0, "{secrets:?} {prune:?}");
+        }
+        assert_eq!(export(&operator.administration, secrets).await, exported);
+    }
+}
+
+#[tokio::test]
+async fn an_export_applied_to_an_empty_store_makes_the_same_realms() {
+    let operator = rich().await;
+    let exported = operator.export().await;
+    assert_eq!(exported.realms.len(), 3);
+    let (elsewhere, ..) = nothing().await;
+    elsewhere.run(Apply { manifest: exported.clone(), prune: Prune::Remove }).await.unwrap();
+    assert_eq!(export(&elsewhere, ExportSecrets::Hashes).await, exported);
+    let travelled: Manifest = serde_json::from_str(&serde_json::to_string(&exported).unwrap()).unwrap();
+    assert_eq!(travelled, exported);
+}
+
+#[tokio::test]
+async fn an_export_without_hashes_makes_new_secrets_and_no_passwords() {
+    let operator = rich().await;
+    let exported = export(&operator.administration, ExportSecrets::LeftOut).await;
+    let said = serde_json::to_string(&exported).unwrap();
+    assert!(!said.contains("argon2") && !said.contains("hash"), "{said}");
+    let (elsewhere, ..) = nothing().await;
+    let made = elsewhere.run(Apply { manifest: exported.clone(), prune: Prune::Keep }).await.unwrap().made_secrets;
+    let confidential = exported.realms.values().flat_map(|realm| realm.clients.iter().flatten());
+    let confidential =
+        confidential.filter(|(_, client)| client.metadata["token_endpoint_auth_method"] != json!("none"));
+    assert_eq!(made.len(), confidential.count());
+    assert_eq!(export(&elsewhere, ExportSecrets::LeftOut).await, exported);
+}
+
+#[tokio::test]
+async fn only_the_realms_that_are_named_are_exported() {
+    let operator = rich().await;
+    let of = |realm: &str| Export { realms: vec![realm.to_owned()], secrets: ExportSecrets::LeftOut };
+    let exported = operator.run(of("second")).await.unwrap();
+    assert_eq!(exported.realms.keys().collect::<Vec<_>>(), ["second"]);
+    assert!(matches!(operator.run(of("nowhere")).await, Err(AdminError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn an_export_has_all_users_of_a_large_realm() {
+    let operator = Operator::new().await;
+    let users: serde_json::Map<String, serde_json::Value> =
+        (0..1_100).map(|n| (format!("user-{n}"), json!({}))).collect();
+    operator.apply(of_marketplace(json!({ "users": users }))).await.unwrap();
+    assert_eq!(operator.export().await.realms["marketplace"].users.len(), 1_103);
+}

@@ -1,0 +1,77 @@
+//! What `--case` chooses from: the cases of the closed loop, and the scenarios that are more than one loop.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use super::cases::Case;
+
+/// One thing to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Selection {
+    Closed(Case),
+    Start,
+    Overload,
+    LogInFlood,
+}
+
+impl Selection {
+    /// The closed loops, with or without the floor that only a server of our own has.
+    pub(super) fn loops() -> impl Iterator<Item = Self> {
+        Case::ALL.into_iter().map(Self::Closed)
+    }
+
+    /// Whether it needs the server that `kimbai bench` starts itself.
+    pub(super) fn needs_own_server(self) -> bool {
+        !matches!(
+            self,
+            Self::Closed(Case::ClientCredentials | Case::Refresh | Case::Introspect | Case::Code) | Self::Overload
+        )
+    }
+}
+
+impl ValueEnum for Selection {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Selection; 8] = [
+            Selection::Closed(Case::Floor),
+            Selection::Closed(Case::ClientCredentials),
+            Selection::Closed(Case::Refresh),
+            Selection::Closed(Case::Introspect),
+            Selection::Closed(Case::Code),
+            Selection::Start,
+            Selection::Overload,
+            Selection::LogInFlood,
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Closed(case) => case.to_possible_value(),
+            Self::Start => Some(PossibleValue::new("start").help("From a start of the process to its first answer")),
+            Self::Overload => Some(PossibleValue::new("overload").help("Refreshes at a multiple of the peak's rate")),
+            Self::LogInFlood => {
+                Some(PossibleValue::new("log_in_flood").help("1,000 log-ins a second beside 2,000 refreshes"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_loop_can_be_chosen() {
+        let chosen = Selection::value_variants();
+        assert!(Selection::loops().all(|case| chosen.contains(&case)));
+        assert_eq!(Selection::from_str("log_in_flood", false), Ok(Selection::LogInFlood));
+    }
+}
