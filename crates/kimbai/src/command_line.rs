@@ -102,7 +102,7 @@ fn an_option_means_the_same_in_every_command() {
         for argument in command.get_arguments() {
             let Some(long) = argument.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
             let names = argument.get_value_names().unwrap_or_default();
-            let value = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
+            let value = names.iter().map(clap::builder::Str::as_str).collect::<Vec<_>>().join(" ");
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             if !OWN.contains(&(path.as_str(), long)) {
                 meanings.entry(long.to_owned()).or_default().entry((value, help)).or_default().push(path.clone());

@@ -12,7 +12,22 @@ const AT: [&str; 4] = ["--data", "data", "--realm", "marketplace"];
 
 #[tokio::test]
 async fn grants_are_listed_shown_and_revoked_and_no_output_holds_a_secret() {
-    let place = Place::new();
+    look_and_revoke(Way::Alone).await;
+}
+
+#[tokio::test]
+async fn grants_are_listed_shown_and_revoked_the_same_beside_a_server() {
+    look_and_revoke(Way::BesideServer).await;
+}
+
+#[derive(PartialEq, Eq)]
+enum Way {
+    Alone,
+    BesideServer,
+}
+
+async fn look_and_revoke(way: Way) {
+    let mut place = Place::new();
     let mut secrets = Secrets::default();
     let start = Start::new(Some(&place.path().join("data")));
     let sandbox = start.start();
@@ -27,6 +42,20 @@ async fn grants_are_listed_shown_and_revoked_and_no_output_holds_a_secret() {
     }
     sandbox.terminate();
     assert!(sandbox.wait().status.success());
+    if way == Way::BesideServer {
+        place.serve("data");
+    }
+    look(&place, &secrets);
+    if way == Way::BesideServer {
+        secrets.assert_absent("the log", place.stop().as_bytes());
+    }
+    let sandbox = start.start();
+    for tokens in tokens {
+        assert!(!tour::is_active(&sandbox, &tokens.access_token).await);
+    }
+}
+
+fn look(place: &Place, secrets: &Secrets) {
     let run = |words: &[&str]| {
         let said = place.ok(&[words, &AT].concat());
         secrets.assert_absent(&format!("{words:?}"), said.as_bytes());
@@ -64,8 +93,4 @@ async fn grants_are_listed_shown_and_revoked_and_no_output_holds_a_secret() {
     assert_eq!(listed.matches("active (dead)").count(), 2, "{listed}");
     run(&["user", "disable", "an"]);
     run(&["export"]);
-    let sandbox = start.start();
-    for tokens in tokens {
-        assert!(!tour::is_active(&sandbox, &tokens.access_token).await);
-    }
 }

@@ -1,15 +1,17 @@
 //! The administration commands as processes: what they print, what they refuse, and with which status they end.
 
 mod backups;
+mod clients;
 mod flow;
 mod grants;
+mod master_key;
 mod refusals;
 mod terminal;
 
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_store::Clock;
@@ -18,6 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::BINARY;
+use crate::fixture::Start;
 
 const AN_PASSWORD: &str = "mật khẩu của Ảnh";
 const WEB_SECRET: &str = "web-secret-0123456789-abcdef";
@@ -52,6 +55,23 @@ password = \"file:an.password\"
 /// A directory with a store in it, in which commands are run.
 struct Place {
     directory: TempDir,
+    server: Option<Server>,
+}
+
+/// A server beside which commands are run; killed when it is dropped.
+struct Server {
+    process: Child,
+    log: PathBuf,
+}
+
+/// Commands and what they answer are the same without a server and beside one.
+fn each_way(case: impl Fn(&Place)) {
+    case(&Place::with_realm());
+    let mut place = Place::with_realm();
+    place.serve("kimbai-data");
+    case(&place);
+    let log = place.stop();
+    assert!(!log.contains(WEB_SECRET) && !log.contains(AN_PASSWORD), "{log}");
 }
 
 /// A command that has ended.
@@ -65,7 +85,7 @@ struct Ended {
 impl Place {
     /// With an empty store, as a server that was killed at its first start would leave one.
     fn new() -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap() };
+        let place = Self { directory: tempfile::tempdir().unwrap(), server: None };
         make_store(&place.data());
         place.write("manifest.toml", MANIFEST);
         place.write("an.password", &format!("{AN_PASSWORD}\n"));
@@ -77,6 +97,27 @@ impl Place {
         let place = Self::new();
         place.ok(&["apply", "--yes", "manifest.toml"]);
         place
+    }
+
+    /// Starts a server on this data, and waits until it answers.
+    fn serve(&mut self, data: &str) {
+        let log = self.path().join("serve.log");
+        let mut command = self.command(BINARY);
+        let listen = format!("127.0.0.1:{}", Start::new(None).port_base);
+        command.args(["serve", "--log", "trace", "--operator", "", "--data", data, "--listen", &listen]);
+        let mut process = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("realm "), "{line}{}", fs::read_to_string(&log).unwrap());
+        self.server = Some(Server { process, log });
+    }
+
+    /// Stops the server; what it has logged.
+    fn stop(&mut self) -> String {
+        let mut server = self.server.take().unwrap();
+        assert!(Command::new("kill").arg(server.process.id().to_string()).status().unwrap().success());
+        assert!(server.process.wait().unwrap().success());
+        fs::read_to_string(&server.log).unwrap()
     }
 
     fn path(&self) -> &Path {
@@ -156,6 +197,14 @@ impl Place {
     #[track_caller]
     fn standing(&self) -> Value {
         self.json(&["export", "--hashes"])
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

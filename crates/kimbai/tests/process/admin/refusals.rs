@@ -2,47 +2,47 @@
 
 use std::fs;
 
-use super::{AN_PASSWORD, Place, WEB_SECRET};
-use crate::BINARY;
+use super::{AN_PASSWORD, Place, WEB_SECRET, each_way};
 use crate::fixture::Start;
 
 #[test]
 fn an_apply_file_that_is_half_right_changes_nothing_and_every_mistake_is_named() {
-    let place = Place::with_realm();
-    let before = place.standing();
-    place.write(
-        "half.toml",
-        "[realms.main.clients.good]\nscope = 'orders.read'\n[realms.main.clients.bad]\nscope = 'no.such.scope'\n\
-         [realms.main.clients.worse]\ntoken_endpoint_auth_method = 'tea'\n[realms.main.users.short]\npassword = 'short'\n\
-         [realms.main.lifetimes]\ncode_s = 601\n[realms.other]\ndialect = 'klingon'\n",
-    );
-    let error = place.refused(&["apply", "--yes", "half.toml"], 2);
-    for mistake in ["realms.main: lifetimes.code_s: ", "realms.other: issuer is missing"] {
-        assert!(error.contains(mistake), "{mistake}: {error}");
-    }
-    let plan = place.run(&["apply", "--plan", "half.toml"]);
-    assert_eq!((plan.code, plan.stdout.as_str(), plan.stderr.as_str()), (1, "", error.as_str()));
-    place.write(
-        "half.toml",
-        &fs::read_to_string(place.path().join("half.toml")).unwrap().replace("code_s = 601", "code_s = 60"),
-    );
-    let error = place.refused(&["apply", "--yes", "half.toml"], 2);
-    for mistake in [
-        "realms.main.clients.bad: client bad: scope: the scope is unknown",
-        "realms.main.clients.worse: unknown variant `tea`",
-        "realms.main.users.short: password: it has 8 characters at least",
-        "realms.other: issuer is missing",
-    ] {
-        assert!(error.contains(mistake), "{mistake}: {error}");
-    }
-    assert!(!error.contains("clients.good") && !error.contains("'short'"), "{error}");
-    assert_eq!(place.standing(), before);
-    place.write("syntax.toml", "[realms.main.clients.good]\nscope = orders.read\n");
-    let error = place.refused(&["apply", "--yes", "manifest.toml", "syntax.toml"], 2);
-    assert!(error.starts_with("error: syntax.toml:2:9: "), "{error}");
-    let error = place.refused(&["apply", "--yes", "manifest.toml", "manifest.toml"], 2);
-    assert!(error.contains("realms.main.display_name: manifest.toml gives it too"), "{error}");
-    assert_eq!(place.standing(), before);
+    each_way(|place| {
+        let before = place.standing();
+        place.write(
+            "half.toml",
+            "[realms.main.clients.good]\nscope = 'orders.read'\n[realms.main.clients.bad]\nscope = 'no.such.scope'\n\
+             [realms.main.clients.worse]\ntoken_endpoint_auth_method = 'tea'\n[realms.main.users.short]\npassword = 'short'\n\
+             [realms.main.lifetimes]\ncode_s = 601\n[realms.other]\ndialect = 'klingon'\n",
+        );
+        let error = place.refused(&["apply", "--yes", "half.toml"], 2);
+        for mistake in ["realms.main: lifetimes.code_s: ", "realms.other: issuer is missing"] {
+            assert!(error.contains(mistake), "{mistake}: {error}");
+        }
+        let plan = place.run(&["apply", "--plan", "half.toml"]);
+        assert_eq!((plan.code, plan.stdout.as_str(), plan.stderr.as_str()), (1, "", error.as_str()));
+        place.write(
+            "half.toml",
+            &fs::read_to_string(place.path().join("half.toml")).unwrap().replace("code_s = 601", "code_s = 60"),
+        );
+        let error = place.refused(&["apply", "--yes", "half.toml"], 2);
+        for mistake in [
+            "realms.main.clients.bad: scope: the scope is unknown",
+            "realms.main.clients.worse: unknown variant `tea`",
+            "realms.main.users.short: password: it has 8 characters at least",
+            "realms.other: issuer is missing",
+        ] {
+            assert!(error.contains(mistake), "{mistake}: {error}");
+        }
+        assert!(!error.contains("clients.good") && !error.contains("'short'"), "{error}");
+        assert_eq!(place.standing(), before);
+        place.write("syntax.toml", "[realms.main.clients.good]\nscope = orders.read\n");
+        let error = place.refused(&["apply", "--yes", "manifest.toml", "syntax.toml"], 2);
+        assert!(error.starts_with("error: syntax.toml:2:9: "), "{error}");
+        let error = place.refused(&["apply", "--yes", "manifest.toml", "manifest.toml"], 2);
+        assert!(error.contains("realms.main.display_name: manifest.toml gives it too"), "{error}");
+        assert_eq!(place.standing(), before);
+    });
 }
 
 #[test]
@@ -58,93 +58,114 @@ fn nothing_is_applied_that_nobody_agreed_to() {
 
 #[test]
 fn what_is_not_there_or_is_there_already_is_named() {
-    let place = Place::with_realm();
-    let before = place.standing();
-    let (grant, spa) = ("0123456789abcdef", ["--public", "--redirect-uri", "https://a.vn/cb"]);
-    let spa = |id: &'static str| [["client", "add", id].as_slice(), &spa].concat();
-    for (words, code, expect) in [
-        (spa("web"), 1, "realm main has a client web already"),
-        (vec!["client", "show", "tea"], 1, "realm main has no client tea"),
-        (vec!["client", "rotate-secret", "tea"], 1, "realm main has no client tea"),
-        (vec!["client", "disable", "tea"], 1, "realm main has no client tea"),
-        (vec!["client", "enable", "tea"], 1, "realm main has no client tea"),
-        (vec!["client", "remove", "tea"], 1, "realm main has no client tea"),
-        (vec!["user", "add", "an"], 1, "realm main has a user an already"),
-        (vec!["user", "passwd", "tea"], 1, "realm main has no user tea"),
-        (vec!["user", "disable", "tea"], 1, "realm main has no user tea"),
-        (vec!["user", "enable", "tea"], 1, "realm main has no user tea"),
-        (vec!["grant", "list", "--user", "tea"], 1, "realm main has no user tea"),
-        (vec!["grant", "list", "--client", "tea"], 1, "realm main has no client tea"),
-        (vec!["grant", "show", grant], 1, "realm main has no grant 0123456789abcdef"),
-        (vec!["grant", "revoke", grant], 1, "realm main has no grant 0123456789abcdef"),
-        (vec!["grant", "revoke", "tea"], 2, "\"tea\" is no grant: its id has 16 hex digits"),
-        (vec!["audit", "list", "--user", "tea"], 1, "realm main has no user tea"),
-        (vec!["client", "list", "--realm", "tea"], 1, "no realm tea; there is: main"),
-        (vec!["export", "--realm", "tea"], 1, "no realm tea; there is: main"),
-        (
-            vec!["client", "add", "x", "--scope", "tea"],
-            2,
-            "realms.main.clients.x: client x: scope: the scope is unknown",
-        ),
-        (vec!["client", "add", "x y", "--scope", "orders.read"], 2, "realms.main.clients.x y: "),
-        (vec!["client", "add", "x", "--public"], 2, "client_credentials needs a secret"),
-        (vec!["client", "add", "x", "--redirect-uri", "javascript:alert(1)"], 2, "redirect_uris: javascript:alert(1)"),
-        (vec!["client", "add", "x", "--secret", WEB_SECRET], 2, "--secret: a secret on the command line can be read"),
-        (
-            vec!["client", "add", "x", "--secret", "env:KIMBAI_TEST_NONE"],
-            2,
-            "--secret: the variable KIMBAI_TEST_NONE is not set",
-        ),
-        (vec!["client", "add", "x", "--secret", "file:none"], 2, "--secret: none cannot be read: No such file"),
-        (
-            vec!["user", "add", "x", "--password", AN_PASSWORD],
-            2,
-            "--password: a secret on the command line can be read",
-        ),
-        (
-            vec!["client", "add", "x", "--public", "--secret", "-"],
-            2,
-            "the argument '--public' cannot be used with '--secret",
-        ),
-        (
-            vec!["client", "rotate-secret", "web", "--overlap", "1w"],
-            2,
-            "write a number and a unit: 90s, 15m, 24h or 7d",
-        ),
-        (vec!["user", "list", "--limit", "0"], 2, "0 is not in 1..=10000"),
-        (vec!["user", "list", "--limit", "10001"], 2, "10001 is not in 1..=10000"),
-    ] {
-        let error = place.refused_with(&words, "a fine password", code);
-        assert!(error.contains(expect), "{words:?}: {error}");
-        assert!(!error.contains(WEB_SECRET) && !error.contains(AN_PASSWORD), "{words:?}: {error}");
-    }
-    for (input, expect) in [("", "standard input is empty"), ("a b\nc d", "standard input has more than one line")] {
-        assert_eq!(place.refused_with(&["user", "add", "x"], input, 1), format!("error: {expect}\n"));
-    }
-    let short = place.refused_with(&["user", "passwd", "an"], "bảy chữ", 2);
-    assert_eq!(short, "error: password: it has 8 characters at least and 1024 bytes at most\n");
-    let short = place.refused_with(&["client", "add", "x", "--secret", "-"], "twenty-one-characters", 2);
-    assert!(short.contains("22 characters"), "{short}");
-    assert_eq!(place.standing(), before);
+    each_way(|place| {
+        let before = place.standing();
+        let (grant, spa) = ("0123456789abcdef", ["--public", "--redirect-uri", "https://a.vn/cb"]);
+        let spa = |id: &'static str| [["client", "add", id].as_slice(), &spa].concat();
+        for (words, code, expect) in [
+            (spa("web"), 1, "realm main has a client web already"),
+            (vec!["client", "show", "tea"], 1, "realm main has no client tea"),
+            (vec!["client", "rotate-secret", "tea"], 1, "realm main has no client tea"),
+            (vec!["client", "disable", "tea"], 1, "realm main has no client tea"),
+            (vec!["client", "enable", "tea"], 1, "realm main has no client tea"),
+            (vec!["client", "remove", "tea"], 1, "realm main has no client tea"),
+            (vec!["user", "add", "an"], 1, "realm main has a user an already"),
+            (vec!["user", "passwd", "tea"], 1, "realm main has no user tea"),
+            (vec!["user", "disable", "tea"], 1, "realm main has no user tea"),
+            (vec!["user", "enable", "tea"], 1, "realm main has no user tea"),
+            (vec!["grant", "list", "--user", "tea"], 1, "realm main has no user tea"),
+            (vec!["grant", "list", "--client", "tea"], 1, "realm main has no client tea"),
+            (vec!["grant", "show", grant], 1, "realm main has no grant 0123456789abcdef"),
+            (vec!["grant", "revoke", grant], 1, "realm main has no grant 0123456789abcdef"),
+            (vec!["grant", "revoke", "tea"], 2, "\"tea\" is no grant: its id has 16 hex digits"),
+            (vec!["audit", "list", "--user", "tea"], 1, "realm main has no user tea"),
+        ] {
+            let error = place.refused_with(&words, "a fine password", code);
+            assert!(error.contains(expect), "{words:?}: {error}");
+            assert!(!error.contains(WEB_SECRET) && !error.contains(AN_PASSWORD), "{words:?}: {error}");
+        }
+        assert_eq!(place.standing(), before);
+    });
+}
+
+#[test]
+fn what_cannot_be_is_named_and_a_secret_in_the_wrong_place_is_not_repeated() {
+    each_way(|place| {
+        let before = place.standing();
+        for (words, code, expect) in [
+            (vec!["client", "list", "--realm", "tea"], 1, "no realm tea; there is: main"),
+            (vec!["export", "--realm", "tea"], 1, "no realm tea; there is: main"),
+            (vec!["client", "add", "x", "--scope", "tea"], 2, "realms.main.clients.x: scope: the scope is unknown"),
+            (vec!["client", "add", "x y", "--scope", "orders.read"], 2, "realms.main.clients.x y: "),
+            (vec!["client", "add", "x", "--public"], 2, "client_credentials needs a secret"),
+            (
+                vec!["client", "add", "x", "--redirect-uri", "javascript:alert(1)"],
+                2,
+                "redirect_uris: javascript:alert(1)",
+            ),
+            (
+                vec!["client", "add", "x", "--secret", WEB_SECRET],
+                2,
+                "--secret: a secret on the command line can be read",
+            ),
+            (
+                vec!["client", "add", "x", "--secret", "env:KIMBAI_TEST_NONE"],
+                2,
+                "--secret: the variable KIMBAI_TEST_NONE is not set",
+            ),
+            (vec!["client", "add", "x", "--secret", "file:none"], 2, "--secret: none cannot be read: No such file"),
+            (
+                vec!["user", "add", "x", "--password", AN_PASSWORD],
+                2,
+                "--password: a secret on the command line can be read",
+            ),
+            (
+                vec!["client", "add", "x", "--public", "--secret", "-"],
+                2,
+                "the argument '--public' cannot be used with '--secret",
+            ),
+            (
+                vec!["client", "rotate-secret", "web", "--overlap", "1w"],
+                2,
+                "write a number and a unit: 90s, 15m, 24h or 7d",
+            ),
+            (vec!["user", "list", "--limit", "0"], 2, "0 is not in 1..=10000"),
+            (vec!["user", "list", "--limit", "10001"], 2, "10001 is not in 1..=10000"),
+        ] {
+            let error = place.refused_with(&words, "a fine password", code);
+            assert!(error.contains(expect), "{words:?}: {error}");
+            assert!(!error.contains(WEB_SECRET) && !error.contains(AN_PASSWORD), "{words:?}: {error}");
+        }
+        for (input, expect) in [("", "standard input is empty"), ("a b\nc d", "standard input has more than one line")]
+        {
+            assert_eq!(place.refused_with(&["user", "add", "x"], input, 1), format!("error: {expect}\n"));
+        }
+        let short = place.refused_with(&["user", "passwd", "an"], "bảy chữ", 2);
+        assert_eq!(short, "error: password: it has 8 characters at least and 1024 bytes at most\n");
+        let short = place.refused_with(&["client", "add", "x", "--secret", "-"], "twenty-one-characters", 2);
+        assert!(short.contains("22 characters"), "{short}");
+        assert_eq!(place.standing(), before);
+    });
 }
 
 #[test]
 fn among_several_realms_one_must_be_named() {
-    let place = Place::with_realm();
-    place.ok_with(&["apply", "--yes", "-"], "[realms.second]\nissuer = 'https://second.example.vn'\n");
-    for words in [
-        ["client", "list"].as_slice(),
-        &["client", "show", "web"],
-        &["user", "list"],
-        &["user", "disable", "an"],
-        &["grant", "list"],
-        &["audit", "list"],
-    ] {
-        let error = place.refused(words, 2);
-        assert_eq!(error, "error: there are several realms, name one with --realm: main, second\n", "{words:?}");
-        place.ok(&[words, &["--realm", "main"]].concat());
-    }
-    assert_eq!(place.json(&["user", "list", "--realm", "second"]), serde_json::json!([]));
+    each_way(|place| {
+        place.ok_with(&["apply", "--yes", "-"], "[realms.second]\nissuer = 'https://second.example.vn'\n");
+        for words in [
+            ["client", "list"].as_slice(),
+            &["client", "show", "web"],
+            &["user", "list"],
+            &["user", "disable", "an"],
+            &["grant", "list"],
+            &["audit", "list"],
+        ] {
+            let error = place.refused(words, 2);
+            assert_eq!(error, "error: there are several realms, name one with --realm: main, second\n", "{words:?}");
+            place.ok(&[words, &["--realm", "main"]].concat());
+        }
+        assert_eq!(place.json(&["user", "list", "--realm", "second"]), serde_json::json!([]));
+    });
 }
 
 #[test]
@@ -170,75 +191,6 @@ fn a_mistyped_directory_is_not_made_into_a_store() {
     }
     let error = place.refused(&["client", "list", "--config", "none.toml"], 2);
     assert!(error.starts_with("error: none.toml: cannot be read"), "{error}");
-}
-
-#[test]
-fn a_master_key_that_is_wrong_or_missing_is_named_and_nothing_is_changed() {
-    let (place, other) = (Place::with_realm(), Place::new());
-    let key = place.data().join("master.key");
-    let right = fs::read(&key).unwrap();
-    let wrong = fs::read_to_string(other.data().join("master.key")).unwrap();
-    for (content, expect) in [
-        (Some(wrong.as_str()), "kimbai-data/master.key is not the master key of this store"),
-        (Some("no key"), "kimbai-data/master.key: the master key is not 32 bytes in base64"),
-        (None, "kimbai-data/master.key is missing: put the master key of this store back"),
-    ] {
-        match content {
-            Some(content) => fs::write(&key, content).unwrap(),
-            None => fs::remove_file(&key).unwrap(),
-        }
-        for words in [["user", "list"].as_slice(), &["master-key", "rotate"], &["apply", "--yes", "manifest.toml"]] {
-            let error = place.refused(words, 1);
-            assert!(error.contains(expect), "{error}");
-            assert!(!error.contains(wrong.trim_end()), "{error}");
-        }
-        assert_eq!(fs::read_to_string(&key).ok().as_deref(), content, "the key is as it was found");
-    }
-    let given =
-        place.command(BINARY).args(["user", "list"]).env("KIMBAI_MASTER_KEY", wrong.trim_end()).output().unwrap();
-    let stderr = String::from_utf8(given.stderr).unwrap();
-    assert_eq!(given.status.code(), Some(1));
-    assert!(
-        stderr.contains("the master key does not fit this store") && !stderr.contains(wrong.trim_end()),
-        "{stderr}"
-    );
-    fs::write(&key, right).unwrap();
-    place.ok(&["user", "list"]);
-}
-
-#[test]
-fn a_rotation_that_was_cut_short_is_finished_by_the_next_command() {
-    let place = Place::with_realm();
-    let (key, next) = (place.data().join("master.key"), place.data().join("master.key.next"));
-    let old = fs::read(&key).unwrap();
-    place.ok(&["master-key", "rotate"]);
-    // As if it had ended between the store's change and the file's.
-    let new = fs::read(&key).unwrap();
-    fs::rename(&key, &next).unwrap();
-    fs::write(&key, &old).unwrap();
-    place.ok(&["user", "list"]);
-    assert_eq!((fs::read(&key).unwrap(), next.exists()), (new.clone(), false));
-    // And as if it had ended before the store's change.
-    fs::write(&next, old).unwrap();
-    place.ok(&["user", "list"]);
-    assert_eq!(fs::read(&key).unwrap(), new);
-}
-
-#[test]
-fn the_master_key_is_replaced_and_everything_works_with_the_new_one_alone() {
-    let place = Place::with_realm();
-    let before = place.standing();
-    let key = place.data().join("master.key");
-    let old = fs::read(&key).unwrap();
-    let expected = "kimbai-data/master.key is a new master key; 2 keys of the store are sealed under it\nBackups made before need the old \
-                    one.\n";
-    assert_eq!(place.ok(&["master-key", "rotate"]), expected);
-    let reply = place.json(&["master-key", "rotate"]);
-    assert_eq!(reply, serde_json::json!({"keys": 2, "file": "kimbai-data/master.key"}));
-    assert_eq!(place.standing(), before);
-    assert_eq!(place.run(&["apply", "--plan", "manifest.toml"]).code, 0, "the secrets are the same");
-    fs::write(&key, old).unwrap();
-    place.refused(&["user", "list"], 1);
 }
 
 #[tokio::test]
