@@ -45,7 +45,7 @@ fn exit_with_the_driver() {
 }
 
 async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
-    let realms = boot::registrations(args.port_base)?;
+    let realms = boot::registrations("http", args.port_base)?;
     let clock = Clock::default();
     let engine = boot::engine(Some(&args.data), &clock, realms.iter().map(|(_, realm)| realm)).await?;
     let metrics = Arc::new(Metrics::default());

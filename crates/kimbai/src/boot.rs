@@ -28,11 +28,11 @@ const SWEEP_EVERY: Duration = Duration::from_millis(200);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// The realms of a sandbox at their ports: offset from the port base, and what is registered.
-pub(crate) fn registrations(port_base: u16) -> anyhow::Result<Vec<(u16, Registration)>> {
+/// The realms of a sandbox at their ports: each port, and what is registered there.
+pub(crate) fn registrations(scheme: &str, port_base: u16) -> anyhow::Result<Vec<(u16, Registration)>> {
     use kimbai_server::dialects::{marketplace, standard};
     let port = |offset: u16| port_base.checked_add(offset).context("--port-base is too large: ten ports are needed");
-    let issuer = |port: u16| format!("http://localhost:{port}");
+    let issuer = |port: u16| format!("{scheme}://localhost:{port}");
     let (standard, marketplace) = (port(0)?, port(2)?);
     port(9)?;
     Ok(vec![

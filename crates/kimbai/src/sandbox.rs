@@ -1,5 +1,8 @@
 //! `kimbai sandbox`: the platforms on this machine, offline.
 
+mod authority;
+mod own_apps;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -8,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use kimbai_server::http::listener::Listener;
 use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
 use kimbai_server::sandbox::SandboxRealm;
@@ -16,6 +20,7 @@ use kimbai_server::{Audience, Site};
 use kimbai_store::Clock;
 use serde::Serialize;
 
+use self::authority::Authority;
 use crate::boot::{self, Running};
 use crate::config::LogFormat;
 
@@ -38,6 +43,12 @@ pub(crate) struct SandboxArgs {
     /// Keep everything in this directory instead of in memory.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Register the apps and people of this file too, for the realms above: TOML or JSON, as `kimbai apply` takes it. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    apply: Vec<PathBuf>,
+    /// Speak https, under a throw-away authority that is printed: some clients refuse http.
+    #[arg(long)]
+    tls: bool,
     /// Print one JSON document on the first line of standard output instead of the table.
     #[arg(long)]
     json: bool,
@@ -50,6 +61,8 @@ pub(crate) struct SandboxArgs {
 struct Document<'a> {
     realms: Vec<&'a Registration>,
     operator: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<&'a Authority>,
 }
 
 pub(crate) fn run(args: &SandboxArgs) -> anyhow::Result<()> {
@@ -58,7 +71,8 @@ pub(crate) fn run(args: &SandboxArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
-    let realms = boot::registrations(args.port_base)?;
+    let mut realms = boot::registrations(if args.tls { "https" } else { "http" }, args.port_base)?;
+    let manifest = own_apps::read(&args.apply, &realms)?;
     let operator_port = args.port_base + OPERATOR_OFFSET;
     let addresses = boot::addresses(args.listen);
     // All ports are taken before anything is made, so that a busy one leaves nothing behind.
@@ -70,6 +84,9 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
     let operator_listeners = boot::bind(&boot::addresses(None), operator_port).await?;
     let clock = Clock::default();
     let engine = boot::engine(args.data.as_deref(), &clock, realms.iter().map(|(_, realm)| realm)).await?;
+    own_apps::apply(&engine, manifest, &mut realms).await?;
+    let authority = args.tls.then(|| Authority::make(args.listen)).transpose()?;
+    let tls = authority.as_ref().map(Authority::tls).transpose()?;
     let metrics = Arc::new(Metrics::default());
     let neighbours: Vec<_> =
         realms.iter().map(|(_, realm)| (realm.settings.display_name.clone(), realm.issuer.clone())).collect();
@@ -80,37 +97,44 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
         let realm = engine.realm(registration.name).context("a realm is missing")?;
         let sandbox = Arc::new(SandboxRealm::new(registration.clone(), neighbours.clone(), clock.clone()));
         let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Sandbox(sandbox));
-        running.serve(listeners, site.context("a realm names an unknown dialect")?);
+        let listeners = listeners.into_iter().map(|listener| match &tls {
+            Some(tls) => Listener::Tls(listener, Arc::clone(tls)),
+            None => Listener::Tcp(listener),
+        });
+        running.serve(listeners.collect(), site.context("a realm names an unknown dialect")?);
     }
     running.sweep(engine);
     let operator = format!("http://localhost:{operator_port}");
     let realms: Vec<_> = realms.iter().map(|(_, realm)| realm).collect();
-    announce(&realms, operator, args.json)?;
+    announce(&Document { realms, operator, authority: authority.as_ref() }, args.json)?;
     running.until_told_to_stop().await
 }
 
-fn announce(realms: &[&Registration], operator: String, as_json: bool) -> anyhow::Result<()> {
-    let text = if as_json {
-        serde_json::to_string(&Document { realms: realms.to_vec(), operator })? + "\n"
-    } else {
-        table(realms, &operator)?
-    };
+fn announce(document: &Document<'_>, as_json: bool) -> anyhow::Result<()> {
+    let text = if as_json { serde_json::to_string(document)? + "\n" } else { table(document)? };
     let mut stdout = std::io::stdout();
     stdout.write_all(text.as_bytes())?;
     Ok(stdout.flush()?)
 }
 
-fn table(realms: &[&Registration], operator: &str) -> Result<String, std::fmt::Error> {
+fn table(document: &Document<'_>) -> Result<String, std::fmt::Error> {
     let (bold, plain) = boot::bold(&std::io::stdout());
     let mut out = String::new();
     writeln!(
         out,
         "{bold}Kimbai sandbox{plain}: everything here is a demo, and gone when it stops unless you gave --data."
     )?;
-    for realm in realms {
+    if let Some(authority) = document.authority {
+        writeln!(out, "\n{bold}authority{plain}  gone when this stops; what trusts it for this shell:")?;
+        for variable in ["CURL_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"] {
+            writeln!(out, "  export {variable}={}", authority.file().display())?;
+        }
+        write!(out, "{}", authority.pem)?;
+    }
+    for realm in &document.realms {
         writeln!(out, "\n{bold}{}{plain}  {}  (open it in a browser)", realm.name, realm.issuer)?;
         for client in &realm.clients {
-            let secret = client.client_secret.unwrap_or("(public, PKCE)");
+            let secret = client.client_secret.as_deref().unwrap_or("(public, PKCE)");
             let method = client.token_endpoint_auth_method.name();
             writeln!(out, "  client  {:<18} {secret:<34} {method}", client.client_id)?;
         }
@@ -123,7 +147,7 @@ fn table(realms: &[&Registration], operator: &str) -> Result<String, std::fmt::E
             }
         }
     }
-    writeln!(out, "\n{bold}operator{plain}  {operator}/healthz  /readyz  /metrics")?;
+    writeln!(out, "\n{bold}operator{plain}  {}/healthz  /readyz  /metrics", document.operator)?;
     writeln!(out, "Why was a request refused? See /sandbox/requests on each realm. Stop with Ctrl-C.")?;
     Ok(out)
 }

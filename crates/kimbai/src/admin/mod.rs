@@ -8,7 +8,7 @@ mod client;
 mod duration;
 mod export;
 mod grant;
-mod manifest;
+pub(crate) mod manifest;
 mod master_key;
 mod output;
 mod progress;

@@ -62,7 +62,7 @@ fn next_command(call: &Call, sandbox: &SandboxRealm, code: &str) -> String {
 
 /// How a client says who it is, in the words of curl.
 pub(super) fn authentication(client: &DemoClient) -> Vec<String> {
-    let secret = client.client_secret.unwrap_or_default();
+    let secret = client.client_secret.as_deref().unwrap_or_default();
     let client_id = format!("-d client_id={}", client.client_id);
     match client.token_endpoint_auth_method {
         AuthenticationMethod::ClientSecretBasic => vec![format!("-u {}:{secret}", client.client_id), client_id],

@@ -1,8 +1,9 @@
 //! What the sandbox registers: the people of every realm, and the form in which dialects hand in their demo clients.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use kimbai_core::client::{AuthenticationMethod, ClientMetadata, ConsentPolicy, GrantType, SecretRepetition};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, SecretRepetition};
 use kimbai_core::realm::{ClientLifetimes, RealmSettings};
 use kimbai_core::secret::Secret;
 use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
@@ -38,24 +39,24 @@ pub struct Endpoints {
     pub introspect: String,
 }
 
-/// A demo client; its secret is published.
+/// A demo client, whose secret is published, or one of the integrator's own.
 #[derive(Debug, Clone, Serialize)]
 pub struct DemoClient {
     /// Its `client_id`.
-    pub client_id: &'static str,
+    pub client_id: Cow<'static, str>,
     /// Its secret; none for a public client.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<&'static str>,
+    pub client_secret: Option<Cow<'static, str>>,
     /// How it authenticates.
     pub token_endpoint_auth_method: AuthenticationMethod,
     /// Where its authorization responses may go.
     pub redirect_uris: Vec<String>,
     /// What it may ask for.
-    pub scopes: Vec<&'static str>,
+    pub scopes: Vec<Cow<'static, str>>,
     /// The grants it may use.
     pub grant_types: Vec<GrantType>,
     /// Its name on pages.
-    pub client_name: &'static str,
+    pub client_name: Cow<'static, str>,
     /// When people are asked, if not as its redirect URIs demand.
     #[serde(skip)]
     pub consent: Option<ConsentPolicy>,
@@ -109,12 +110,17 @@ impl Registration {
         Self { name, issuer: settings.issuer.clone(), endpoints, clients, users: people(), settings }
     }
 
-    /// Puts all of it into an engine's store; doing so again changes nothing.
+    /// Puts all of it into an engine's store; doing so again changes nothing. Scopes that were applied to the realm before stay: they
+    /// have their numbers for ever.
     ///
     /// # Errors
     /// [`SetupError`].
     pub async fn install(&self, engine: &Engine) -> Result<Arc<Realm>, SetupError> {
-        let realm = engine.put_realm(self.name, &self.settings).await?;
+        let mut settings = self.settings.clone();
+        if let Some(realm) = engine.realm(self.name) {
+            settings.scopes.extend(realm.settings.scopes.iter().skip(self.settings.scopes.len()).cloned());
+        }
+        let realm = engine.put_realm(self.name, &settings).await?;
         for client in &self.clients {
             engine.put_client(&realm, client.to_new(&self.issuer)).await?;
         }
@@ -122,6 +128,27 @@ impl Registration {
             engine.put_user(&realm, user.to_new()).await?;
         }
         Ok(realm)
+    }
+
+    /// Shows a client beside the demo clients, or as what has become of one.
+    pub fn show(&mut self, client: &Client, client_secret: Option<String>) {
+        let known = self.clients.iter().position(|shown| shown.client_id == client.client_id);
+        let shown_secret = known.and_then(|known| self.clients.get(known)?.client_secret.clone());
+        let shown = DemoClient {
+            client_id: client.client_id.clone().into(),
+            client_secret: client_secret.map(Cow::from).or(shown_secret),
+            token_endpoint_auth_method: client.metadata.token_endpoint_auth_method,
+            redirect_uris: client.metadata.redirect_uris.clone(),
+            scopes: client.metadata.scope.split_whitespace().map(|scope| scope.to_owned().into()).collect(),
+            grant_types: client.metadata.grant_types.clone(),
+            client_name: client.metadata.client_name.clone().into(),
+            consent: client.metadata.consent,
+            resource_server: client.metadata.resource_server,
+        };
+        match known.and_then(|known| self.clients.get_mut(known)) {
+            Some(known) => *known = shown,
+            None => self.clients.push(shown),
+        }
     }
 
     pub(crate) fn client(&self, client_id: &str) -> Option<&DemoClient> {
@@ -133,10 +160,10 @@ impl DemoClient {
     fn to_new(&self, issuer: &str) -> NewClient {
         let origin = kimbai_core::redirect_uri::origin_of(issuer).unwrap_or_default();
         NewClient {
-            client_id: self.client_id.to_owned(),
-            client_secret: self.client_secret.map(|secret| Secret::new(secret.to_owned())),
+            client_id: self.client_id.to_string(),
+            client_secret: self.client_secret.as_ref().map(|secret| Secret::new(secret.to_string())),
             metadata: ClientMetadata {
-                client_name: self.client_name.to_owned(),
+                client_name: self.client_name.to_string(),
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
                 token_endpoint_auth_method: self.token_endpoint_auth_method,

@@ -52,6 +52,7 @@ pub(super) async fn index(call: Call) -> Response {
 
 struct Owned<'a> {
     redirect_uris: Vec<&'a str>,
+    scopes: Vec<&'a str>,
     try_uri: Option<String>,
 }
 
@@ -63,18 +64,19 @@ impl<'a> Owned<'a> {
             && registration.settings.pkce == kimbai_core::realm::PkcePolicy::Optional
             && client.token_endpoint_auth_method != AuthenticationMethod::None;
         let try_uri = is_clickable.then(|| registration.authorization_url(client));
-        Self { redirect_uris, try_uri }
+        let scopes = client.scopes.iter().map(|scope| &**scope).collect();
+        Self { redirect_uris, scopes, try_uri }
     }
 }
 
 fn line<'a>(client: &'a DemoClient, owned: &'a Owned<'a>) -> ClientLine<'a> {
     ClientLine {
-        name: client.client_name,
-        client_id: client.client_id,
-        client_secret: client.client_secret,
+        name: &client.client_name,
+        client_id: &client.client_id,
+        client_secret: client.client_secret.as_deref(),
         auth_method: client.token_endpoint_auth_method.name(),
         redirect_uris: &owned.redirect_uris,
-        scopes: &client.scopes,
+        scopes: &owned.scopes,
         try_uri: owned.try_uri.as_deref(),
     }
 }
@@ -87,7 +89,7 @@ impl Registration {
         let mut query = Serializer::new(String::new());
         query
             .append_pair("response_type", "code")
-            .append_pair("client_id", client.client_id)
+            .append_pair("client_id", &client.client_id)
             .append_pair("redirect_uri", redirect_uri)
             .append_pair("scope", &client.scopes.join(" "))
             .append_pair("state", "kimbai-demo-state");
@@ -127,7 +129,7 @@ impl Registration {
         };
         let scopes = client.scopes.iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(",");
         let (issuer, token) = (self.issuer.trim_end_matches('/'), &self.endpoints.token);
-        let (client_id, authentication) = (client.client_id, authentication(client).join(" "));
+        let (client_id, authentication) = (&client.client_id, authentication(client).join(" "));
         format!(
             "code=$(curl -s {issuer}/sandbox/code -d '{{\"client_id\":\"{client_id}\",\"user\":\"an\",\
              \"scopes\":[{scopes}]{challenge}}}' | cut -d'\"' -f4)\n\

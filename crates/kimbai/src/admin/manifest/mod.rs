@@ -24,7 +24,7 @@ use crate::config::{Origin, Problem, Problems};
 ///
 /// # Errors
 /// [`Problems`]: all that is wrong with the files.
-pub(super) fn read(files: &[PathBuf]) -> anyhow::Result<Manifest> {
+pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Manifest> {
     let (mut documents, mut problems) = (Vec::new(), Vec::new());
     for file in files {
         match open(file) {

@@ -22,27 +22,27 @@ pub fn registration(issuer: &str) -> Registration {
         ScopeDefinition::new("all", "Thông tin cơ bản về sản phẩm và đơn hàng", "Basic access to products and orders"),
     ];
     let public_app = DemoClient {
-        client_id: "7590139168389961",
-        client_secret: Some("tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew"),
+        client_id: "7590139168389961".into(),
+        client_secret: Some("tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew".into()),
         token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
         redirect_uris: vec![
             "https://example.com/tiki/callback".to_owned(),
             "http://localhost:8080/callback".to_owned(),
         ],
-        scopes: vec!["offline", "product", "order", "inventory"],
+        scopes: ["offline", "product", "order", "inventory"].map(Into::into).to_vec(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-        client_name: "Sổ Bán Hàng",
+        client_name: "Sổ Bán Hàng".into(),
         consent: None,
         resource_server: false,
     };
     let in_house_app = DemoClient {
-        client_id: "3750000000000017",
-        client_secret: Some("demo-inhouse-secret-0123456789ab"),
+        client_id: "3750000000000017".into(),
+        client_secret: Some("demo-inhouse-secret-0123456789ab".into()),
         token_endpoint_auth_method: AuthenticationMethod::ClientSecretPost,
         redirect_uris: Vec::new(),
-        scopes: vec!["product", "order", "inventory"],
+        scopes: ["product", "order", "inventory"].map(Into::into).to_vec(),
         grant_types: vec![GrantType::ClientCredentials],
-        client_name: "Kho Nội Bộ",
+        client_name: "Kho Nội Bộ".into(),
         consent: None,
         // The realm has no other resource server to try introspection with.
         resource_server: true,

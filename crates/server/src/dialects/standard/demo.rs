@@ -25,34 +25,36 @@ pub fn registration(issuer: &str) -> Registration {
         ScopeDefinition::new("orders.read", "Xem đơn hàng của bạn", "See your orders"),
         ScopeDefinition::new("orders.write", "Đặt và sửa đơn hàng thay bạn", "Place and change orders for you"),
     ];
-    let all = vec!["openid", "profile", "email", "phone", "address", "offline_access", "orders.read", "orders.write"];
+    let all = ["openid", "profile", "email", "phone", "address", "offline_access", "orders.read", "orders.write"]
+        .map(Into::into)
+        .to_vec();
     let code_and_refresh = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     let web = DemoClient {
-        client_id: "demo-web",
-        client_secret: Some("demo-web-secret-0123456789abcdef"),
+        client_id: "demo-web".into(),
+        client_secret: Some("demo-web-secret-0123456789abcdef".into()),
         token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
         redirect_uris: vec![CALLBACK.to_owned()],
         scopes: all,
         grant_types: code_and_refresh.clone(),
-        client_name: "Demo Web",
+        client_name: "Demo Web".into(),
         consent: None,
         resource_server: false,
     };
     let single_page = DemoClient {
-        client_id: "demo-spa",
+        client_id: "demo-spa".into(),
         client_secret: None,
         token_endpoint_auth_method: AuthenticationMethod::None,
-        client_name: "Demo SPA",
+        client_name: "Demo SPA".into(),
         consent: Some(ConsentPolicy::Remembered),
         ..web.clone()
     };
     let service = DemoClient {
-        client_id: "demo-service",
-        client_secret: Some("demo-service-secret-0123456789ab"),
+        client_id: "demo-service".into(),
+        client_secret: Some("demo-service-secret-0123456789ab".into()),
         redirect_uris: Vec::new(),
-        scopes: vec!["orders.read", "orders.write"],
+        scopes: ["orders.read", "orders.write"].map(Into::into).to_vec(),
         grant_types: vec![GrantType::ClientCredentials],
-        client_name: "Demo Service",
+        client_name: "Demo Service".into(),
         resource_server: true,
         ..web.clone()
     };
