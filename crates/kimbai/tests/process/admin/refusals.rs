@@ -34,6 +34,7 @@ fn an_apply_file_that_is_half_right_changes_nothing_and_every_mistake_is_named()
         ] {
             assert!(error.contains(mistake), "{mistake}: {error}");
         }
+        assert_eq!(error.lines().filter(|line| line.starts_with("error: realms.")).count(), 4, "{error}");
         assert!(!error.contains("clients.good") && !error.contains("'short'"), "{error}");
         assert_eq!(place.standing(), before);
         place.write("syntax.toml", "[realms.main.clients.good]\nscope = orders.read\n");
