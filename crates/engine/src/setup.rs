@@ -112,7 +112,7 @@ pub enum SetupError {
     #[error("user {0}: the subject cannot be changed")]
     Subject(String),
     /// No request could name this client.
-    #[error("client {0:?}: a client_id has 1 to {CLIENT_ID_BYTES_MAX} visible ASCII characters")]
+    #[error("client {0:?}: a client_id has 1 to {CLIENT_ID_BYTES_MAX} printable ASCII characters")]
     ClientId(String),
     /// Nobody could log in by this name.
     #[error("user {0:?}: a user name has 1 to {USERNAME_BYTES_MAX} bytes and no control characters")]
@@ -297,7 +297,8 @@ pub(crate) fn check_client(
     client_id: &str,
     metadata: &ClientMetadata,
 ) -> Result<(), SetupError> {
-    let is_visible = |character: char| character.is_ascii_graphic();
+    // RFC 6749 appendix A.1.
+    let is_visible = |character: char| character == ' ' || character.is_ascii_graphic();
     if client_id.is_empty() || client_id.len() > CLIENT_ID_BYTES_MAX || !client_id.chars().all(is_visible) {
         return Err(SetupError::ClientId(client_id.to_owned()));
     }

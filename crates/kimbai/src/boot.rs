@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use kimbai_engine::Engine;
 use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_server::http::listener::{CONNECTIONS_MAX, Listener, Service, serve};
@@ -89,20 +89,23 @@ pub(crate) async fn bind(addresses: &[IpAddr], port: u16) -> anyhow::Result<Vec<
 }
 
 /// Takes each of these addresses, which `key` of the configuration names.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of I/O errors are open-ended")]
 pub(crate) async fn bind_each(addresses: &[SocketAddr], key: &str) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
-        listeners.push(TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => {
-                anyhow!("{address} is in use: stop what listens there, or choose another address ({key})")
-            }
+        let advice = |error: &std::io::Error| match error.kind() {
+            ErrorKind::AddrInUse => format!("{address} is in use: stop what listens there, or choose another ({key})"),
             ErrorKind::PermissionDenied => {
-                anyhow!(
-                    "this user may not listen on {address}: choose a port above 1023, or grant CAP_NET_BIND_SERVICE"
-                )
+                format!("this user may not listen on {address}: take a port above 1023, or grant CAP_NET_BIND_SERVICE")
             }
-            ErrorKind::AddrNotAvailable => anyhow!("this machine does not have the address {address} ({key})"),
-            _ => anyhow::Error::new(error).context(format!("cannot listen on {address} ({key})")),
+            ErrorKind::AddrNotAvailable => format!("this machine does not have the address {address} ({key})"),
+            // Whatever else it is, the cause says.
+            _ => format!("cannot listen on {address} ({key})"),
+        };
+        let bound = TcpListener::bind(address).await;
+        listeners.push(bound.map_err(|error| {
+            let advice = advice(&error);
+            anyhow::Error::new(error).context(advice)
         })?);
     }
     Ok(listeners)

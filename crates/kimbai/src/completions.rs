@@ -1,6 +1,6 @@
 //! `kimbai completions`: what completes this command line in a shell.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 
 use crate::Arguments;
@@ -21,6 +21,15 @@ pub(crate) struct CompletionsArgs {
 
 pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    generate(args.shell, &mut Arguments::command(), "kimbai", &mut script);
+    generate(args.shell, &mut shown(), "kimbai", &mut script);
     print(&String::from_utf8(script)?)
+}
+
+/// The command line without what is hidden, which bash would offer.
+pub(crate) fn shown() -> Command {
+    let whole = Arguments::command();
+    let texts = [whole.get_about(), whole.get_after_help()].map(|text| text.cloned().unwrap_or_default());
+    let [about, after_help] = texts;
+    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    Command::new("kimbai").version(env!("CARGO_PKG_VERSION")).about(about).after_help(after_help).subcommands(shown)
 }

@@ -6,6 +6,8 @@ mod admin;
 mod bench;
 mod bench_server;
 mod boot;
+#[cfg(test)]
+mod command_line;
 mod completions;
 mod config;
 mod doctor;

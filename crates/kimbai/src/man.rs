@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 
-use crate::Arguments;
+use crate::completions::shown;
 
 /// Writes the manual, a page for each command.
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ManArgs) -> anyhow::Result<()> {
     let directory = &args.directory;
     let write = || {
         fs::create_dir_all(directory)?;
-        clap_mangen::generate_to(Arguments::command().disable_help_subcommand(true), directory)
+        clap_mangen::generate_to(shown().disable_help_subcommand(true), directory)
     };
     write().with_context(|| format!("cannot write into {}", directory.display()))
 }

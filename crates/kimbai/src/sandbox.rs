@@ -28,6 +28,11 @@ const OPERATOR_OFFSET: u16 = 9;
 
 /// Runs the platforms on this machine, offline, with demo apps and people.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kimbai sandbox
+  kimbai sandbox --port-base 5600 --data demo-data
+  kimbai sandbox --json > sandbox.json")]
 pub(crate) struct SandboxArgs {
     /// The first of ten ports: realms from here on, the operator's listener on the last.
     #[arg(long, default_value_t = 4600)]

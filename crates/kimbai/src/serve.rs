@@ -1,11 +1,13 @@
 //! `kimbai serve`: the server.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use kimbai_engine::Engine;
 use kimbai_engine::admin::Wire as _;
 use kimbai_server::Serving;
 use kimbai_server::admin::OperatorSocket;
@@ -95,24 +97,29 @@ fn first_issuer(config: &Config) -> String {
     format!("{scheme}://localhost:{port}")
 }
 
-fn announce(config: &Config, engine: &kimbai_engine::Engine, is_new: bool) -> anyhow::Result<()> {
-    let mut text = String::new();
+fn announce(config: &Config, engine: &Engine, is_new: bool) -> anyhow::Result<()> {
+    let mut out = String::new();
     for realm in engine.realms() {
-        text += &format!("realm {:<12} {}\n", realm.name, realm.settings.issuer);
+        writeln!(out, "realm {:<12} {}", realm.name, realm.settings.issuer)?;
     }
     for address in &config.listen.public {
-        text += &format!("listening          {address}\n");
+        writeln!(out, "listening          {address}")?;
     }
     if let Some(address) = config.listen.operator {
-        text += &format!("operator           http://{address}/healthz /readyz /metrics\n");
+        writeln!(out, "operator           http://{address}/healthz  /readyz  /metrics")?;
     }
-    text += &format!("data               {}\n", config.data.display());
+    writeln!(out, "data               {}", config.data.display())?;
     if is_new {
-        text += "\nThis is a new installation. Its master key was made; keep a copy of it apart from backups. Add a user and a client:\n\n";
-        text += "  kimbai user add an --name 'Ảnh'\n";
-        text += "  kimbai client add my-app --redirect-uri http://localhost:8080/callback --scope offline_access\n";
+        out += NEW_INSTALLATION;
     }
     let mut stdout = std::io::stdout();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(out.as_bytes())?;
     Ok(stdout.flush()?)
 }
+
+const NEW_INSTALLATION: &str = "
+This is a new installation. Its master key was made: keep a copy of it, apart from backups. Add a user and a client:
+
+  kimbai user add an --name Ảnh
+  kimbai client add my-app --redirect-uri http://localhost:8080/callback --scope offline_access
+";

@@ -81,7 +81,10 @@ async fn back_up(store: Arc<SqliteStore>, to: PathBuf) {
                 assert!(!to.exists(), "something is left of it");
             }
             // Its own file could not be flushed, or the store takes nothing now.
-            Ok(Err(BackupError::Write { .. } | BackupError::Full(_))) | Err(_) => pause(Duration::from_millis(2)).await,
+            Ok(Err(BackupError::Write { .. } | BackupError::Full(_))) | Err(_) => {
+                assert!(!to.exists(), "something is left of it");
+                pause(Duration::from_millis(2)).await;
+            }
             Ok(Err(error)) => panic!("{error}"),
         }
     }

@@ -265,6 +265,8 @@ async fn what_comes_beyond_the_queue_is_certainly_not_done() {
         opened.spawn(async move { (id, store.open(REALM, opening(id), AttemptId(id)).await.map(drop)) });
     }
     let answers = opened.join_all().await;
+    let turned_away = answers.iter().filter(|(_, answer)| answer.is_err()).count() as u64;
+    assert_eq!(store.figures().turned_away, turned_away);
     assert!(answers.iter().any(|(_, answer)| *answer == Err(StoreError::NotDone)), "30,000 at once are too many");
     for (id, answer) in answers {
         let there = store.lookup(REALM, GrantId(id)).await.unwrap().seen.is_some();
@@ -281,6 +283,24 @@ async fn events_beyond_their_queue_are_dropped_and_counted() {
     store.draw_realm_number().await.unwrap();
     let stored = store.audit(REALM, AuditFilter::default(), u32::MAX).await.unwrap().len() as u64;
     assert_eq!(stored + store.figures().events_dropped, 100_000);
+}
+
+#[tokio::test]
+async fn a_store_measures_what_it_does() {
+    let home = Home::new();
+    let store = home.store();
+    let before = store.figures();
+    rotate(&store, &activate(&store, 1).await).await;
+    let after = store.figures();
+    // Each of the three was answered before the next was sent.
+    assert_eq!((after.batches - before.batches, after.batch_size_sum - before.batch_size_sum), (3, 3));
+    assert_eq!(after.batch_sizes[0] - before.batch_sizes[0], 3);
+    assert_eq!(after.batch_times.iter().sum::<u64>(), after.batches);
+    assert!(after.batch_time_sum_us > before.batch_time_sum_us);
+    assert!(after.log_bytes > before.log_bytes);
+    assert_eq!(after.log_bytes, std::fs::metadata(home.file("kimbai.db-wal")).unwrap().len() / 4_120 * 4_120);
+    assert_eq!(after.database_bytes, std::fs::metadata(home.file("kimbai.db")).unwrap().len());
+    assert_eq!((after.waiting, after.turned_away, after.events_dropped, after.outages), (0, 0, 0, 0));
 }
 
 #[tokio::test]

@@ -285,9 +285,25 @@ fn collect(path: &str, before: &Value, after: &Value, changed: &mut Vec<String>)
             let of = |object: &Map<String, Value>| object.get(key).cloned().unwrap_or(Value::Null);
             collect(&below, &of(old), &of(new), changed);
         }
+    } else if let (Some(old), Some(new)) = (by_name(before), by_name(after)) {
+        for (name, value) in &new {
+            match old.get(name) {
+                None => changed.push(format!("{path}: + {name}")),
+                Some(standing) => collect(&format!("{path}.{name}"), standing, value, changed),
+            }
+        }
+        changed.extend(old.keys().filter(|name| !new.contains_key(*name)).map(|name| format!("{path}: - {name}")));
     } else {
         changed.push(format!("{path}: {before} -> {after}"));
     }
+}
+
+/// A list of named things, such as scopes, by their names.
+fn by_name(value: &Value) -> Option<BTreeMap<&str, &Value>> {
+    let things = value.as_array()?;
+    let named: Option<BTreeMap<&str, &Value>> =
+        things.iter().map(|thing| Some((thing.get("name")?.as_str()?, thing))).collect();
+    named.filter(|named| named.len() == things.len() && !named.is_empty())
 }
 
 /// The digest behind 64 hex digits.
@@ -333,6 +349,9 @@ mod tests {
         let before = json!({ "a": 1, "b": { "c": 2 } });
         let after = json!({ "a": 1, "b": { "c": 3 }, "d": true });
         assert_eq!(changed_keys(&before, &after), ["b.c: 2 -> 3", "d: null -> true"]);
+        let before = json!({ "scopes": [{ "name": "a", "retired": false }, { "name": "b" }] });
+        let after = json!({ "scopes": [{ "name": "a", "retired": true }, { "name": "c" }] });
+        assert_eq!(changed_keys(&before, &after), ["scopes.a.retired: false -> true", "scopes: + c", "scopes: - b"]);
     }
 
     #[test]

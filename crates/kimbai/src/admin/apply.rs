@@ -19,7 +19,8 @@ use crate::exit::ExitStatus;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Secrets in a file: `client_secret`, `password` and `password_hash` may be given as \"env:NAME\" or \"file:PATH\"; a client secret that
-is left out is made, and printed once. What a file does not name stays as it is. With --plan the exit status is 0 when nothing would
+is left out is made, and printed once. What a file does not name stays as it is; a realm's or client's `unset = [\"KEY\"]` names keys
+that shall have no value. With --plan the exit status is 0 when nothing would
 change, 2 when something would, and 1 when it cannot be said. The store must be there: `kimbai serve` makes it.
 
 Examples:

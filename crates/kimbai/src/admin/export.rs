@@ -3,9 +3,9 @@
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use kimbai_engine::admin::{Export, ExportSecrets, Manifest};
-use serde_json::Value;
 
 use super::Place;
+use super::manifest::name_nulls;
 use super::output::{self, Form};
 
 /// Writes realms, clients and users in the form that `apply` reads.
@@ -48,37 +48,7 @@ pub(super) async fn run(args: ExportArgs) -> anyhow::Result<()> {
 }
 
 fn toml_text(manifest: &Manifest) -> anyhow::Result<String> {
-    let value = serde_json::to_value(manifest)?;
-    if let Some(path) = null(&value) {
-        anyhow::bail!("{path} is null, which TOML cannot say; export it with --format json");
-    }
-    toml::to_string_pretty(manifest).context("this cannot be written as TOML; export it with --format json")
-}
-
-/// Where there is a null.
-fn null(value: &Value) -> Option<String> {
-    let below = |(name, value): (String, &Value)| {
-        null(value).map(|path| if path.is_empty() { name } else { format!("{name}.{path}") })
-    };
-    match value {
-        Value::Null => Some(String::new()),
-        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).find_map(below),
-        Value::Array(elements) => {
-            elements.iter().enumerate().map(|(number, value)| (number.to_string(), value)).find_map(below)
-        }
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_null_is_found_by_its_path() {
-        assert_eq!(null(&json!({"a": {"b": [1, {"c": null}]}})).as_deref(), Some("a.b.1.c"));
-        assert_eq!(null(&json!({"a": [1, "x", true]})), None);
-    }
+    let mut value = serde_json::to_value(manifest)?;
+    name_nulls(&mut value);
+    toml::to_string_pretty(&value).context("this cannot be written as TOML; export it with --format json")
 }

@@ -55,7 +55,7 @@ pub(crate) enum AdminCommand {
 struct Place {
     #[command(flatten)]
     data: DataArgs,
-    /// Print one JSON document on standard output, and nothing else there.
+    /// Print one JSON document.
     #[arg(long)]
     json: bool,
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use kimbai_engine::admin::Command;
+use kimbai_engine::admin::{AdminError, Command};
 use kimbai_store::sqlite::OpenError;
 
 use super::socket::Socket;
@@ -42,12 +42,22 @@ impl Reach {
     /// Carries a command out.
     ///
     /// # Errors
-    /// Why it was not; [`kimbai_engine::admin::AdminError`] when it was refused.
+    /// Why it was not; [`AdminError`] when it was refused.
     pub(crate) async fn run<C: Command>(&self, command: C) -> anyhow::Result<C::Reply> {
-        match self {
+        let done = match self {
             Self::Beside(socket) => socket.run(command).await,
-            Self::Alone(installation) => Ok(Box::pin(installation.administration.run(command)).await?),
-        }
+            Self::Alone(installation) => Box::pin(installation.administration.run(command)).await.map_err(Into::into),
+        };
+        done.map_err(each_an_error)
+    }
+}
+
+/// Of several mistakes each begins as an error does; who shows them writes the first one's "error: ".
+fn each_an_error(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast() {
+        Ok(AdminError::Invalid(mistakes)) => AdminError::Invalid(vec![mistakes.join("\nerror: ")]).into(),
+        Ok(error) => error.into(),
+        Err(error) => error,
     }
 }
 

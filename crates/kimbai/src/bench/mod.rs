@@ -41,6 +41,11 @@ use target::Target;
 
 /// Measures throughput, latency and the server's CPU time per request.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kimbai bench
+  kimbai bench --case refresh --seconds 30 --connections 128
+  kimbai bench --url http://localhost:4600")]
 pub(crate) struct BenchArgs {
     /// Only this case (may be repeated); without it all that are one closed loop.
     #[arg(long = "case", value_name = "NAME", value_enum)]

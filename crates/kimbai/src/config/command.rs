@@ -20,11 +20,13 @@ pub(crate) struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Says what is wrong with the configuration; ends with status 2 if anything is.
+    #[command(after_help = "Examples:\n  kimbai config check\n  kimbai config check --config /etc/kimbai/kimbai.toml")]
     Check {
         #[command(flatten)]
         serve: ServeArgs,
     },
     /// Shows every key, its value, and where that comes from; secrets are masked.
+    #[command(after_help = "Examples:\n  kimbai config print\n  kimbai config print --json --listen 0.0.0.0:8080")]
     Print {
         #[command(flatten)]
         serve: ServeArgs,

@@ -20,6 +20,7 @@ use crate::exit::ExitStatus;
 
 /// Checks this machine, the data and the certificate; ends with status 1 if there is a problem.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  kimbai doctor\n  kimbai doctor --config /etc/kimbai/kimbai.toml --json")]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     data: DataArgs,

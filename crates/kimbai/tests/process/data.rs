@@ -48,7 +48,7 @@ async fn a_master_key_that_is_wrong_lost_or_no_key_is_refused_and_nothing_is_cha
     let right = fs::read(&key).unwrap();
     let wrong = fs::read(other.join("master.key")).unwrap();
     for (content, expect) in [
-        (Some(wrong), "the master key does not fit this store"),
+        (Some(wrong), "master.key is not the master key of this store"),
         (Some(b"no key".to_vec()), "the master key is not 32 bytes in base64"),
         (Some(Vec::new()), "the master key is not 32 bytes in base64"),
         (None, "master.key is missing"),

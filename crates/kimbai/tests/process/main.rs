@@ -1,6 +1,8 @@
 //! The binary as a process: how it starts, stops, keeps its data, and what it never says.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod browser;
@@ -15,6 +17,8 @@ mod doctor;
 mod fixture;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod shell;
 #[cfg(test)]
 mod silence;
 #[cfg(test)]

@@ -98,11 +98,11 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
             connection.pragma_update(None, "temp_store", "MEMORY")?;
         }
-        // A reader's cache is empty after each batch of the writer's: what it reads again comes from the mapping.
+        // Without a mapping of the file, whose pages would count as ours: 180 MB a reader at a million grants, for 2 us
+        // less of a look-up and nothing less where rotations empty a reader's cache after each batch (measured).
         Role::Reader => {
             connection.pragma_update(None, "query_only", true)?;
             connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-            connection.pragma_update_and_check(None, "mmap_size", MAPPED_BYTES, |row| row.get::<_, i64>(0))?;
         }
         Role::Copier => connection.pragma_update(None, "synchronous", "FULL")?,
     }
@@ -156,6 +156,5 @@ pub(super) fn checkpoint(connection: &Connection, how: Checkpoint) -> Result<boo
 
 const BUSY: Duration = Duration::from_secs(1);
 const STATEMENTS: usize = 96;
-const CACHE_KIB: i64 = 32 * 1024;
+const CACHE_KIB: i64 = 16 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
-const MAPPED_BYTES: i64 = 1 << 30;

@@ -115,6 +115,25 @@ mod tests {
     }
 
     #[test]
+    fn the_first_schema_is_brought_to_the_last_with_all_that_is_in_it() {
+        let (mut connection, clock) = (Connection::open_in_memory().unwrap(), Clock::default());
+        migrate(&mut connection, &ALL[..1], &clock).unwrap();
+        let fill = "INSERT INTO audit (realm, at, event, grant) VALUES (1, 5, 'old', 7), (1, 6, 'new', NULL);
+            INSERT INTO consents VALUES (1, 2, 3, 4, 5);
+            INSERT INTO sessions VALUES (1, x'00', 2, 0, 5, 5);";
+        connection.execute_batch(fill).unwrap();
+        migrate(&mut connection, ALL, &clock).unwrap();
+        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM audit INDEXED BY audit_of_grant WHERE realm = 1 AND grant = 7"), 1);
+        assert_eq!(count("SELECT count(*) FROM audit INDEXED BY audit_of_realm WHERE realm = 1 AND at >= 5"), 2);
+        assert_eq!(count("SELECT count(*) FROM consents INDEXED BY consents_of_client WHERE realm = 1"), 1);
+        assert_eq!(count("SELECT count(*) FROM sessions INDEXED BY sessions_of_user WHERE realm = 1"), 1);
+        assert_eq!(count("PRAGMA application_id"), super::super::APPLICATION_ID);
+        let whole: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+    }
+
+    #[test]
     fn migrations_are_numbered_without_gaps() {
         let numbers: Vec<u32> = ALL.iter().map(|migration| migration.number).collect();
         assert_eq!(numbers, (1..=u32::try_from(ALL.len()).unwrap()).collect::<Vec<_>>());

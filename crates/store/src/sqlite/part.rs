@@ -63,7 +63,12 @@ impl Part {
         }
         std::fs::rename(&self.path, &self.to)?;
         let directory = self.to.parent().filter(|directory| !directory.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+        let named = File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all());
+        // A name that may be gone after a power cut is none: what is answered as a failure must not look like a success.
+        if let Err(error) = named {
+            std::fs::remove_file(&self.to)?;
+            return Err(error.into());
+        }
         Ok(file.metadata()?.len())
     }
 }

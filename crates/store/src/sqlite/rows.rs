@@ -20,14 +20,16 @@ macro_rules! seen_columns {
 }
 pub(super) use seen_columns;
 
-/// Grants of realm `?1` with the standing of their parties, for [`seen`]; a condition on `g` follows.
+/// Grants of realm `?1` with the standing of their parties, for [`seen`], by the primary key or the index that is named; a
+/// condition on `g` follows.
 macro_rules! seen_rows {
-    () => {
+    ($($index:literal)?) => {
         concat!(
             "SELECT ",
             $crate::sqlite::rows::seen_columns!(),
-            ", c.active, c.epoch, u.active, u.epoch FROM grants AS g \
-             LEFT JOIN standing AS c ON c.realm = ?1 AND c.party = 0 AND c.number = g.client \
+            ", c.active, c.epoch, u.active, u.epoch FROM grants AS g",
+            $(" INDEXED BY ", $index,)?
+            " LEFT JOIN standing AS c ON c.realm = ?1 AND c.party = 0 AND c.number = g.client \
              LEFT JOIN standing AS u ON u.realm = ?1 AND u.party = 1 AND u.number = g.user \
              WHERE g.realm = ?1"
         )

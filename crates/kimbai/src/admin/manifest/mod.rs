@@ -7,6 +7,7 @@ mod merge;
 mod references;
 mod shape;
 mod unique;
+mod unset;
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -16,6 +17,7 @@ use anyhow::Context as _;
 use kimbai_engine::admin::Manifest;
 
 use self::document::{Document, Syntax};
+pub(super) use self::unset::name_nulls;
 use crate::config::{Origin, Problem, Problems};
 
 /// Reads these files as one manifest; `-` is standard input.
@@ -31,6 +33,7 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Manifest> {
         }
     }
     for document in &mut documents {
+        problems.extend(unset::resolve(document));
         problems.extend(shape::check(document));
         problems.extend(references::resolve(document));
     }

@@ -94,6 +94,30 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_value() {
 }
 
 #[test]
+fn toml_names_the_keys_that_have_no_value() {
+    let place = tempfile::tempdir().unwrap();
+    let json = json!({"realms": {"main": {
+        "lifetimes": {"code_s": 30, "refresh_idle_s": null},
+        "rate_limits": null,
+        "clients": {"web": {"logo_uri": null, "scope": "a"}},
+        "users": {"an": {"name": "An"}},
+    }}});
+    let text = "[realms.main]\nunset = ['rate_limits', 'lifetimes.refresh_idle_s']\nlifetimes = { code_s = 30 }\n\
+                [realms.main.clients.web]\nscope = 'a'\nunset = ['logo_uri']\n[realms.main.users.an]\nname = 'An'\n";
+    let whole = read_texts(place.path(), &[("a.json", &json.to_string())]).unwrap();
+    assert_eq!(read_texts(place.path(), &[("a.toml", text)]).unwrap(), whole);
+    let mut named = json.clone();
+    name_nulls(&mut named);
+    let written = toml::to_string(&named).unwrap();
+    assert_eq!(read_texts(place.path(), &[("a.toml", &written)]).unwrap(), whole, "{written}");
+    for wrong in ["unset = 'a'", "unset = [1]", "unset = ['a', 'a']", "unset = ['a']\na = 1", "unset = ['a.b']\na = 1"]
+    {
+        let error = read_texts(place.path(), &[("a.toml", &format!("[realms.main]\n{wrong}\n"))]).unwrap_err();
+        assert!(error.starts_with("a.toml:2:1: realms.main.unset: expected a list of keys"), "{error}");
+    }
+}
+
+#[test]
 fn all_files_are_checked_before_anything_is_said() {
     let place = tempfile::tempdir().unwrap();
     let error = read_texts(place.path(), &[("a.toml", "x"), ("b.json", "{"), ("c.toml", "[x]")]).unwrap_err();
