@@ -33,6 +33,8 @@ mod overload;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod proxied;
+#[cfg(test)]
 mod rate_limits;
 #[cfg(test)]
 mod redirect_uris;
