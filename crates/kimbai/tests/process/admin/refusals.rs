@@ -97,7 +97,7 @@ fn what_cannot_be_is_named_and_a_secret_in_the_wrong_place_is_not_repeated() {
             (vec!["client", "list", "--realm", "tea"], 1, "no realm tea; there is: main"),
             (vec!["export", "--realm", "tea"], 1, "no realm tea; there is: main"),
             (vec!["client", "add", "x", "--scope", "tea"], 2, "realms.main.clients.x: scope: the scope is unknown"),
-            (vec!["client", "add", "x y", "--scope", "orders.read"], 2, "realms.main.clients.x y: "),
+            (vec!["client", "add", "xạ", "--scope", "orders.read"], 2, "realms.main.clients.xạ: "),
             (vec!["client", "add", "x", "--public"], 2, "client_credentials needs a secret"),
             (
                 vec!["client", "add", "x", "--redirect-uri", "javascript:alert(1)"],
