@@ -9,6 +9,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::random::random_array;
 
+/// A hash that costs more than these would let one log-in take a server's memory.
+const MEMORY_KIB_MAX: u32 = 256 * 1024;
+const PASSES_MAX: u32 = 16;
+const LANES_MAX: u32 = 16;
+
 /// Why a password cannot be hashed or checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
@@ -41,10 +46,15 @@ pub fn verify_password(password: &str, stored: &str) -> Result<bool, PasswordErr
     Ok(Argon2::default().verify_password(one_form(password).as_bytes(), &hash).is_ok())
 }
 
-/// Whether this is an argon2 hash in the PHC form that can be checked.
+/// Whether this is an argon2 hash in the PHC form that can be checked, within bounds of memory and time.
 #[must_use]
 pub fn is_password_hash(text: &str) -> bool {
-    PasswordHash::new(text).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2") && hash.hash.is_some())
+    PasswordHash::new(text).is_ok_and(|hash| {
+        let costs_little = argon2::Params::try_from(&hash).is_ok_and(|params| {
+            params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= PASSES_MAX && params.p_cost() <= LANES_MAX
+        });
+        hash.algorithm.as_str().starts_with("argon2") && hash.hash.is_some() && costs_little
+    })
 }
 
 /// Keyboards write the same Vietnamese letter in one character or in three: one form of all (NFC).
@@ -55,6 +65,23 @@ fn one_form(password: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_that_costs_too_much_is_none() {
+        let salt_and_hash = "ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
+        for (form, expect) in [
+            ("$argon2id$v=19$m=19456,t=2,p=1$", true),
+            ("$argon2i$v=19$m=262144,t=16,p=16$", true),
+            ("$argon2id$v=19$m=262145,t=2,p=1$", false),
+            ("$argon2id$v=19$m=19456,t=17,p=1$", false),
+            ("$argon2id$v=19$m=19456,t=2,p=17$", false),
+            ("$scrypt$ln=16,r=8,p=1$", false),
+            ("", false),
+        ] {
+            assert_eq!(is_password_hash(&format!("{form}{salt_and_hash}")), expect, "{form}");
+        }
+        assert!(!is_password_hash("$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg"));
+    }
 
     #[test]
     fn a_password_is_recognised_and_another_is_not() {

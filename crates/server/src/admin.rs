@@ -37,7 +37,9 @@ impl Service for OperatorSocket {
         if !request.uri().path().starts_with(PATH) {
             return self.operator.answer(peer, request).await;
         }
+        let command = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
         let response = Box::pin(carry_out(&self.administration, request)).await;
+        tracing::info!(target: "kimbai::admin", command, status = response.status().as_u16());
         if let Err(error) = self.serving.refresh() {
             tracing::error!(%error, "not all realms are served as they stand");
         }

@@ -12,7 +12,7 @@ pub(crate) mod manifest;
 mod master_key;
 mod output;
 mod progress;
-mod reach;
+pub(crate) mod reach;
 mod restore;
 mod secret;
 mod socket;

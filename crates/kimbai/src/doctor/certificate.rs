@@ -42,6 +42,11 @@ pub(super) fn check(config: &Config, now_s: i64) -> Check {
     }
 }
 
+/// The hosts that the certificate is for; none where it cannot be read, which [`check`] says.
+pub(super) fn names(config: &Config) -> Vec<String> {
+    config.tls.as_ref().and_then(|files| read(files).ok()).map_or_else(Vec::new, |facts| facts.names)
+}
+
 fn verdict(read: Result<Facts, Unusable>, now_s: i64) -> Check {
     let facts = match read {
         Ok(facts) => facts,

@@ -1,11 +1,12 @@
 //! `kimbai doctor`: what of this machine and this data would trouble a server, and what to change.
 //! Each check looks at something, and a pure function of what it saw gives the verdict. Nothing is changed; a running
-//! server is not disturbed. Whether the certificate names the realms' hosts is not asked: the realms are in the store.
+//! server is asked for its realms, a store without one is opened for a moment.
 
 mod certificate;
 mod data;
 mod machine;
 mod ports;
+mod realms;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -92,6 +93,7 @@ fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![configuration(config), data::directory(&config.data)];
     checks.push(data::master_key(config));
     checks.push(server.check());
+    checks.push(realms::check(config, server));
     checks.extend([machine::space(&config.data), machine::flush(&config.data), machine::clock(&config.data, now_s)]);
     checks.push(certificate::check(config, now_s));
     checks.extend(ports::check(&config.listen, server));

@@ -22,6 +22,7 @@ fn a_machine_on_which_nothing_was_started_is_sound() {
         "data",
         "master key",
         "server",
+        "realms",
         "disk space",
         "disk flush",
         "clock",
