@@ -145,14 +145,20 @@ impl Running {
         }
     }
 
-    /// Rereads a certificate when its files change, and on SIGHUP.
-    pub(crate) fn watch(&mut self, tls: &Arc<Tls>) -> anyhow::Result<()> {
-        self.tasks.spawn(Arc::clone(tls).watch(self.stop.subscribe()));
-        let (mut hang_up, mut stop, tls) = (signal(SignalKind::hangup())?, self.stop.subscribe(), Arc::clone(tls));
+    /// Rereads a certificate when its files change, and on SIGHUP; without one SIGHUP changes nothing, and ends nothing.
+    pub(crate) fn heed_hang_ups(&mut self, tls: Option<&Arc<Tls>>) -> anyhow::Result<()> {
+        if let Some(tls) = tls {
+            self.tasks.spawn(Arc::clone(tls).watch(self.stop.subscribe()));
+        }
+        let (mut hang_up, mut stop, tls) = (signal(SignalKind::hangup())?, self.stop.subscribe(), tls.cloned());
         self.tasks.spawn(async move {
             loop {
                 tokio::select! {
-                    _ = hang_up.recv() => tls.reload(),
+                    _ = hang_up.recv() => if let Some(tls) = &tls {
+                        tls.reload();
+                    } else {
+                        tracing::info!("SIGHUP: there is no certificate to reread");
+                    },
                     () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 }
             }

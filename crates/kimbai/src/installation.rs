@@ -16,6 +16,8 @@ use crate::config::{Config, MasterKeySource};
 
 /// The operator's socket in a data directory.
 const SOCKET_FILE: &str = "kimbai.sock";
+/// What fits into an address of a socket, with the zero at its end (unix(7)).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// The database in a data directory.
 const DATABASE_FILE: &str = "kimbai.db";
 
@@ -44,6 +46,13 @@ impl Installation {
     /// Opens it; its realms are loaded.
     pub(crate) async fn open(config: &Config, absent: Absent) -> anyhow::Result<Self> {
         let directory = &config.data;
+        let socket = socket(directory);
+        if absent == Absent::Make && socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            bail!(
+                "{} is too long a path for a socket, which takes {SOCKET_PATH_BYTES_MAX} bytes: choose a shorter data directory",
+                socket.display()
+            );
+        }
         if absent == Absent::Refuse && !directory.join(DATABASE_FILE).exists() {
             bail!(
                 "there is no store in {}: name its directory with --data, or make one with `kimbai serve`",

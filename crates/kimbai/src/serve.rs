@@ -67,9 +67,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving) };
     running.serve(operator, on_tcp);
     running.serve(vec![SocketListener::bind(&socket(&config.data)).await.context("the operator's socket")?], on_socket);
-    if let Some(tls) = &tls {
-        running.watch(tls)?;
-    }
+    running.heed_hang_ups(tls.as_ref())?;
     let public = public.into_iter().map(|listener| match &tls {
         Some(tls) => Listener::Tls(listener, Arc::clone(tls)),
         None => Listener::Tcp(listener),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::pin::pin;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use kimbai_engine::admin::{Backup, BackupLook, BackupWritten};
 
@@ -50,6 +50,13 @@ pub(super) async fn run(BackupArgs { file, place }: BackupArgs) -> anyhow::Resul
         }
     };
     progress.end();
+    if !file.exists() {
+        bail!(
+            "the server wrote it, but {} is not there for you: the server sees another file system at this place (systemd's \
+             PrivateTmp does that to /tmp); name a directory that both see",
+            file.display()
+        );
+    }
     place.say(&written, |BackupWritten { bytes }| {
         let file = file.display();
         format!("{file}: {bytes} bytes\nThe master key is not in it, and nothing can be read without: it is {key}\n")

@@ -209,7 +209,7 @@ async fn rotate_secret(args: RotateSecret) -> anyhow::Result<()> {
 
 async fn disable(One { client_id, realm: InRealm { realm, place } }: One) -> anyhow::Result<()> {
     let reach = place.reach().await?;
-    let ended = standing(&reach, realm.clone(), Of::Client(client_id.clone())).await?;
+    let ended = standing(&reach, realm.clone(), Of::Client(client_id.clone())).await;
     let disable = ClientSetActivity { realm, client_id, enabled: Enabled::Disabled };
     let client = reach.run(disable).await?;
     place.say(&client, |client| {
@@ -219,7 +219,7 @@ async fn disable(One { client_id, realm: InRealm { realm, place } }: One) -> any
 
 async fn remove(One { client_id, realm: InRealm { realm, place } }: One) -> anyhow::Result<()> {
     let reach = place.reach().await?;
-    let ended = standing(&reach, realm.clone(), Of::Client(client_id.clone())).await?;
+    let ended = standing(&reach, realm.clone(), Of::Client(client_id.clone())).await;
     reach.run(ClientRemove { realm, client_id: client_id.clone() }).await?;
     place.say(&(), |()| format!("client {client_id} is removed; with it ended {ended} and every token of its own\n"))
 }

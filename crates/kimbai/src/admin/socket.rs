@@ -29,7 +29,15 @@ impl Socket {
     pub(super) async fn answers(&self) -> anyhow::Result<bool> {
         match UnixStream::connect(&self.0).await {
             Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(false),
+            // Where the path is too long for a socket (invalid input), no server has made one.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::InvalidInput
+                ) =>
+            {
+                Ok(false)
+            }
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 bail!("this user may not open {}: run the command as the user that runs the server", self.0.display())
             }

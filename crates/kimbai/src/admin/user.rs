@@ -147,7 +147,7 @@ async fn passwd(one: One, password: &GivenPassword) -> anyhow::Result<()> {
 
 async fn disable(One { username, realm: InRealm { realm, place } }: One) -> anyhow::Result<()> {
     let reach = place.reach().await?;
-    let ended = standing(&reach, realm.clone(), Of::User(username.clone())).await?;
+    let ended = standing(&reach, realm.clone(), Of::User(username.clone())).await;
     let disable = UserSetActivity { realm, username, enabled: Enabled::Disabled };
     let user = reach.run(disable).await?;
     place.say(&user, |user| {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 
 use clap::{Args, Subcommand};
+use kimbai_server::http::tls::Tls;
 use serde_json::{Value as Json, json};
 
 use super::keys::{self, Entry};
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-/// Also opens the files that are named: `serve` would.
+/// Also opens the files that are named, and makes a pair of certificate and key, as `serve` would.
 fn check(config: &Config) -> Result<String, Problems> {
     let mut named: Vec<(&Entry, _)> = Vec::new();
     if let Some(tls) = &config.tls {
@@ -68,6 +69,12 @@ fn check(config: &Config) -> Result<String, Problems> {
             }
             Ok(_) => {}
         }
+    }
+    if let (Some(tls), []) = (&config.tls, problems.as_slice())
+        && let Err(error) = Tls::load(&tls.certificate, &tls.private_key)
+    {
+        let origin = config.origin(&keys::TLS_CERTIFICATE_FILE.entry);
+        problems.push(Problem::new(origin, error.to_string(), "`serve` would not start with it"));
     }
     Problems::unless_empty(problems)?;
     Ok(match &config.file {

@@ -11,8 +11,10 @@ use super::reading::Given;
 /// What our variables begin with.
 pub(crate) const PREFIX: &str = "KIMBAI_";
 /// Those of our tests, examples and tools, which mean nothing to the server.
-const OTHERS: [&str; 5] = ["KIMBAI_SCREENSHOTS", "KIMBAI_BIN", "KIMBAI_TOOLS", "KIMBAI_URL", "KIMBAI_PORT_BASE"];
+const OTHERS: [&str; 4] = ["KIMBAI_SCREENSHOTS", "KIMBAI_BIN", "KIMBAI_TOOLS", "KIMBAI_URL"];
 const TEST_PREFIX: &str = "KIMBAI_TEST_";
+/// What Kubernetes sets for a service that is named `kimbai`.
+const SERVICE_PREFIXES: [&str; 2] = ["KIMBAI_SERVICE_", "KIMBAI_PORT"];
 
 /// What these variables give, and what is wrong with them.
 pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> (Vec<Given>, Vec<Problem>) {
@@ -21,6 +23,7 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> (Ve
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .filter(|(name, _)| name.starts_with(PREFIX) && !name.starts_with(TEST_PREFIX))
         .filter(|(name, _)| !OTHERS.contains(&name.as_str()))
+        .filter(|(name, _)| !SERVICE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     // The system gives them in no order; errors have one.
     ours.sort();
