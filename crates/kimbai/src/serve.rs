@@ -20,7 +20,7 @@ use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
 
 use crate::boot::{self, Running};
-use crate::config::{Config, ProxyHeader, ServeArgs};
+use crate::config::{Config, DataArgs, ProxyHeader, ServeArgs};
 use crate::installation::{Absent, Installation, socket};
 
 /// The realm that a new installation has.
@@ -43,10 +43,10 @@ pub(crate) struct ServeCommand {
 pub(crate) fn run(command: &ServeCommand) -> anyhow::Result<()> {
     let config = command.args.config()?;
     boot::log_to_stderr(&config.log.level, config.log.format)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&config))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&config, command.args.data()))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     // Ports are taken before anything is made, so that a busy one leaves nothing behind.
     let public = boot::bind_each(&config.listen.public, "listen.public").await?;
     let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
@@ -74,7 +74,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     });
     running.serve_at_most(config.connections_max, public.collect(), serving.sites());
     running.sweep(Arc::clone(&engine));
-    announce(config, &engine, is_new)?;
+    announce(config, &engine, is_new.then_some(data))?;
     running.until_told_to_stop().await
 }
 
@@ -95,7 +95,8 @@ fn first_issuer(config: &Config) -> String {
     format!("{scheme}://localhost:{port}")
 }
 
-fn announce(config: &Config, engine: &Engine, is_new: bool) -> anyhow::Result<()> {
+/// Says what answers where; of a new installation, also which commands are next, with the flags that find it again.
+fn announce(config: &Config, engine: &Engine, new: Option<&DataArgs>) -> anyhow::Result<()> {
     let mut out = String::new();
     for realm in engine.realms() {
         writeln!(out, "realm {:<12} {}", realm.name, realm.settings.issuer)?;
@@ -107,17 +108,19 @@ fn announce(config: &Config, engine: &Engine, is_new: bool) -> anyhow::Result<()
         writeln!(out, "operator           http://{address}/healthz  /readyz  /metrics")?;
     }
     writeln!(out, "data               {}", config.data.display())?;
-    if is_new {
-        out += NEW_INSTALLATION;
+    if let Some(flags) = new.map(DataArgs::repeated) {
+        writeln!(out, "\n{NEW_INSTALLATION}\n")?;
+        for command in NEXT_COMMANDS {
+            writeln!(out, "  {command}{flags}")?;
+        }
     }
     let mut stdout = std::io::stdout();
     stdout.write_all(out.as_bytes())?;
     Ok(stdout.flush()?)
 }
 
-const NEW_INSTALLATION: &str = "
-This is a new installation. Its master key was made: keep a copy of it, apart from backups. Add a user and a client:
-
-  kimbai user add an --name Ảnh
-  kimbai client add my-app --redirect-uri http://localhost:8080/callback --scope offline_access
-";
+const NEW_INSTALLATION: &str = "This is a new installation. Its master key was made: keep a copy of it, apart from backups. Add a user and a client:";
+const NEXT_COMMANDS: [&str; 2] = [
+    "kimbai user add an --name Ảnh",
+    "kimbai client add my-app --redirect-uri http://localhost:8080/callback --scope offline_access",
+];

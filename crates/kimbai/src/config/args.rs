@@ -49,6 +49,13 @@ impl DataArgs {
         Config::load(self.config.as_deref(), self.given(), Surroundings::of_this_process())
     }
 
+    /// These flags as a shell takes them, each after a space: for a command that must find the same store.
+    pub(crate) fn repeated(&self) -> String {
+        let config = self.config.as_ref().map(|path| format!(" --config {}", quoted(&path.to_string_lossy())));
+        let data = self.data.as_ref().map(|directory| format!(" --data {}", quoted(directory)));
+        [config, data].into_iter().flatten().collect()
+    }
+
     fn given(&self) -> Vec<Given> {
         let data = self.data.as_ref().map(|directory| format!("sqlite:{directory}"));
         data.iter().map(|url| given(&keys::STORE_URL.entry, url)).collect()
@@ -56,6 +63,11 @@ impl DataArgs {
 }
 
 impl ServeArgs {
+    /// Those that say where the configuration and the store are.
+    pub(crate) const fn data(&self) -> &DataArgs {
+        &self.data
+    }
+
     /// The configuration with these flags over it.
     ///
     /// # Errors
@@ -85,4 +97,13 @@ impl ServeArgs {
 
 fn given(entry: &'static Entry, text: &str) -> Given {
     Given::of_text(entry, text, &Origin::Flag(entry.flag.unwrap_or_default()))
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-');
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }

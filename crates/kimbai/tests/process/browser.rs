@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::fixture::{Answer, Call, Sandbox};
+use crate::fixture::{Answer, Call, Connection};
 use crate::secrets::Secrets;
 
 /// A browser, which tells what it was given in confidence.
-pub(crate) struct Browser<'a> {
-    sandbox: &'a Sandbox,
+pub(crate) struct Browser {
     port: u16,
+    /// What it, or a proxy before the server, sends with each request.
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
-impl<'a> Browser<'a> {
-    pub(crate) fn new(sandbox: &'a Sandbox, port: u16) -> Self {
-        Self { sandbox, port, cookies: BTreeMap::new() }
+impl Browser {
+    pub(crate) fn new(port: u16) -> Self {
+        Self { port, headers: Vec::new(), cookies: BTreeMap::new() }
     }
 
     pub(crate) async fn get(&mut self, target: &str, secrets: &mut Secrets) -> Answer {
@@ -31,9 +32,10 @@ impl<'a> Browser<'a> {
         self.send(Call::post(&action, &form), secrets).await
     }
 
-    async fn send(&mut self, call: Call, secrets: &mut Secrets) -> Answer {
+    pub(crate) async fn send(&mut self, call: Call, secrets: &mut Secrets) -> Answer {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = self.sandbox.send(self.port, &call.header("cookie", &cookies.join("; "))).await;
+        let call = self.headers.iter().fold(call, |call, (name, value)| call.header(name, value));
+        let answer = Connection::to(self.port).send(&call.header("cookie", &cookies.join("; "))).await.unwrap();
         for cookie in answer.headers.get_all("set-cookie") {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();

@@ -15,7 +15,7 @@ async fn tokens_sessions_and_consents_work_after_a_stop_and_after_a_kill() {
     let start = Start::new(Some(&place.path().join("data")));
     let mut sandbox = start.start();
     let mut secrets = Secrets::default();
-    let mut browser = Browser::new(&sandbox, sandbox.marketplace());
+    let mut browser = Browser::new(sandbox.marketplace());
     let mut tokens = tour::log_in(&sandbox, &mut browser, &mut secrets).await;
     let cookies = browser.cookies;
     for is_killed in [false, true] {
@@ -28,7 +28,7 @@ async fn tokens_sessions_and_consents_work_after_a_stop_and_after_a_kill() {
         }
         sandbox = start.start();
         assert!(tour::is_active(&sandbox, &tokens.access_token).await);
-        let mut browser = Browser::new(&sandbox, sandbox.marketplace());
+        let mut browser = Browser::new(sandbox.marketplace());
         browser.cookies.clone_from(&cookies);
         let led = browser.get(&tour::authorization_request(), &mut secrets).await.expect(303);
         assert!(!parameter(&led, "code").is_empty(), "the session and the consent are still there");

@@ -18,6 +18,8 @@ mod fixture;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod shell;
 #[cfg(test)]
 mod silence;

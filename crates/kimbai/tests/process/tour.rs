@@ -36,7 +36,7 @@ impl Tokens {
 }
 
 /// Log-in and consent through the pages, then the tokens.
-pub(crate) async fn log_in(sandbox: &Sandbox, browser: &mut Browser<'_>, secrets: &mut Secrets) -> Tokens {
+pub(crate) async fn log_in(sandbox: &Sandbox, browser: &mut Browser, secrets: &mut Secrets) -> Tokens {
     for client in [SELLER, IN_HOUSE, WEB, SERVICE] {
         secrets.add_client(client);
     }
@@ -87,7 +87,7 @@ pub(crate) async fn is_active(sandbox: &Sandbox, token: &str) -> bool {
 /// The whole tour.
 pub(crate) async fn everything(sandbox: &Sandbox) -> Secrets {
     let mut secrets = Secrets::default();
-    let mut browser = Browser::new(sandbox, sandbox.marketplace());
+    let mut browser = Browser::new(sandbox.marketplace());
     let tokens = log_in(sandbox, &mut browser, &mut secrets).await;
     refreshing(sandbox, &tokens, &mut secrets).await;
     browsing(sandbox, &mut browser, &mut secrets).await;
@@ -115,14 +115,14 @@ async fn refreshing(sandbox: &Sandbox, first: &Tokens, secrets: &mut Secrets) {
 }
 
 /// What a browser brings that it should not.
-async fn browsing(sandbox: &Sandbox, browser: &mut Browser<'_>, secrets: &mut Secrets) {
+async fn browsing(sandbox: &Sandbox, browser: &mut Browser, secrets: &mut Secrets) {
     let led = browser.get(&authorization_request(), secrets).await.expect(303);
     let code = parameter(&led, "code");
     secrets.add("code", &code);
     browser.get(&format!("/sandbox/callback?code={code}&state={STATE}"), secrets).await.expect(200);
     browser.get(&format!("/sandbox/callback?code={code}&code={code}"), secrets).await.expect(200);
     // Another browser's form, and cookies that were changed.
-    let mut other = Browser::new(sandbox, sandbox.marketplace());
+    let mut other = Browser::new(sandbox.marketplace());
     let page = other.get(&authorization_request(), secrets).await.expect(200);
     let stale = browser.submit(&page, &[("username", "an"), ("password", PASSWORD)], secrets).await;
     assert_eq!(stale.status, 400);

@@ -31,8 +31,7 @@ async fn look_and_revoke(way: Way) {
     let mut secrets = Secrets::default();
     let start = Start::new(Some(&place.path().join("data")));
     let sandbox = start.start();
-    let mut tokens =
-        vec![tour::log_in(&sandbox, &mut Browser::new(&sandbox, sandbox.marketplace()), &mut secrets).await];
+    let mut tokens = vec![tour::log_in(&sandbox, &mut Browser::new(sandbox.marketplace()), &mut secrets).await];
     for _ in 0..2 {
         let wanted = json!({"client_id": SELLER.0, "user": "an", "scopes": ["offline", "product"]});
         let code =

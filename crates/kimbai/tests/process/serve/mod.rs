@@ -1,0 +1,14 @@
+//! `kimbai serve` as a process: what it makes, what it answers, how it changes while it runs, and how it ends.
+
+mod first_start;
+mod log_lines;
+mod place;
+mod proxies;
+mod rates;
+mod realms;
+mod sandbox;
+mod silence;
+mod start_time;
+mod stop;
+mod tls;
+mod visit;
