@@ -73,9 +73,15 @@ fn a_right_file_is_ok_and_the_files_that_it_names_must_be_there() {
     for (line, name) in [(2, "tls.certificate_file: c.pem"), (3, "tls.private_key_file: k.pem")] {
         assert!(stderr.contains(&format!("error: kimbai.toml:{line}:1: {name} cannot be read")), "{stderr}");
     }
-    for name in ["c.pem", "k.pem"] {
-        fs::write(place.path().join(name), "").unwrap();
-    }
+    let pairs = [(); 2].map(|()| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    let write = |name, pem: String| fs::write(place.path().join(name), pem).unwrap();
+    let [pair, other] = pairs;
+    write("c.pem", pair.cert.pem());
+    write("k.pem", other.signing_key.serialize_pem());
+    let (code, _, stderr) = run(place.path(), &["config", "check"], &[]);
+    assert_eq!(code, 2);
+    assert!(stderr.starts_with("error: kimbai.toml:2:1: k.pem is not the key of the first certificate"), "{stderr}");
+    write("k.pem", pair.signing_key.serialize_pem());
     let (code, stdout, _) = run(place.path(), &["config", "check"], &[]);
     assert_eq!((code, stdout.as_str()), (0, "ok: kimbai.toml\n"));
 }
@@ -90,6 +96,8 @@ fn unknown_variables_of_ours_are_errors_and_those_of_tests_and_examples_are_not(
         ("KIMBAI_TOOLS", None),
         ("KIMBAI_URL", None),
         ("KIMBAI_PORT_BASE", None),
+        ("KIMBAI_PORT_4500_TCP_ADDR", None),
+        ("KIMBAI_SERVICE_HOST", None),
         ("OTHER_KIMBAI", None),
         ("KIMBAI_TESTS", Some("unset it; known are KIMBAI_LISTEN_PUBLIC, ")),
         ("KIMBAI_STORE_URI", Some("did you mean KIMBAI_STORE_URL?")),
