@@ -14,6 +14,7 @@ use kimbai_server::http::tls::Tls;
 use kimbai_server::sandbox::demo::Registration;
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -110,6 +111,23 @@ pub(crate) async fn bind_each(addresses: &[SocketAddr], key: &str) -> anyhow::Re
     }
     Ok(listeners)
 }
+
+/// Raises the limit of descriptors as far as this user may, and answers how many connections fit below it: `wanted`, or fewer.
+pub(crate) fn connections_within_descriptors(wanted: u32) -> u32 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit.clone() };
+    let current = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    // Unlimited is `None`.
+    let Some(current) = current else { return wanted };
+    let fitting = u32::try_from(current.saturating_sub(DESCRIPTORS_KEPT)).unwrap_or(u32::MAX).max(1);
+    if fitting < wanted {
+        tracing::warn!(descriptors = current, connections = fitting, "raise the limit of descriptors (ulimit -n)");
+    }
+    fitting.min(wanted)
+}
+
+/// For the store, the operator, and what is being accepted.
+const DESCRIPTORS_KEPT: u64 = 256;
 
 /// Everything that runs until the process is told to stop.
 pub(crate) struct Running {

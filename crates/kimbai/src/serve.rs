@@ -72,7 +72,8 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
         Some(tls) => Listener::Tls(listener, Arc::clone(tls)),
         None => Listener::Tcp(listener),
     });
-    running.serve_at_most(config.connections_max, public.collect(), serving.sites());
+    let connections_max = boot::connections_within_descriptors(config.connections_max);
+    running.serve_at_most(connections_max, public.collect(), serving.sites());
     running.sweep(Arc::clone(&engine));
     announce(config, &engine, is_new.then_some(data))?;
     running.until_told_to_stop().await
@@ -91,8 +92,11 @@ fn proxies(config: &Config) -> TrustedProxies {
 /// Where clients find a new installation: on this machine, at the first port.
 fn first_issuer(config: &Config) -> String {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let port = config.listen.public.first().map_or(0, SocketAddr::port);
-    format!("{scheme}://localhost:{port}")
+    let default_port = if config.tls.is_some() { 443 } else { 80 };
+    match config.listen.public.first().map_or(default_port, SocketAddr::port) {
+        port if port == default_port => format!("{scheme}://localhost"),
+        port => format!("{scheme}://localhost:{port}"),
+    }
 }
 
 /// Says what answers where; of a new installation, also which commands are next, with the flags that find it again.

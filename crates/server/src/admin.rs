@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kimbai_engine::admin::{AdminError, Administration};
 
 use crate::http::listener::{Peer, Service};
@@ -55,7 +55,10 @@ async fn carry_out(administration: &Administration, request: Request<Body>) -> R
     let name = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
     let command: Bytes = match Limited::new(request.into_body(), COMMAND_BYTES_MAX).collect().await {
         Ok(command) => command.to_bytes(),
-        Err(_) => return refused(&AdminError::Invalid(vec!["the command is too large: apply it in parts".to_owned()])),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return refused(&AdminError::Invalid(vec!["the command is too large: apply it in parts".to_owned()]));
+        }
+        Err(_) => return refused(&AdminError::Failed("the command was cut short".to_owned())),
     };
     match administration.answer(&name, &command).await {
         Ok(reply) => reply::json(StatusCode::OK, reply),

@@ -21,7 +21,7 @@ pub struct Serving {
     served: Mutex<HashMap<String, RealmSettings>>,
 }
 
-/// A realm cannot be served as it stands; the others are.
+/// A realm cannot be served as it stands; what was served before still is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotServed(String);

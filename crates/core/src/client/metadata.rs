@@ -204,6 +204,7 @@ impl Client {
         standing: PartyStanding,
         (settings, scopes): (&RealmSettings, &ScopeTable),
     ) -> Result<Self, RegistrationError> {
+        check_sizes(&metadata)?;
         check_uris(&metadata)?;
         check_grants(&metadata)?;
         let scope = match metadata.scope.as_str() {
@@ -230,6 +231,23 @@ impl Client {
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.metadata.grant_types.contains(&grant_type)
     }
+}
+
+/// A list has so many members at most, and a text so many bytes.
+const LIST_MAX: usize = 100;
+const TEXT_BYTES_MAX: usize = 2_048;
+
+fn check_sizes(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
+    let lists = [&metadata.redirect_uris, &metadata.allowed_origins];
+    let texts = [Some(&metadata.client_name), metadata.logo_uri.as_ref(), metadata.client_uri.as_ref()];
+    if lists.iter().any(|list| list.len() > LIST_MAX) {
+        return Err(RegistrationError::Contradiction("redirect_uris and allowed_origins have 100 members at most"));
+    }
+    let mut texts = lists.into_iter().flatten().chain(texts.into_iter().flatten());
+    if texts.any(|text| text.len() > TEXT_BYTES_MAX) {
+        return Err(RegistrationError::Contradiction("a name, URI or origin has 2,048 bytes at most"));
+    }
+    Ok(())
 }
 
 fn check_uris(metadata: &ClientMetadata) -> Result<(), RegistrationError> {

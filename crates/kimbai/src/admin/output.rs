@@ -75,7 +75,10 @@ pub(super) fn or_dash(value: Option<&str>) -> String {
 
 /// The text without control characters.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    let is_hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|character| if is_hidden(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// A number of things, in words.

@@ -19,7 +19,7 @@ pub(crate) static LISTEN_PUBLIC: Key<Vec<SocketAddr>> = Key::new(
 pub(crate) static LISTEN_OPERATOR: Key<Option<SocketAddr>> = Key::new(
     "listen.operator",
     Fallback::Text("127.0.0.1:4501"),
-    "Where health, metrics and administration answer; keep it away from the public. Empty: nowhere.",
+    "Where health and metrics answer; keep it away from the public. Empty: nowhere.",
 )
 .with_flag("--operator");
 pub(crate) static TLS_CERTIFICATE_FILE: Key<PathBuf> = Key::new(

@@ -3,10 +3,10 @@
 //! Its key is used once and never leaves memory; that of the certificate is in a directory for its owner alone, which goes with the
 //! sandbox.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,8 +32,11 @@ pub(super) struct Authority {
 impl Authority {
     /// Makes an authority, and a certificate for this machine's loopback names and this address.
     pub(super) fn make(listen: Option<IpAddr>) -> anyhow::Result<Self> {
-        let directory =
-            tempfile::Builder::new().prefix("kimbai-sandbox-").tempdir().context("a directory for --tls")?;
+        let directory = tempfile::Builder::new()
+            .prefix("kimbai-sandbox-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .context("a directory for --tls")?;
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];

@@ -11,8 +11,10 @@ use kimbai_server::sandbox::demo::Registration;
 use crate::admin::manifest;
 use crate::config::{Origin, Problem, Problems};
 
+/// Stands in the place of a secret that is not shown.
+const GIVEN: &str = "(yours)";
 /// What the sandbox decides of its realms itself.
-const KEPT: [&str; 3] = ["issuer", "dialect", "further_hosts"];
+const KEPT: [&str; 4] = ["issuer", "dialect", "further_hosts", "paths"];
 
 /// Reads the files and checks that they speak of the sandbox's realms alone.
 ///
@@ -60,9 +62,11 @@ pub(super) async fn apply(
         let (Some((_, shown)), Some(realm)) = (shown, engine.realm(&name)) else { continue };
         for (client_id, asked) in asked.clients.unwrap_or_default() {
             let made = applied.made_secrets.iter().find(|made| made.realm == name && made.client_id == client_id);
-            let given = made.map(|made| &made.client_secret).or(asked.client_secret.as_ref());
+            let made = made.map(|made| made.client_secret.expose().to_owned());
+            // A secret that was given is the integrator's own: the sandbox's pages are for whoever reaches them.
+            let given = asked.client_secret.map(|_| GIVEN.to_owned());
             if let Some(client) = realm.client(&client_id) {
-                shown.show(&client, given.map(|secret| secret.expose().to_owned()));
+                shown.show(&client, made.or(given));
             }
         }
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use hyper::body::{Frame, SizeHint};
 
 use super::reply::HttpFault;
@@ -42,8 +42,10 @@ impl Admission {
             return Err(HttpFault::Overloaded);
         }
         let place = Arc::new(Place { in_hand: Arc::clone(&self.in_hand), has_come: AtomicBool::new(false) });
-        if request.body().is_end_stream() {
-            place.come();
+        // Nobody reads the body of these, so that its end would never be seen.
+        let has_no_body = matches!(*request.method(), Method::GET | Method::HEAD) || request.body().is_end_stream();
+        if has_no_body {
+            place.come().map_err(|Full| HttpFault::Overloaded)?;
             return Ok((request, place));
         }
         let coming = Arc::clone(&place);
@@ -57,10 +59,15 @@ impl Admission {
 }
 
 impl Place {
-    fn come(&self) {
-        if !self.has_come.swap(true, Ordering::Relaxed) {
-            self.in_hand.fetch_add(1, Ordering::Relaxed);
+    /// The request is here: it takes its place, if there is one still.
+    fn come(&self) -> Result<(), Full> {
+        if self.has_come.load(Ordering::Relaxed) {
+            return Ok(());
         }
+        let one_more = |in_hand| (in_hand < IN_HAND_MAX).then_some(in_hand + 1);
+        self.in_hand.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).map_err(|_| Full)?;
+        self.has_come.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -71,6 +78,11 @@ impl Drop for Place {
         }
     }
 }
+
+/// A request came whole, and found no place: those that came while it was on its way have taken them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests are in hand")]
+pub(super) struct Full;
 
 /// A body on its way; its end is when the request has come.
 struct Coming {
@@ -87,8 +99,10 @@ impl HttpBody for Coming {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() {
-            self.place.come();
+        if frame.is_none()
+            && let Err(full) = self.place.come()
+        {
+            return Poll::Ready(Some(Err(axum::Error::new(full))));
         }
         Poll::Ready(frame)
     }
@@ -107,6 +121,10 @@ mod tests {
     use super::super::body;
     use super::*;
 
+    fn posted() -> Request<Body> {
+        Request::post("/").body(Body::from("a=b")).unwrap()
+    }
+
     fn whole() -> Request<Body> {
         Request::new(Body::empty())
     }
@@ -114,9 +132,39 @@ mod tests {
     #[tokio::test]
     async fn a_request_counts_from_the_end_of_its_body_to_its_answer() {
         let admission = Admission::default();
-        let (request, place) = admission.admit(Request::new(Body::from("a=b"))).unwrap();
+        let (request, place) = admission.admit(posted()).unwrap();
         assert_eq!(admission.in_hand(), 0, "it is still coming");
         assert_eq!(body::read(request.into_body()).await.unwrap(), "a=b");
+        assert_eq!(admission.in_hand(), 1);
+        drop(place);
+        assert_eq!(admission.in_hand(), 0);
+    }
+
+    #[tokio::test]
+    async fn requests_that_hold_back_their_last_byte_do_not_enter_together_beyond_the_limit() {
+        let admission = Admission::default();
+        let coming: Vec<_> = (0..=IN_HAND_MAX).map(|_| admission.admit(posted()).unwrap()).collect();
+        let mut places = Vec::new();
+        let mut turned_away = 0;
+        for (request, place) in coming {
+            match body::read(Request::into_body(request)).await {
+                Ok(_) => places.push(place),
+                Err(fault) => {
+                    assert_eq!(fault, HttpFault::Overloaded);
+                    turned_away += 1;
+                }
+            }
+        }
+        assert_eq!((places.len(), turned_away, admission.in_hand()), (IN_HAND_MAX, 1, IN_HAND_MAX));
+        places.clear();
+        assert_eq!(admission.in_hand(), 0);
+    }
+
+    #[test]
+    fn a_request_whose_body_nobody_reads_counts_at_once() {
+        let admission = Admission::default();
+        let request = Request::get("/").body(Body::from("x")).unwrap();
+        let (_request, place) = admission.admit(request).unwrap();
         assert_eq!(admission.in_hand(), 1);
         drop(place);
         assert_eq!(admission.in_hand(), 0);

@@ -1,7 +1,7 @@
 //! The accept loop over ports and socket files: a bounded number of connections, and a stop that lets them finish.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::connection::{Conversation, Protocol, converse};
+use super::shares::{Share, Shares};
 use super::socket::SocketListener;
 use super::tls::Tls;
 
@@ -65,15 +66,24 @@ impl From<SocketListener> for Listener {
 pub trait Service: Send + Sync + 'static {
     /// Answers one request.
     fn answer(&self, peer: Peer, request: Request<Body>) -> impl Future<Output = Response> + Send;
+
+    /// Whether an address may hold any number of connections, because others are behind it.
+    fn is_proxy(&self, _address: IpAddr) -> bool {
+        false
+    }
 }
 
 impl<S: Service> Service for Arc<S> {
     fn answer(&self, peer: Peer, request: Request<Body>) -> impl Future<Output = Response> + Send {
         S::answer(self, peer, request)
     }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        S::is_proxy(self, address)
+    }
 }
 
-/// Accepts connections, so many at once, until `stop` is true, then lets those that are open finish their request; returns after the last.
+/// Accepts connections, so many at once and of one source an eighth of that, until `stop` is true, then lets those that are open finish their request; returns after the last.
 pub async fn serve<S: Service>(
     listener: impl Into<Listener>,
     connections_max: u32,
@@ -82,6 +92,7 @@ pub async fn serve<S: Service>(
 ) {
     let listener = listener.into();
     let room = Arc::new(Semaphore::new(connections_max as usize));
+    let shares = Shares::of(connections_max);
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -90,7 +101,12 @@ pub async fn serve<S: Service>(
         };
         match accepted {
             Ok(accepted) => {
-                tokio::spawn(accepted.served(Arc::new(permit), Arc::clone(&service), stop.clone()));
+                let Ok(share) = accepted.share(&shares, service.as_ref()) else { continue };
+                let served = accepted.served(Arc::new(permit), Arc::clone(&service), stop.clone());
+                tokio::spawn(async move {
+                    served.await;
+                    drop(share);
+                });
             }
             Err(error) => refuse_for_a_while(&error).await,
         }
@@ -120,7 +136,20 @@ impl Listener {
     }
 }
 
+/// A source holds all the connections that it may.
+struct NoShare;
+
 impl Accepted {
+    /// The source's share; none is needed of this machine and of proxies.
+    fn share<S: Service>(&self, shares: &Arc<Shares>, service: &S) -> Result<Option<Share>, NoShare> {
+        let (Self::Tcp(_, peer) | Self::Tls(_, peer, _)) = self else { return Ok(None) };
+        let address = peer.ip().to_canonical();
+        if address.is_loopback() || service.is_proxy(address) {
+            return Ok(None);
+        }
+        shares.take(Source::new(address)).map(Some).ok_or(NoShare)
+    }
+
     async fn served<S: Service>(
         self,
         place: Arc<OwnedSemaphorePermit>,

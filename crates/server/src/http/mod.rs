@@ -12,6 +12,7 @@ pub mod listener;
 pub mod proxies;
 pub mod reply;
 pub(crate) mod request_id;
+mod shares;
 pub mod sites;
 pub mod socket;
 pub mod tls;

@@ -3,6 +3,7 @@
 //! A request under way goes on with the site it found. A host that no realm has is 421, whatever else the request says.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -106,6 +107,10 @@ impl Service for Sites {
             Some(site) => front::respond(&site, source, request, Ok(())).await,
             None => self.misdirected(source, &request),
         }
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.trusts(address)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn clock(call: Call, body: Body) -> Response {
     }
     let body = match body::read(body).await {
         Ok(body) => body,
-        Err(fault) => return error::fault(&call.site, HttpFault::Body(fault)),
+        Err(fault) => return error::fault(&call.site, fault),
     };
     match serde_json::from_slice::<Advance>(&body) {
         Ok(Advance { advance_s }) if (-ADVANCE_S_MAX..=ADVANCE_S_MAX).contains(&advance_s) => {

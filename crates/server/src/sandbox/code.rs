@@ -37,7 +37,7 @@ pub(super) async fn code(call: Call, body: Body) -> Response {
     }
     let body = match body::read(body).await {
         Ok(body) => body,
-        Err(fault) => return error::fault(&call.site, HttpFault::Body(fault)),
+        Err(fault) => return error::fault(&call.site, fault),
     };
     let wanted: Wanted = match serde_json::from_slice(&body) {
         Ok(wanted) => wanted,

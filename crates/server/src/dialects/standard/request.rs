@@ -127,14 +127,14 @@ pub(crate) async fn read_form(headers: &HeaderMap, body: Body, kinds: FormKinds)
     let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
     let media_type = media_type.trim();
     if media_type.eq_ignore_ascii_case(URLENCODED) {
-        let bytes = body::read(body).await.map_err(HttpFault::Body)?;
+        let bytes = body::read(body).await?;
         return Ok(Form::decode(&bytes)?);
     }
     if kinds == FormKinds::UrlencodedOrMultipart && media_type.eq_ignore_ascii_case("multipart/form-data") {
         return multipart(content_type, body).await;
     }
     if content_type.is_empty() {
-        let bytes = body::read(body).await.map_err(HttpFault::Body)?;
+        let bytes = body::read(body).await?;
         if bytes.is_empty() {
             return Ok(Form::default());
         }
@@ -145,7 +145,7 @@ pub(crate) async fn read_form(headers: &HeaderMap, body: Body, kinds: FormKinds)
 
 async fn multipart(content_type: &str, body: Body) -> Result<Form, EndpointError> {
     let boundary = multer::parse_boundary(content_type).map_err(|_| RequestFault::Body)?;
-    let bytes = body::read(body).await.map_err(HttpFault::Body)?;
+    let bytes = body::read(body).await?;
     let limit = SizeLimit::new().whole_stream(BODY_BYTES_MAX as u64);
     let whole = BodyDataStream::new(Full::new(bytes));
     let mut parts = Multipart::with_constraints(whole, boundary, Constraints::new().size_limit(limit));
