@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest, difference, hash_text};
 use super::users::each_user;
 use super::{AdminError, Administration, Command, Order};
+use crate::engine::About;
 use crate::log_in::open_hash;
 use crate::realm::Realm;
 use crate::setup::UserClaims;
@@ -48,6 +49,9 @@ impl Command for Export {
         let mut manifest = Manifest::default();
         for realm in realms {
             let exported = export(administration, &realm, self.secrets).await?;
+            if self.secrets == ExportSecrets::Hashes {
+                administration.engine.record(&realm, "exported_with_hashes", About::default());
+            }
             manifest.realms.insert(realm.name.clone(), exported);
         }
         Ok(manifest)

@@ -4,7 +4,7 @@ use kimbai_engine::admin::{AdminError, Apply, Export, ExportSecrets, Manifest, P
 use serde_json::json;
 
 use super::{Operator, export, from_nothing, nothing, of_marketplace};
-use crate::fixture::{REDIRECT_URI, marketplace};
+use crate::fixture::{Fixture, REDIRECT_URI, marketplace};
 
 /// Realms that differ from the defaults in all ways that can be asked for.
 async fn rich() -> Operator {
@@ -77,6 +77,19 @@ async fn only_the_realms_that_are_named_are_exported() {
     let exported = operator.run(of("second")).await.unwrap();
     assert_eq!(exported.realms.keys().collect::<Vec<_>>(), ["second"]);
     assert!(matches!(operator.run(of("nowhere")).await, Err(AdminError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn an_export_with_hashes_leaves_an_event_in_each_of_its_realms_and_no_other() {
+    let operator = rich().await;
+    let of = |secrets| Export { realms: vec!["marketplace".to_owned()], secrets };
+    operator.run(of(ExportSecrets::LeftOut)).await.unwrap();
+    operator.fixture.assert_not_audited("exported_with_hashes").await;
+    operator.run(of(ExportSecrets::Hashes)).await.unwrap();
+    let _ = operator.fixture.audit("exported_with_hashes", 1).await;
+    let realm = operator.fixture.engine.realm("second").unwrap();
+    let second = Fixture { realm, ..operator.fixture };
+    second.assert_not_audited("exported_with_hashes").await;
 }
 
 #[tokio::test]
