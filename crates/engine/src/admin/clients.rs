@@ -211,10 +211,11 @@ impl Command for ClientRemove {
 }
 
 fn given_digest(realm: &Realm, given: &PlainSecret) -> Result<SecretDigest, AdminError> {
-    match given.given().map_err(|mistake| AdminError::Invalid(vec![mistake]))? {
+    let digest = given.given().and_then(|given| match given {
         GivenSecret::Plain(secret) => Ok(realm.keyring.secret_digest(&secret)),
-        GivenSecret::Digest(digest) => Ok(digest),
-    }
+        GivenSecret::Hash(hash) => hash.digest_for(Some(&realm.keyring)),
+    });
+    digest.map_err(|mistake| AdminError::Invalid(vec![mistake]))
 }
 
 /// The secrets after a rotation. Of two the newer one stays beside the new one: a third would be one more to guess. It is kept when
