@@ -88,10 +88,15 @@ pub enum SettingsError {
     /// Something would be over before it began.
     #[error("lifetimes.{0}: it is at least 1 s")]
     NoLifetime(&'static str),
+    /// The store ends a session that was not used for so long, whatever its realm says.
+    #[error("lifetimes.session_idle_s: a session is unused for at most {SESSION_IDLE_MAX_S} s (7 days)")]
+    SessionIdle,
 }
 
 /// RFC 6749 section 4.1.2.
 const CODE_LIFETIME_MAX_S: u32 = 600;
+/// The longest time for which a browser session may be unused, in seconds; stores delete those that were unused for longer.
+pub const SESSION_IDLE_MAX_S: u32 = 7 * 86_400;
 /// What the log-in and consent forms post to, below the authorization endpoint.
 const FORM_PATHS: [&str; 2] = ["/login", "/consent"];
 /// Paths that every realm has.
@@ -143,6 +148,9 @@ impl Lifetimes {
         if !(1..=CODE_LIFETIME_MAX_S).contains(&self.code_s) {
             return Err(SettingsError::CodeLifetime);
         }
+        if self.session_idle_s > SESSION_IDLE_MAX_S {
+            return Err(SettingsError::SessionIdle);
+        }
         let lifetimes = [
             ("access_token_s", self.access_token_s),
             ("refresh_idle_s", self.refresh_idle_s.unwrap_or(1)),
@@ -187,7 +195,7 @@ pub struct Lifetimes {
     pub retry_confidential_s: u32,
     /// The same for public clients.
     pub retry_public_s: u32,
-    /// Of a browser session that is not used.
+    /// Of a browser session that is not used, at most [`SESSION_IDLE_MAX_S`].
     pub session_idle_s: u32,
     /// Of a browser session.
     pub session_absolute_s: u32,
@@ -284,7 +292,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
         type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 14] = [
+        let cases: [(Mistake, &str); 15] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -299,8 +307,16 @@ mod tests {
             (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
             (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
             (|s| s.lifetimes.session_idle_s = 0, "lifetimes.session_idle_s: it is at least 1 s"),
+            (
+                |s| s.lifetimes.session_idle_s = 604_801,
+                "lifetimes.session_idle_s: a session is unused for at most 604800 s",
+            ),
         ];
-        assert_eq!(settings().check(), Ok(()));
+        let mut longest = settings();
+        (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
+        for right in [settings(), longest] {
+            assert_eq!(right.check(), Ok(()));
+        }
         for (mistake, expect) in cases {
             let mut settings = settings();
             mistake(&mut settings);

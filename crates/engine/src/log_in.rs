@@ -113,14 +113,20 @@ impl Engine {
         let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
         let is_right = is_right.map_err(|_| LogInRefusal::Busy)?;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
-        let Some(user) = user.filter(|user| is_right && user.standing.active) else {
+        let signed_in = match (user, &stored_hash) {
+            (Some(user), Some(hash)) if is_right && user.standing.active => {
+                self.start_session(realm, &user, hash).await?
+            }
+            _ => None,
+        };
+        let Some(signed_in) = signed_in else {
             self.record(realm, "log_in_refused", about);
             return Err(LogInRefusal::Wrong);
         };
         self.store.clear_log_in(realm.number, account, source_key).await?;
-        self.store.remember_browser(realm.number, user.number, browser_digest).await?;
+        self.store.remember_browser(realm.number, signed_in.user(), browser_digest).await?;
         self.record(realm, "logged_in", about);
-        self.start_session(realm, &user).await
+        Ok(signed_in)
     }
 
     /// Ends a session; its cookie leads nowhere afterwards.
@@ -131,11 +137,25 @@ impl Engine {
         Ok(self.store.remove_session(realm.number, session_id(realm, secret)).await?)
     }
 
-    async fn start_session(&self, realm: &Realm, user: &UserRow) -> Result<SignedIn, LogInRefusal> {
+    /// A session of a user whose password was verified against this hash; none if it has another password by now. A change of the
+    /// password ends the sessions that stand: one that was put before it has ended with them, one that was put later finds another
+    /// hash.
+    async fn start_session(
+        &self,
+        realm: &Realm,
+        user: &UserRow,
+        verified: &str,
+    ) -> Result<Option<SignedIn>, LogInRefusal> {
         let secret = SessionSecret::generate();
         let id = session_id(realm, &secret);
         let row = self.store.put_session(realm.number, id, user.number, user.standing.epoch).await?;
-        Ok(SignedIn { secret, view: view(&row) })
+        let now = self.store.user(realm.number, user.number).await?;
+        // Opened, because a hash that stays is sealed anew with every change of its user.
+        if now.and_then(|now| open_hash(&realm.keyring, &now.password_hash)).as_deref() != Some(verified) {
+            self.store.remove_session(realm.number, id).await?;
+            return Ok(None);
+        }
+        Ok(Some(SignedIn { secret, view: view(&row) }))
     }
 
     /// Whether this browser has logged this user in before; asked for names that do not exist too, so that they cost as much.

@@ -164,6 +164,9 @@ pub enum RegistrationError {
     /// The realm does not have all of its scopes.
     #[error("scope: {0}")]
     Scope(ScopeError),
+    /// What it was issued would be over before it began.
+    #[error("lifetimes.{0}: it is at least 1 s")]
+    NoLifetime(&'static str),
     /// Grants, redirect URIs and authentication method do not fit together.
     #[error("{0}")]
     Contradiction(&'static str),
@@ -207,6 +210,7 @@ impl Client {
         check_sizes(&metadata)?;
         check_uris(&metadata)?;
         check_grants(&metadata)?;
+        check_lifetimes(&metadata.lifetimes)?;
         let scope = match metadata.scope.as_str() {
             "" => ScopeSet::EMPTY,
             scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
@@ -283,6 +287,19 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
     ];
     match contradictions.into_iter().find(|(holds, _)| *holds) {
         Some((_, text)) => Err(RegistrationError::Contradiction(text)),
+        None => Ok(()),
+    }
+}
+
+/// Only retries may be given no time: that says that there are none.
+fn check_lifetimes(lifetimes: &ClientLifetimes) -> Result<(), RegistrationError> {
+    let lifetimes = [
+        ("access_token_s", lifetimes.access_token_s),
+        ("refresh_idle_s", lifetimes.refresh_idle_s),
+        ("refresh_absolute_s", lifetimes.refresh_absolute_s),
+    ];
+    match lifetimes.into_iter().find(|(_, lifetime_s)| *lifetime_s == Some(0)) {
+        Some((name, _)) => Err(RegistrationError::NoLifetime(name)),
         None => Ok(()),
     }
 }

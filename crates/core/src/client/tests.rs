@@ -303,6 +303,20 @@ fn wrong_uris_and_scopes_cannot_be_registered() {
 }
 
 #[test]
+fn what_is_issued_lives_for_a_second_at_least_and_retries_need_not() {
+    let cases: [(Change, Option<&'static str>); 4] = [
+        (|m| m.lifetimes.access_token_s = Some(0), Some("access_token_s")),
+        (|m| m.lifetimes.refresh_idle_s = Some(0), Some("refresh_idle_s")),
+        (|m| m.lifetimes.refresh_absolute_s = Some(0), Some("refresh_absolute_s")),
+        (|m| m.lifetimes.retry_s = Some(0), None),
+    ];
+    for (change, expect) in cases {
+        let refused = register(change).err();
+        assert_eq!(refused, expect.map(RegistrationError::NoLifetime));
+    }
+}
+
+#[test]
 fn a_client_keeps_its_registration_when_a_scope_is_retired() {
     let client = client(|metadata| metadata.scope = "order old".to_owned());
     assert_eq!(client.scope, ORDER.union(RETIRED));
@@ -352,13 +366,13 @@ fn a_client_shortens_its_lifetimes_and_never_lengthens_them() {
     assert_eq!(shortened(all(u32::MAX)), settings().lifetimes);
     assert_eq!(shortened(ClientLifetimes::default()), settings().lifetimes);
     assert_eq!(
-        shortened(all(0)),
+        shortened(all(1)),
         Lifetimes {
-            access_token_s: 0,
-            refresh_idle_s: Some(0),
-            refresh_absolute_s: 0,
-            retry_confidential_s: 0,
-            retry_public_s: 0,
+            access_token_s: 1,
+            refresh_idle_s: Some(1),
+            refresh_absolute_s: 1,
+            retry_confidential_s: 1,
+            retry_public_s: 1,
             ..settings().lifetimes
         }
     );

@@ -23,9 +23,9 @@ pub struct AuditList {
     pub realm: Option<String>,
     /// Only what concerns this grant.
     pub grant: Option<String>,
-    /// Only what concerns this user.
+    /// Only what concerns this user: its name, or what stands for the name of one that is gone, `#` and its number.
     pub user: Option<String>,
-    /// Only what concerns this client.
+    /// Only what concerns this client: its `client_id`, or `#` and its number.
     pub client: Option<String>,
     /// Only what happened in the last so many seconds.
     pub since_s: Option<u32>,
@@ -59,12 +59,15 @@ impl Command for AuditList {
         let realm = administration.realm(self.realm.as_deref())?;
         let now = administration.engine.now();
         let user = match &self.user {
-            Some(username) => Some(find_user(administration, &realm, username).await?.number.0),
+            Some(username) => {
+                Some(by_number(find_user(administration, &realm, username).await, username, |user| user.number.0)?)
+            }
             None => None,
         };
+        let client = |client_id: &str| by_number(find(&realm, client_id), client_id, |client| client.number.0);
         let filter = AuditFilter {
             grant: self.grant.as_deref().map(grant_id).transpose()?.map(|grant| grant.0),
-            client: self.client.as_deref().map(|client_id| find(&realm, client_id)).transpose()?.map(|c| c.number.0),
+            client: self.client.as_deref().map(client).transpose()?,
             user,
             since: self.since_s.map(|since_s| Micros(now.0.saturating_sub(i64::from(since_s) * 1_000_000))),
         };
@@ -92,5 +95,13 @@ impl Command for AuditList {
             });
         }
         Ok(lines)
+    }
+}
+
+/// The number of who was found; of who is gone, the number that stands for the name in the answers.
+fn by_number<T>(found: Result<T, AdminError>, name: &str, number: impl FnOnce(T) -> u32) -> Result<u32, AdminError> {
+    match (found, name.strip_prefix('#').map(str::parse)) {
+        (Err(AdminError::NotFound(_)), Some(Ok(number))) => Ok(number),
+        (found, _) => found.map(number),
     }
 }

@@ -167,8 +167,16 @@ impl Command for ClientRotateSecret {
             (realm.keyring.secret_digest(&secret.0), Some(secret))
         };
         let mut metadata = client.metadata.clone();
-        let end_s = engine.now().as_unix_s().saturating_add(self.overlap_s);
-        metadata.secrets = rotated(&metadata.secrets, digest, end_s);
+        let now_s = engine.now().as_unix_s();
+        let end_s = now_s.saturating_add(self.overlap_s);
+        let secrets = rotated(&metadata.secrets, digest, end_s);
+        // Asked to end no secret, it ends none: the earlier one may be the one that is deployed.
+        let ended =
+            metadata.secrets.iter().find(|old| old.is_live(now_s) && !secrets.iter().any(|s| s.digest == old.digest));
+        if let Some(ended) = ended.filter(|_| self.overlap_s > 0) {
+            return Err(overlapping(&self.client_id, ended));
+        }
+        metadata.secrets = secrets;
         let previous_ends_s = metadata.secrets.first().and_then(|previous| previous.ends_s).unwrap_or(end_s);
         let put = NewClient { client_id: self.client_id.clone(), client_secret: None, metadata };
         engine.put_client(&realm, put).await?;
@@ -203,10 +211,11 @@ impl Command for ClientRemove {
 }
 
 fn given_digest(realm: &Realm, given: &PlainSecret) -> Result<SecretDigest, AdminError> {
-    match given.given().map_err(|mistake| AdminError::Invalid(vec![mistake]))? {
+    let digest = given.given().and_then(|given| match given {
         GivenSecret::Plain(secret) => Ok(realm.keyring.secret_digest(&secret)),
-        GivenSecret::Digest(digest) => Ok(digest),
-    }
+        GivenSecret::Hash(hash) => hash.digest_for(Some(&realm.keyring)),
+    });
+    digest.map_err(|mistake| AdminError::Invalid(vec![mistake]))
 }
 
 /// The secrets after a rotation. Of two the newer one stays beside the new one: a third would be one more to guess. It is kept when
@@ -218,6 +227,16 @@ fn rotated(standing: &[ClientSecret], new: SecretDigest, end_s: u32) -> Vec<Clie
         ends_s: Some(old.ends_s.map_or(end_s, |end| end.min(end_s))),
     };
     previous.map(ending).into_iter().chain([ClientSecret::lasting(new)]).collect()
+}
+
+/// Why a client whose secrets still overlap is not given a third.
+fn overlapping(client_id: &str, earlier: &ClientSecret) -> AdminError {
+    let until =
+        earlier.ends_s.map_or_else(String::new, |end_s| format!(" until {}", Micros::from_unix_s(end_s).to_rfc3339()));
+    AdminError::Invalid(vec![format!(
+        "client {client_id} was given its secret while the one before it still works{until}: rotate again after that, or now with \
+         --overlap 0s, which ends both of them at once"
+    )])
 }
 
 /// A client secret of 256 random bits, in 43 characters.

@@ -6,9 +6,10 @@ use kimbai_core::client::{Client, ClientMetadata};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest, difference, hash_text};
+use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, SecretHash, UserManifest, difference};
 use super::users::each_user;
 use super::{AdminError, Administration, Command, Order};
+use crate::engine::About;
 use crate::log_in::open_hash;
 use crate::realm::Realm;
 use crate::setup::UserClaims;
@@ -29,8 +30,8 @@ pub struct Export {
 pub enum ExportSecrets {
     /// Nothing: applied elsewhere, clients get new secrets and users have no password.
     LeftOut,
-    /// Their hashes. Those of client secrets fit this installation's keys alone; those of passwords fit anywhere, and can be
-    /// guessed against.
+    /// Their hashes. Those of client secrets fit their realm's keys alone, and are refused elsewhere; those of passwords fit anywhere,
+    /// and can be guessed against.
     Hashes,
 }
 
@@ -48,6 +49,9 @@ impl Command for Export {
         let mut manifest = Manifest::default();
         for realm in realms {
             let exported = export(administration, &realm, self.secrets).await?;
+            if self.secrets == ExportSecrets::Hashes {
+                administration.engine.record(&realm, "exported_with_hashes", About::default());
+            }
             manifest.realms.insert(realm.name.clone(), exported);
         }
         Ok(manifest)
@@ -60,7 +64,7 @@ async fn export(
     secrets: ExportSecrets,
 ) -> Result<RealmManifest, AdminError> {
     let clients = realm.clients();
-    let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(client, secrets)));
+    let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(realm, client, secrets)));
     let mut users = BTreeMap::new();
     each_user(administration, realm, |row| {
         let UserClaims { sub, name, email } = UserClaims::parse(&row.claims)?;
@@ -92,7 +96,7 @@ fn settings(administration: &Administration, realm: &Realm) -> Map<String, Value
 }
 
 /// The keys that are not as a client has them of which nothing is said, and those that every client has.
-fn client_manifest(client: &Client, secrets: ExportSecrets) -> ClientManifest {
+fn client_manifest(realm: &Realm, client: &Client, secrets: ExportSecrets) -> ClientManifest {
     let value = serde_json::to_value(&client.metadata).unwrap_or(Value::Null);
     let mut required = Map::new();
     for key in ["client_name", "token_endpoint_auth_method", "grant_types", "scope"] {
@@ -104,7 +108,7 @@ fn client_manifest(client: &Client, secrets: ExportSecrets) -> ClientManifest {
     metadata.append(&mut required);
     let newest = client.metadata.secrets.last().filter(|_| secrets == ExportSecrets::Hashes);
     ClientManifest {
-        client_secret: newest.map(|secret| hash_text(&secret.digest)),
+        client_secret: newest.map(|secret| SecretHash::of(&realm.keyring, secret.digest).text()),
         disabled: (!client.standing.active).then_some(true),
         metadata,
     }

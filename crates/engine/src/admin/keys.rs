@@ -8,8 +8,8 @@ use kimbai_store::{Change, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, Administration, Command};
-use crate::engine::until_known;
-use crate::setup::{CHECK_VALUE, check_value, stored_key};
+use crate::engine::{About, Store, until_known};
+use crate::setup::{CHECK_VALUE, check_value, fits, stored_key};
 
 /// Where the master key of an installation is kept.
 #[derive(Debug)]
@@ -60,18 +60,57 @@ impl Command for MasterKeyRotate {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
         file.stage(&new).map_err(failed)?;
-        until_known(|| engine.store.change(changes.clone())).await.map_err(|error| match error {
-            StoreError::Unknown => AdminError::Failed(
-                "it is not known whether the new key is in use: stop kimbai and start it again, it finds out"
-                    .to_owned(),
-            ),
-            StoreError::NotDone | StoreError::Unreadable(_) | StoreError::Taken => error.into(),
-        })?;
+        let stored = until_known(|| engine.store.change(changes.clone())).await;
+        settled(stored, &*engine.store, &new).await?;
         engine.put_master(new);
+        for realm in engine.realms() {
+            engine.record(&realm, "master_key_rotated", About::default());
+        }
         file.promote().map_err(|error| {
             let path = file.path().display();
             AdminError::Failed(format!("the new key is in use, and stays in {path}.next until the next start: {error}"))
         })?;
         Ok(MasterKeyRotated { keys, file: file.path().display().to_string() })
+    }
+}
+
+/// Whether the store is sealed under the new key. Where it is not known whether the change was carried out, the store knows.
+async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &MasterKey) -> Result<(), AdminError> {
+    match stored {
+        Ok(()) => Ok(()),
+        Err(StoreError::Unknown) => match fits(store, new).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::NotDone.into()),
+            Err(_) => Err(AdminError::Failed(
+                "it is not known whether the new key is in use, and the store cannot be asked: restart the server before you do \
+                 anything else, it finds out"
+                    .to_owned(),
+            )),
+        },
+        Err(error @ (StoreError::NotDone | StoreError::Unreadable(_) | StoreError::Taken)) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kimbai_store::sqlite::{Location, Options, SqliteStore};
+    use kimbai_store::{Clock, Registry as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rotation_of_unknown_outcome_is_done_where_the_new_key_fits_and_not_where_the_old_one_does() {
+        let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
+        let (old, new) = (MasterKey::generate(), MasterKey::generate());
+        let unknown = || Err(StoreError::Unknown);
+        store.init_meta(CHECK_VALUE, check_value(&old)).await.unwrap();
+        assert_eq!(settled(unknown(), &store, &new).await, Err(StoreError::NotDone.into()));
+        let value = check_value(&new);
+        store.change(vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value }]).await.unwrap();
+        assert_eq!(settled(unknown(), &store, &new).await, Ok(()));
+        assert_eq!(settled(Err(StoreError::NotDone), &store, &new).await, Err(StoreError::NotDone.into()));
+        store.close();
+        let told = settled(unknown(), &store, &new).await.unwrap_err().to_string();
+        assert!(told.contains("restart the server before you do anything else"), "{told}");
     }
 }

@@ -10,6 +10,7 @@ use kimbai_core::client::{ClientMetadata, SecretDigest};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::secret::Secret;
+use kimbai_keyring::RealmKeyring;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -41,8 +42,8 @@ pub struct RealmManifest {
 /// What is asked of one client.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientManifest {
-    /// Its secret as it will be presented, or `hash:` and 64 hex digits as `export` writes them. Absent: the one it has; for a new
-    /// client that needs one, a new one.
+    /// Its secret as it will be presented, or its hash as `export` writes it: `hash:`, 8 hex digits that tell the realm's key, `:` and
+    /// 64 hex digits. Absent: the one it has; for a new client that needs one, a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<PlainSecret>,
     /// Whether it may do nothing.
@@ -114,9 +115,9 @@ impl PlainSecret {
                 Err(format!("client_secret: a secret has at least {SECRET_CHARACTERS_MIN} characters"))
             };
         };
-        let digest =
-            digest_of_hex(hex).ok_or("client_secret: hash: takes 64 hex digits, as `kimbai export` writes them")?;
-        Ok(GivenSecret::Digest(digest))
+        let hash = SecretHash::parse(hex)
+            .ok_or("client_secret: hash: takes 8 hex digits, : and 64 hex digits, as `kimbai export` writes them")?;
+        Ok(GivenSecret::Hash(hash))
     }
 }
 
@@ -125,8 +126,49 @@ impl PlainSecret {
 pub(super) enum GivenSecret {
     /// As it will be presented.
     Plain(Secret),
-    /// What the realm's keyring makes of it.
-    Digest(SecretDigest),
+    /// What a realm's keyring made of it.
+    Hash(SecretHash),
+}
+
+/// A client's secret as a realm's keyring hashed it. Under another realm's key the digest fits no secret that anybody knows, so that
+/// it comes with what tells the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SecretHash {
+    key_check: [u8; 4],
+    digest: SecretDigest,
+}
+
+impl SecretHash {
+    /// The hash of a secret of this realm.
+    pub(super) fn of(keyring: &RealmKeyring, digest: SecretDigest) -> Self {
+        Self { key_check: key_check(keyring), digest }
+    }
+
+    /// What the realm compares, if it was hashed there. `None`: the realm is yet to be made.
+    pub(super) fn digest_for(self, keyring: Option<&RealmKeyring>) -> Result<SecretDigest, String> {
+        if keyring.is_some_and(|keyring| key_check(keyring) == self.key_check) {
+            return Ok(self.digest);
+        }
+        Err("client_secret: this hash: was made under the key of another realm or installation and fits no secret here: give the \
+             secret itself, or none, and the client gets a new one"
+            .to_owned())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (check, digest) = text.split_once(':')?;
+        Some(Self { key_check: bytes_of_hex(check)?, digest: SecretDigest(bytes_of_hex(digest)?) })
+    }
+
+    /// As a file gives it.
+    pub(super) fn text(&self) -> PlainSecret {
+        PlainSecret::new(format!("{HASH_PREFIX}{}:{}", hex(&self.key_check), hex(&self.digest.0)))
+    }
+}
+
+/// What tells a realm's key from another, and nothing else of it.
+fn key_check(keyring: &RealmKeyring) -> [u8; 4] {
+    let [a, b, c, d, ..] = keyring.keyed_digest("client secret hash", b"");
+    [a, b, c, d]
 }
 
 impl fmt::Debug for PlainSecret {
@@ -306,23 +348,20 @@ fn by_name(value: &Value) -> Option<BTreeMap<&str, &Value>> {
     named.filter(|named| named.len() == things.len() && !named.is_empty())
 }
 
-/// The digest behind 64 hex digits.
-fn digest_of_hex(hex: &str) -> Option<SecretDigest> {
-    let mut digest = [0; 32];
-    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+/// The bytes behind so many hex digits.
+fn bytes_of_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if hex.len() != 2 * N || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    for (byte, digits) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+    for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     }
-    Some(SecretDigest(digest))
+    Some(bytes)
 }
 
-/// A digest as a file gives it.
-pub(super) fn hash_text(digest: &SecretDigest) -> PlainSecret {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    let hex = digest.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    PlainSecret::new(HASH_PREFIX.chars().chain(hex).collect())
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -358,15 +397,20 @@ mod tests {
     fn a_client_secret_is_plain_or_a_digest_and_no_place_where_it_is() {
         let digest = SecretDigest(std::array::from_fn(|n| u8::try_from(n * 7).unwrap_or(3)));
         let given = |secret: &str| PlainSecret::new(secret.to_owned()).given();
-        assert_eq!(hash_text(&digest).given(), Ok(GivenSecret::Digest(digest)));
+        let hash = SecretHash { key_check: [0, 1, 254, 255], digest };
+        assert!(hash.text().expose().starts_with("hash:0001feff:00070e15"), "{}", hash.text().expose());
+        assert_eq!(hash.text().given(), Ok(GivenSecret::Hash(hash)));
         let plain = "ậ".repeat(22);
         assert_eq!(given(&plain), Ok(GivenSecret::Plain(Secret::new(plain))));
         for wrong in [
             &"x".repeat(21),
             "hash:",
             "hash:00",
-            &format!("hash:{}", "g".repeat(64)),
-            &format!("hash:{}", "é".repeat(32)),
+            &format!("hash:{}", "0".repeat(64)),
+            &format!("hash:{}:{}", "0".repeat(8), "0".repeat(63)),
+            &format!("hash:{}:{}", "0".repeat(7), "0".repeat(64)),
+            &format!("hash:{}:{}", "0".repeat(8), "g".repeat(64)),
+            &format!("hash:{}:{}", "é".repeat(4), "é".repeat(32)),
             "env:A_VARIABLE_WITH_A_LONG_NAME",
             "file:/run/secrets/a-file-with-a-long-name",
         ] {

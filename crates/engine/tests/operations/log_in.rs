@@ -1,10 +1,14 @@
 //! Guessing passwords: delays and locks, per account, source and spelling, counted before the verdict.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use kimbai_engine::admin::{PlainSecret, UserPasswd};
 use kimbai_engine::{BrowserSecret, LogInRefusal, SignedIn, Source};
-use kimbai_store::Activity;
+use kimbai_store::{Activity, LogInKey, Registry as _};
+use serde_json::json;
 
+use crate::administration::{administration, apply};
 use crate::fixture::{Fixture, PASSWORD, secret, source};
 
 const LOCK_S: i64 = 900;
@@ -213,4 +217,47 @@ async fn a_lock_in_one_realm_is_none_in_another() {
     lock(&here, "an").await;
     assert!(is_locked(&log_in(&here, "an", PASSWORD).await));
     assert!(log_in(&twin, "an", PASSWORD).await.is_ok());
+}
+
+/// Brings a log-in of `an` so far that the row has been read: then the attempt is counted.
+async fn verifying(fixture: &Fixture, mut log_in: Pin<&mut impl Future<Output = Result<SignedIn, LogInRefusal>>>) {
+    let account = LogInKey(fixture.realm.keyring.keyed_digest("log-in account", b"an"));
+    for _ in 0..10_000 {
+        if fixture.store.log_in_count(fixture.realm.number, account).await.unwrap().failures > 0 {
+            return;
+        }
+        tokio::select! {
+            biased;
+            answered = &mut log_in => panic!("{answered:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    panic!("the attempt was not counted");
+}
+
+#[tokio::test]
+async fn a_password_that_is_changed_while_it_is_verified_opens_no_session() {
+    let fixture = Fixture::marketplace().await;
+    let (browser, password) = (BrowserSecret::generate(), secret(PASSWORD));
+    let mut log_in = pin!(fixture.engine.log_in(&fixture.realm, ("an", &password), &browser, source(1)));
+    verifying(&fixture, log_in.as_mut()).await;
+    let passwd = UserPasswd {
+        realm: None,
+        username: "an".to_owned(),
+        password: PlainSecret::new("một mật khẩu khác".to_owned()),
+    };
+    administration(&fixture.engine).run(passwd).await.unwrap();
+    assert_eq!(log_in.await.unwrap_err(), LogInRefusal::Wrong);
+    assert!(with(&fixture, "an", "một mật khẩu khác", &browser, source(1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_name_that_is_changed_while_the_password_is_verified_hinders_nobody() {
+    let fixture = Fixture::marketplace().await;
+    let (browser, password) = (BrowserSecret::generate(), secret(PASSWORD));
+    let mut log_in = pin!(fixture.engine.log_in(&fixture.realm, ("an", &password), &browser, source(1)));
+    verifying(&fixture, log_in.as_mut()).await;
+    let asked = json!({ "realms": { "marketplace": { "users": { "an": { "name": "Ảnh" } } } } });
+    apply(&administration(&fixture.engine), asked).await.unwrap();
+    assert!(log_in.await.is_ok());
 }

@@ -120,7 +120,11 @@ mod tests {
         migrate(&mut connection, &ALL[..1], &clock).unwrap();
         let fill = "INSERT INTO audit (realm, at, event, grant) VALUES (1, 5, 'old', 7), (1, 6, 'new', NULL);
             INSERT INTO consents VALUES (1, 2, 3, 4, 5);
-            INSERT INTO sessions VALUES (1, x'00', 2, 0, 5, 5);";
+            INSERT INTO sessions VALUES (1, x'00', 2, 0, 5, 5);
+            INSERT INTO clients VALUES
+                (1, 1, 'web', '{\"client_name\":\"Sổ\",\"secret_digests\":[[7,255],[0,1]],\"scope\":\"a\"}'),
+                (1, 2, 'spa', '{\"secret_digests\":[],\"scope\":\"\"}'),
+                (1, 3, 'new', '{ \"secrets\": [{\"digest\":[1]}] }');";
         connection.execute_batch(fill).unwrap();
         migrate(&mut connection, ALL, &clock).unwrap();
         let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
@@ -128,6 +132,13 @@ mod tests {
         assert_eq!(count("SELECT count(*) FROM audit INDEXED BY audit_of_realm WHERE realm = 1 AND at >= 5"), 2);
         assert_eq!(count("SELECT count(*) FROM consents INDEXED BY consents_of_client WHERE realm = 1"), 1);
         assert_eq!(count("SELECT count(*) FROM sessions INDEXED BY sessions_of_user WHERE realm = 1"), 1);
+        let metadata = |number: u32| -> String {
+            connection.query_row("SELECT metadata FROM clients WHERE number = ?1", [number], |row| row.get(0)).unwrap()
+        };
+        let secrets = r#""secrets":[{"digest":[7,255]},{"digest":[0,1]}]"#;
+        assert_eq!(metadata(1), format!(r#"{{"client_name":"Sổ","scope":"a",{secrets}}}"#));
+        assert_eq!(metadata(2), r#"{"scope":"","secrets":[]}"#);
+        assert_eq!(metadata(3), r#"{ "secrets": [{"digest":[1]}] }"#, "as it was");
         assert_eq!(count("PRAGMA application_id"), super::super::APPLICATION_ID);
         let whole: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(whole, "ok");

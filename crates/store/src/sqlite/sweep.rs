@@ -2,6 +2,7 @@
 
 use kimbai_core::grant::{Grant, State};
 use kimbai_core::number::{GrantId, RealmNumber};
+use kimbai_core::realm::SESSION_IDLE_MAX_S;
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, params};
 
@@ -9,8 +10,6 @@ use super::fault::Fault;
 use super::rows::{self, seen_columns};
 use crate::SweepStep;
 
-/// A session that was not used for so long has ended by any policy (seven days at most).
-const SESSION_S: u32 = 7 * 86_400;
 /// So long an audit event can be read, unless a million newer ones came: what strangers can make us write is bounded.
 const AUDIT_S: u32 = 90 * 86_400;
 
@@ -24,7 +23,7 @@ pub(super) fn step(
 ) -> Result<SweepStep, Fault> {
     let (cursor, mut deleted) = grants(connection, cursor, rows_max, before(now, retention_s))?;
     for (sql, bound) in [
-        (SESSIONS, before(now, SESSION_S).0),
+        (SESSIONS, before(now, SESSION_IDLE_MAX_S).0),
         (DENIALS, i64::from(now.as_unix_s())),
         (LOG_INS, now.0),
         (AUDIT, before(now, AUDIT_S).0),

@@ -96,11 +96,15 @@ impl Planner<'_> {
         if is_public {
             return Err("client_secret: a client without authentication has no secret".to_owned());
         }
+        let keyring = realm.map(|realm| &realm.keyring);
         let (digest, intended) = match given.given()? {
             GivenSecret::Plain(secret) => {
-                (realm.map(|realm| realm.keyring.secret_digest(&secret)), IntendedSecret::Given(secret))
+                (keyring.map(|keyring| keyring.secret_digest(&secret)), IntendedSecret::Given(secret))
             }
-            GivenSecret::Digest(digest) => (Some(digest), IntendedSecret::Digest(digest)),
+            GivenSecret::Hash(hash) => {
+                let digest = hash.digest_for(keyring)?;
+                (Some(digest), IntendedSecret::Digest(digest))
+            }
         };
         let now_s = self.administration.engine.now().as_unix_s();
         match metadata.secrets.iter().find(|known| Some(known.digest) == digest) {

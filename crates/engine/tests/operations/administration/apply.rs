@@ -149,7 +149,7 @@ const MISTAKES: &[&str] = &[
     "realms.long: lifetimes.code_s: ",
     "realms.marketplace.clients.a\tb: client \"a\\tb\": a client_id has",
     "realms.marketplace.clients.in-house: scope: ",
-    "realms.marketplace.clients.other: client_secret: hash: takes 64 hex digits",
+    "realms.marketplace.clients.other: client_secret: hash: takes 8 hex digits, : and 64 hex digits",
     "realms.marketplace.clients.place: client_secret: env: says where a secret is",
     "realms.marketplace.clients.post: client_secret: a secret has at least 22 characters",
     "realms.marketplace.clients.resource: unknown field `colour`",

@@ -98,15 +98,29 @@ async fn during_a_rotation_both_secrets_work_and_afterwards_the_new_one_alone() 
 }
 
 #[tokio::test]
-async fn a_second_rotation_in_the_overlap_leaves_two_secrets() {
+async fn a_second_rotation_in_the_overlap_is_refused_and_both_secrets_work_on() {
     let operator = Operator::new().await;
     let second = operator.run(rotate("web", 1_000, None)).await.unwrap();
-    operator.fixture.clock.advance_s(10);
+    operator.fixture.clock.advance_s(999);
+    let refused = invalid(operator.run(rotate("web", 500, None)).await);
+    assert!(refused[0].contains(&second.previous_ends) && refused[0].contains("--overlap 0s"), "{refused:?}");
+    assert!(opens(&operator, &secret_of("web")).await && opens(&operator, made(&second)).await);
+    operator.fixture.clock.advance_s(1);
     let third = operator.run(rotate("web", 500, None)).await.unwrap();
-    assert!(!opens(&operator, &secret_of("web")).await, "a third one would be one more to guess");
     assert!(opens(&operator, made(&second)).await && opens(&operator, made(&third)).await);
     operator.fixture.clock.advance_s(500);
     assert!(!opens(&operator, made(&second)).await && opens(&operator, made(&third)).await);
+}
+
+#[tokio::test]
+async fn a_rotation_without_overlap_ends_both_secrets_of_an_overlap() {
+    let operator = Operator::new().await;
+    let second = operator.run(rotate("web", 1_000, None)).await.unwrap();
+    let third = operator.run(rotate("web", 0, None)).await.unwrap();
+    for dead in [&secret_of("web"), made(&second)] {
+        assert!(!opens(&operator, dead).await);
+    }
+    assert!(opens(&operator, made(&third)).await);
 }
 
 #[tokio::test]

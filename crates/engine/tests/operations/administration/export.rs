@@ -1,10 +1,10 @@
 //! `export`: applied where it came from it changes nothing, applied elsewhere it makes the same.
 
-use kimbai_engine::admin::{AdminError, Apply, Export, ExportSecrets, Manifest, Prune};
+use kimbai_engine::admin::{AdminError, Apply, ClientRotateSecret, Export, ExportSecrets, Manifest, Prune};
 use serde_json::json;
 
-use super::{Operator, export, from_nothing, nothing, of_marketplace};
-use crate::fixture::{REDIRECT_URI, marketplace};
+use super::{Operator, export, from_nothing, invalid, nothing, of_marketplace};
+use crate::fixture::{Fixture, REDIRECT_URI, marketplace};
 
 /// Realms that differ from the defaults in all ways that can be asked for.
 async fn rich() -> Operator {
@@ -46,13 +46,52 @@ async fn an_export_applied_to_where_it_came_from_changes_nothing() {
 #[tokio::test]
 async fn an_export_applied_to_an_empty_store_makes_the_same_realms() {
     let operator = rich().await;
-    let exported = operator.export().await;
+    let mut exported = operator.export().await;
     assert_eq!(exported.realms.len(), 3);
     let (elsewhere, ..) = nothing().await;
+    without_client_secrets(&mut exported);
     elsewhere.run(Apply { manifest: exported.clone(), prune: Prune::Remove }).await.unwrap();
-    assert_eq!(export(&elsewhere, ExportSecrets::Hashes).await, exported);
+    let mut made = export(&elsewhere, ExportSecrets::Hashes).await;
+    without_client_secrets(&mut made);
+    assert_eq!(made, exported, "with the passwords of its users");
     let travelled: Manifest = serde_json::from_str(&serde_json::to_string(&exported).unwrap()).unwrap();
     assert_eq!(travelled, exported);
+}
+
+fn without_client_secrets(manifest: &mut Manifest) {
+    for client in manifest.realms.values_mut().flat_map(|realm| realm.clients.iter_mut().flatten()) {
+        client.1.client_secret = None;
+    }
+}
+
+#[tokio::test]
+async fn the_hash_of_a_client_secret_is_refused_by_every_realm_but_its_own() {
+    let operator = rich().await;
+    let exported = operator.export().await;
+    let hash = exported.realms["marketplace"].clients.as_ref().unwrap()["web"].client_secret.clone().unwrap();
+    let client = json!({ "web": { "client_secret": hash } });
+    let of = |realm: &str| json!({ "realms": { realm: { "issuer": "https://new.example.vn", "clients": client } } });
+    let is_refused = |mistakes: &[String]| {
+        !mistakes.is_empty() && mistakes.iter().all(|m| m.contains("was made under the key of another realm"))
+    };
+    for realm in ["second", "new"] {
+        let mistakes = operator.mistakes(of(realm)).await;
+        assert!(mistakes.len() == 1 && is_refused(&mistakes), "{mistakes:?}");
+    }
+    let rotate = ClientRotateSecret {
+        realm: Some("second".to_owned()),
+        client_id: "web".to_owned(),
+        overlap_s: 0,
+        client_secret: Some(hash.clone()),
+    };
+    assert!(is_refused(&invalid(operator.run(rotate).await)));
+    // Another installation, whose realms are called the same.
+    let elsewhere = Operator::new().await;
+    assert!(is_refused(&elsewhere.mistakes(of_marketplace(json!({ "clients": client }))).await));
+    let (empty, ..) = nothing().await;
+    let mistakes = invalid(empty.run(Apply { manifest: exported, prune: Prune::Keep }).await);
+    assert!(is_refused(&mistakes), "{mistakes:?}");
+    assert!(operator.apply(of_marketplace(json!({ "clients": client }))).await.unwrap().steps.is_empty());
 }
 
 #[tokio::test]
@@ -77,6 +116,19 @@ async fn only_the_realms_that_are_named_are_exported() {
     let exported = operator.run(of("second")).await.unwrap();
     assert_eq!(exported.realms.keys().collect::<Vec<_>>(), ["second"]);
     assert!(matches!(operator.run(of("nowhere")).await, Err(AdminError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn an_export_with_hashes_leaves_an_event_in_each_of_its_realms_and_no_other() {
+    let operator = rich().await;
+    let of = |secrets| Export { realms: vec!["marketplace".to_owned()], secrets };
+    operator.run(of(ExportSecrets::LeftOut)).await.unwrap();
+    operator.fixture.assert_not_audited("exported_with_hashes").await;
+    operator.run(of(ExportSecrets::Hashes)).await.unwrap();
+    let _ = operator.fixture.audit("exported_with_hashes", 1).await;
+    let realm = operator.fixture.engine.realm("second").unwrap();
+    let second = Fixture { realm, ..operator.fixture };
+    second.assert_not_audited("exported_with_hashes").await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Grants and audit events by command.
 
 use kimbai_core::token::Refusal;
-use kimbai_engine::admin::{AdminError, AuditLine, AuditList, GrantList, GrantRevoke, GrantShow, GrantView};
+use kimbai_engine::admin::{AdminError, AuditLine, AuditList, GrantList, GrantRevoke, GrantShow, GrantView, UserAdd};
 
 use super::{Operator, invalid};
 use crate::fixture::{Answered as _, refresh_token};
@@ -164,6 +164,29 @@ async fn what_concerned_a_removed_client_is_listed_by_its_number() {
     let _ = fixture.audit("client_removed", 1).await;
     let expect = format!("#{number}");
     assert_eq!(operator.run(events()).await.unwrap()[0].client_id.as_ref(), Some(&expect));
+    let asked = AuditList { client: Some(expect.clone()), ..events() };
+    assert_eq!(operator.run(asked).await.unwrap()[0].event, "client_removed");
+    for missing in ["#", "#x", "#-1", "web"] {
+        let asked = AuditList { client: Some(missing.to_owned()), ..events() };
+        assert!(matches!(operator.run(asked).await, Err(AdminError::NotFound(_))), "{missing}");
+    }
     let grants = operator.run(all()).await.unwrap();
     assert!(grants.iter().all(|grant| grant.client_id == expect && !grant.stands), "{grants:?}");
+}
+
+#[tokio::test]
+async fn events_are_found_by_the_number_of_a_user_and_by_a_name_that_looks_like_one() {
+    let operator = Operator::new().await;
+    let fixture = &operator.fixture;
+    let user = serde_json::from_value(serde_json::json!({})).unwrap();
+    operator.run(UserAdd { realm: None, username: "#1".to_owned(), user }).await.unwrap();
+    for username in ["an", "binh", "#1"] {
+        fixture.engine.set_user_activity(&fixture.realm, username, kimbai_store::Activity::Disabled).await.unwrap();
+    }
+    let _ = fixture.audit("user_disabled", 3).await;
+    for (asked, expect) in [("#2", "binh"), ("#1", "#1")] {
+        let lines = operator.run(AuditList { user: Some(asked.to_owned()), ..events() }).await.unwrap();
+        assert_eq!(lines[0].username.as_deref(), Some(expect));
+        assert!(lines.iter().all(|line| line.username.as_deref() == Some(expect)), "{lines:?}");
+    }
 }

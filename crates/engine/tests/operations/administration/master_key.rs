@@ -55,6 +55,12 @@ async fn everything_works_with_the_new_master_key_and_the_old_one_opens_nothing(
     let rotated = installed.administration.run(MasterKeyRotate {}).await.unwrap();
     assert_eq!((rotated.keys, rotated.file), (4, installed.file.path().display().to_string()));
     assert!(fixture.works(&answer.access_token).await, "while it goes on");
+    for realm in ["marketplace", "twin"] {
+        let realm = fixture.engine.realm(realm).unwrap();
+        let _ = Fixture { realm, ..installed.started(installed.file.read().unwrap().unwrap()).await }
+            .audit("master_key_rotated", 1)
+            .await;
+    }
     let third = json!({ "realms": { "third": { "issuer": "https://third.example.vn", "clients": { "web": {} } } } });
     apply(&installed.administration, third).await.unwrap();
     let new = installed.file.read().unwrap().unwrap();

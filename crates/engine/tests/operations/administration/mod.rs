@@ -99,7 +99,7 @@ impl Operator {
     }
 }
 
-fn administration(engine: &Arc<Engine>) -> Administration {
+pub(crate) fn administration(engine: &Arc<Engine>) -> Administration {
     Administration::new(engine.clone(), Box::new(Dialects), MasterKeyHome::Given)
 }
 
@@ -118,7 +118,7 @@ fn read(manifest: Value) -> Manifest {
     serde_json::from_value(manifest).unwrap()
 }
 
-async fn apply(administration: &Administration, manifest: Value) -> Result<Applied, AdminError> {
+pub(crate) async fn apply(administration: &Administration, manifest: Value) -> Result<Applied, AdminError> {
     administration.run(Apply { manifest: read(manifest), prune: Prune::Keep }).await
 }
 

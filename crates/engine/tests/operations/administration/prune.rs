@@ -4,7 +4,7 @@ use kimbai_engine::admin::{Action, Kind};
 use serde_json::json;
 
 use super::{Operator, from_nothing, of_marketplace, scope, scopes};
-use crate::fixture::{refresh_token, secret_of};
+use crate::fixture::{Fixture, refresh_token, secret_of};
 
 #[tokio::test]
 async fn clients_that_a_file_does_not_name_are_removed_with_their_tokens() {
@@ -44,6 +44,19 @@ async fn scopes_that_a_file_does_not_name_are_retired() {
     assert_eq!(after.realms["main"], before.realms["main"]);
     assert_eq!(after.realms["marketplace"].clients, before.realms["marketplace"].clients);
     assert_eq!(after.realms["marketplace"].users, before.realms["marketplace"].users);
+}
+
+#[tokio::test]
+async fn the_offline_scope_is_not_retired_when_a_file_does_not_name_it() {
+    let operator = Operator::new().await;
+    let answer = operator.fixture.log_in("web").await;
+    operator.prune(of_marketplace(json!({ "scopes": scopes(&["order", "product"]) }))).await.unwrap();
+    let realm = operator.fixture.engine.realm("marketplace").unwrap();
+    let retired: Vec<_> = realm.settings.scopes.iter().filter(|scope| scope.retired).map(|scope| &scope.name).collect();
+    assert_eq!(retired, ["inventory"]);
+    let fixture = Fixture { realm, ..operator.fixture };
+    assert!(fixture.refresh("web", &refresh_token(&answer)).await.is_ok());
+    assert!(fixture.log_in("web").await.refresh_token.is_some());
 }
 
 #[tokio::test]

@@ -11,3 +11,12 @@ CREATE INDEX audit_of_user ON audit (realm, user, at, number) WHERE user IS NOT 
 
 CREATE INDEX consents_of_client ON consents (realm, client);
 CREATE INDEX sessions_of_user ON sessions (realm, user);
+
+-- A secret may have an end now: `"secret_digests": [digest]` becomes `"secrets": [{"digest": digest}]`.
+UPDATE clients
+SET metadata = json_set(
+        json_remove(metadata, '$.secret_digests'),
+        '$.secrets',
+        json((SELECT json_group_array(json_object('digest', json(value))) FROM json_each(metadata, '$.secret_digests')))
+    )
+WHERE json_type(metadata, '$.secret_digests') IS NOT NULL;
