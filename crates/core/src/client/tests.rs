@@ -255,8 +255,11 @@ type Change = fn(&mut ClientMetadata);
 
 #[test]
 fn what_contradicts_itself_cannot_be_registered() {
-    let contradictions: [(&str, Change); 9] = [
+    let contradictions: [(&str, Change); 12] = [
         ("without authentication", |m| m.token_endpoint_auth_method = NONE),
+        ("100 members", |m| m.redirect_uris = vec!["https://example.com/a".to_owned(); 101]),
+        ("2,048 bytes", |m| m.client_name = "a".repeat(2_049)),
+        ("2,048 bytes", |m| m.redirect_uris.push(format!("https://example.com/{}", "a".repeat(2_048)))),
         ("needs one", |m| m.secrets.clear()),
         ("needs one", |m| (m.token_endpoint_auth_method, m.secrets) = (POST, Vec::new())),
         ("at most two", |m| m.secrets = vec![lasting(1); 3]),
