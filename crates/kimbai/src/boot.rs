@@ -115,7 +115,7 @@ pub(crate) async fn bind_each(addresses: &[SocketAddr], key: &str) -> anyhow::Re
 /// Raises the limit of descriptors as far as this user may, and answers how many connections fit below it: `wanted`, or fewer.
 pub(crate) fn connections_within_descriptors(wanted: u32) -> u32 {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, ..limit.clone() };
+    let raised = Rlimit { current: limit.maximum, ..limit };
     let current = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
     // Unlimited is `None`.
     let Some(current) = current else { return wanted };

@@ -11,7 +11,8 @@ use super::output::{self, Form};
 /// Writes realms, clients and users in the form that `apply` reads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Secrets cannot be read back. Without --hashes, clients that are made from the export get new secrets, and users have no password.
+Secrets cannot be read back. With --hashes, the file is for this installation: hashes of client secrets fit its keys alone, and are
+refused elsewhere. Without, clients that are made from the export get new secrets, and users have no password.
 
 Examples:
   kimbai export > kimbai-realms.toml

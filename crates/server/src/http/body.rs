@@ -59,7 +59,15 @@ async fn gather(mut body: Body) -> Result<Bytes, HttpFault> {
 }
 
 fn fault_of(error: axum::Error) -> HttpFault {
-    if error.into_inner().is::<Full>() { HttpFault::Overloaded } else { HttpFault::Body(BodyFault::Incomplete) }
+    // Each body that goes round another one wraps its error.
+    let mut cause = error.into_inner();
+    loop {
+        cause = match cause.downcast::<axum::Error>() {
+            Ok(wrapped) => wrapped.into_inner(),
+            Err(cause) if cause.is::<Full>() => return HttpFault::Overloaded,
+            Err(_) => return HttpFault::Body(BodyFault::Incomplete),
+        };
+    }
 }
 
 /// What nearly every request stays below; only a larger body needs one of a bounded number of places, so that many that are never
