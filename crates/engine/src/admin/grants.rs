@@ -100,6 +100,8 @@ impl Command for GrantShow {
 
 impl Command for GrantRevoke {
     const NAME: &'static str = "grant_revoke";
+    // One verb of the ledger; and it may be an emergency.
+    const ORDER: Order = Order::Free;
     type Reply = GrantView;
 
     async fn run(self, administration: &Administration) -> Result<GrantView, AdminError> {

@@ -91,7 +91,7 @@ async fn carry_out(
     (manifest, prune): (Manifest, Prune),
     planned: &[Step],
 ) -> anyhow::Result<()> {
-    let applied = reach.run(Apply { manifest, prune }).await?;
+    let applied = reach.run(Apply { manifest, prune, agreed: None }).await?;
     args.place.say(&applied, |applied| {
         let mut text = String::new();
         if applied.steps != planned {
