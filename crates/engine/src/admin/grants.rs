@@ -74,10 +74,12 @@ impl Command for GrantList {
         // A user's grants to other clients are passed over, so that one slice need not be the whole answer.
         while views.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
             let slice = administration.engine.store.grants(realm.number, of, after, limit).await?;
-            let Some(last) = slice.last() else { break };
-            after = Some(last.grant.id);
-            for seen in slice.iter().filter(|seen| is_asked(seen)) {
+            for seen in slice.grants.iter().filter(|seen| is_asked(seen)) {
                 views.push(view(administration, &realm, seen).await?);
+            }
+            after = slice.next;
+            if after.is_none() {
+                break;
             }
         }
         views.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

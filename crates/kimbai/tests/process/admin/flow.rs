@@ -73,11 +73,14 @@ fn what_is_exported_changes_nothing_when_it_is_applied_and_makes_the_same_elsewh
             let again = place.ok_with(&["apply", "--plan", "-"], &exported);
             assert_eq!(again, "Nothing to do: everything is as the files say.\n", "{exported}");
             let elsewhere = Place::new();
+            if !hashes.is_empty() {
+                let refused = elsewhere.refused_with(&["apply", "--yes", "-"], &exported, 1);
+                assert!(refused.contains("made under the key of another realm or installation"), "{refused}");
+                continue;
+            }
             let applied: Value = elsewhere.json_with(&["apply", "--yes", "-"], &exported);
-            let made = applied["made_secrets"].as_array().unwrap().len();
-            assert_eq!(made, if hashes.is_empty() { 2 } else { 0 });
+            assert_eq!(applied["made_secrets"].as_array().unwrap().len(), 2);
             assert_eq!(elsewhere.ok(&["export", "--format", format]), place.ok(&["export", "--format", format]));
-            assert_eq!(elsewhere.standing() == place.standing(), !hashes.is_empty());
         }
         let one = place.json(&["export", "--realm", "second"]);
         assert_eq!(one["realms"].as_object().unwrap().keys().collect::<Vec<_>>(), ["second"]);
