@@ -93,12 +93,14 @@ impl Engine {
         self.store.remove_consent(realm.number, user, client.number).await?;
         let (mut ended, mut after) = (0, None);
         loop {
-            let grants = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;
-            let Some(last) = grants.last() else { break };
-            after = Some(last.grant.id);
-            for seen in grants.iter().filter(|seen| seen.grant.client == client.number) {
+            let slice = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;
+            for seen in slice.grants.iter().filter(|seen| seen.grant.client == client.number) {
                 self.end(realm, seen.grant.id, EndReason::ConsentWithdrawn).await?;
                 ended += 1;
+            }
+            after = slice.next;
+            if after.is_none() {
+                break;
             }
         }
         let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };

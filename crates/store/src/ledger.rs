@@ -56,8 +56,9 @@ pub trait Ledger: Send + Sync {
     ) -> Answer<'_, PartyStanding>;
 
     /// Grants that are not over, in the order of their ids, from the first one after `after` on, at most `limit`, with the
-    /// standing of their parties.
-    fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, Vec<Seen>>;
+    /// standing of their parties. A store reads so many rows for an answer and no more: it may have fewer grants, also none, and
+    /// says where to go on.
+    fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, GrantSlice>;
 
     /// Deletes what has been over for `retention_s` seconds among the next `rows_max` grants after `cursor`, and as many old
     /// sessions, denials, log-in counts and audit events; walks the primary key, in one short transaction.
@@ -82,6 +83,15 @@ pub enum GrantsOf {
     User(UserNumber),
     /// Those that a client was given.
     Client(ClientNumber),
+}
+
+/// Some of the grants that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantSlice {
+    /// In the order of their ids.
+    pub grants: Vec<Seen>,
+    /// After which one to go on; `None`: there are no more.
+    pub next: Option<GrantId>,
 }
 
 /// What a look for a row-less token found.

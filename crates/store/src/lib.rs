@@ -14,7 +14,7 @@ mod upkeep;
 
 pub use clock::Clock;
 pub use error::StoreError;
-pub use ledger::{Answer, GrantsOf, Ledger, RowlessLook, SweepStep};
+pub use ledger::{Answer, GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{
     Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits,
     LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow,

@@ -239,7 +239,7 @@ async fn a_batch_does_not_fail_for_one_member() {
     let answers = changes.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 100);
     assert_eq!(answers.iter().filter(|answer| **answer == Err(StoreError::Taken)).count(), 100);
-    assert_eq!(store.grants(REALM, GrantsOf::Client(CLIENT), None, 1_000).await.unwrap().len(), 200);
+    assert_eq!(store.grants(REALM, GrantsOf::Client(CLIENT), None, 1_000).await.unwrap().grants.len(), 200);
 }
 
 #[tokio::test]
@@ -271,6 +271,29 @@ async fn what_comes_beyond_the_queue_is_certainly_not_done() {
     for (id, answer) in answers {
         let there = store.lookup(REALM, GrantId(id)).await.unwrap().seen.is_some();
         assert_eq!(there, answer.is_ok(), "{id}: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_reads_20_000_rows_for_an_answer_and_says_where_to_go_on() {
+    let home = Home::new();
+    let store = Arc::new(home.store());
+    for few in 0..5 {
+        let mut opened = JoinSet::new();
+        for id in 1..=4_000 {
+            let store = Arc::clone(&store);
+            let id = few * 4_000 + id;
+            opened.spawn(async move { store.open(REALM, opening(id), AttemptId(id)).await.unwrap() });
+        }
+        opened.join_all().await;
+    }
+    home.clock.advance_s(61);
+    store.open(REALM, opening(30_000), AttemptId(1)).await.unwrap();
+    for of in [GrantsOf::Realm, GrantsOf::Client(CLIENT), GrantsOf::User(UserNumber(1))] {
+        let first = store.grants(REALM, of, None, 10).await.unwrap();
+        assert_eq!((first.grants.len(), first.next), (0, Some(GrantId(20_000))), "all of them are over");
+        let last = store.grants(REALM, of, first.next, 10).await.unwrap();
+        assert_eq!((last.grants.len(), last.next), (1, None));
     }
 }
 

@@ -6,9 +6,9 @@ use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, PlainSecret};
+use super::passwords::{NewPassword, Passwords, hash_of};
 use super::plan::{IntendedClient, IntendedRealm, IntendedSecret, IntendedUser, Prune, Step, intend};
-use super::users::NewPassword;
-use super::{AdminError, Administration, Command, clients, users};
+use super::{AdminError, Administration, Command, Order, clients};
 use crate::engine::About;
 use crate::realm::{Realm, RealmFace};
 use crate::setup::{NewClient, NewUser, client_change, user_change};
@@ -34,6 +34,9 @@ pub struct Apply {
     pub manifest: Manifest,
     /// What happens to the rest.
     pub prune: Prune,
+    /// What somebody has agreed to, as [`Plan`] answered it: if it is no longer the same, nothing is done. Absent: whatever it is.
+    #[serde(default)]
+    pub agreed: Option<Vec<Step>>,
 }
 
 /// What was done.
@@ -58,19 +61,40 @@ pub struct MadeSecret {
 
 impl Command for Plan {
     const NAME: &'static str = "plan";
+    const ORDER: Order = Order::Free;
     type Reply = Vec<Step>;
 
     async fn run(self, administration: &Administration) -> Result<Vec<Step>, AdminError> {
-        Ok(Box::pin(intend(administration, &self.manifest, self.prune)).await?.steps)
+        let passwords = Passwords::default();
+        Ok(Box::pin(intend(administration, &self.manifest, self.prune, &passwords)).await?.steps)
     }
 }
 
 impl Command for Apply {
     const NAME: &'static str = "apply";
+    // It takes its turn once its passwords are hashed: for as long nobody waits for it.
+    const ORDER: Order = Order::Free;
     type Reply = Applied;
 
     async fn run(self, administration: &Administration) -> Result<Applied, AdminError> {
-        let intended = Box::pin(intend(administration, &self.manifest, self.prune)).await?;
+        let passwords = Box::pin(Passwords::of(administration, &self.manifest)).await?;
+        let _turn = administration.turn.lock().await;
+        self.in_turn(administration, &passwords).await
+    }
+}
+
+impl Apply {
+    /// Carries it out for who has the turn.
+    pub(super) async fn in_turn(
+        self,
+        administration: &Administration,
+        passwords: &Passwords,
+    ) -> Result<Applied, AdminError> {
+        let intended = Box::pin(intend(administration, &self.manifest, self.prune, passwords)).await?;
+        if self.agreed.is_some_and(|agreed| agreed != intended.steps) {
+            let text = "what stands has changed since the plan: look at it again";
+            return Err(AdminError::Invalid(vec![text.to_owned()]));
+        }
         let mut drafted = Drafted::default();
         for realm in &intended.realms {
             Box::pin(draft(administration, realm, &mut drafted)).await?;
@@ -78,7 +102,10 @@ impl Command for Apply {
         let Drafted { changes, users, made_secrets } = drafted;
         match Box::pin(carry_out(administration, &intended.realms, changes, &users)).await {
             Ok(()) => Ok(Applied { steps: intended.steps, made_secrets }),
-            Err(error) => Err(with_lost(error, &made_secrets)),
+            Err(error) => {
+                reload(administration, &intended.realms).await;
+                Err(with_lost(error, &made_secrets))
+            }
         }
     }
 }
@@ -102,6 +129,15 @@ async fn carry_out(
         record(administration, &realm, intended);
     }
     Ok(())
+}
+
+/// Reads anew what an apply that stopped half-way may have changed, so that what is served is what is stored.
+async fn reload(administration: &Administration, realms: &[IntendedRealm]) {
+    for realm in realms {
+        if let Err(error) = Box::pin(administration.engine.reload_realm(&realm.name)).await {
+            tracing::warn!(%error, realm = realm.name, "an apply stopped half-way, and its realm could not be read anew");
+        }
+    }
 }
 
 /// Who is told that an apply stopped half-way is told, too, of which clients the secret is known to nobody.
@@ -174,7 +210,7 @@ fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Chang
 
 async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
     let known = user.known.as_ref();
-    let password_hash = users::hash_of(&user.password, realm.keyring, known).await?;
+    let password_hash = hash_of(&user.password, realm.keyring, known).await?;
     let new = NewUser { username: user.username.clone(), password_hash, claims: user.claims.clone() };
     let mut changes = vec![user_change(realm, &new, known)?];
     if let Some(known) = known.filter(|_| user.password != NewPassword::Kept) {

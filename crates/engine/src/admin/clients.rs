@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::apply::Apply;
 use super::manifest::{ClientManifest, GivenSecret, Manifest, PlainSecret, RealmManifest};
+use super::passwords::Passwords;
 use super::plan::Prune;
 use super::views::{ClientView, Enabled};
 use super::{AdminError, Administration, Command, Order};
@@ -117,7 +118,8 @@ impl Command for ClientAdd {
         let clients = Some([(self.client_id.clone(), self.client)].into());
         let asked = RealmManifest { clients, ..RealmManifest::default() };
         let manifest = Manifest { realms: [(realm.name.clone(), asked)].into() };
-        let applied = Box::pin(Apply { manifest, prune: Prune::Keep }.run(administration)).await?;
+        let apply = Apply { manifest, prune: Prune::Keep, agreed: None };
+        let applied = Box::pin(apply.in_turn(administration, &Passwords::default())).await?;
         let realm = administration.realm(Some(&realm.name))?;
         let client_secret = applied.made_secrets.into_iter().next().map(|made| made.client_secret);
         Ok(ClientAdded {
@@ -188,6 +190,8 @@ impl Command for ClientRotateSecret {
 
 impl Command for ClientSetActivity {
     const NAME: &'static str = "client_set_activity";
+    // One change of the store, which touches nothing that a file's changes touch; and it may be an emergency.
+    const ORDER: Order = Order::Free;
     type Reply = ClientView;
 
     async fn run(self, administration: &Administration) -> Result<ClientView, AdminError> {

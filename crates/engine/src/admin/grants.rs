@@ -74,10 +74,12 @@ impl Command for GrantList {
         // A user's grants to other clients are passed over, so that one slice need not be the whole answer.
         while views.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
             let slice = administration.engine.store.grants(realm.number, of, after, limit).await?;
-            let Some(last) = slice.last() else { break };
-            after = Some(last.grant.id);
-            for seen in slice.iter().filter(|seen| is_asked(seen)) {
+            for seen in slice.grants.iter().filter(|seen| is_asked(seen)) {
                 views.push(view(administration, &realm, seen).await?);
+            }
+            after = slice.next;
+            if after.is_none() {
+                break;
             }
         }
         views.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -100,6 +102,8 @@ impl Command for GrantShow {
 
 impl Command for GrantRevoke {
     const NAME: &'static str = "grant_revoke";
+    // One verb of the ledger; and it may be an emergency.
+    const ORDER: Order = Order::Free;
     type Reply = GrantView;
 
     async fn run(self, administration: &Administration) -> Result<GrantView, AdminError> {

@@ -12,6 +12,7 @@ mod export;
 mod grants;
 mod keys;
 mod manifest;
+mod passwords;
 mod plan;
 mod users;
 mod views;
@@ -173,6 +174,7 @@ impl Administration {
 pub enum Order {
     /// One at a time: what one plans, no other changes meanwhile.
     InTurn,
-    /// At once: it only reads, or takes long.
+    /// At once: it only reads, takes long, or is one change of the store that must not wait for what takes long. One that takes long
+    /// may take its turn itself, once it is ready.
     Free,
 }

@@ -74,7 +74,7 @@ pub(super) async fn run(args: ApplyArgs) -> anyhow::Result<ExitStatus> {
         output::note("nothing was changed");
         return Ok(ExitStatus::Failed);
     }
-    carry_out(&args, &reach, (manifest, prune), &steps).await?;
+    carry_out(&args, &reach, (manifest, prune), steps).await?;
     Ok(ExitStatus::Done)
 }
 
@@ -89,17 +89,11 @@ async fn carry_out(
     args: &ApplyArgs,
     reach: &Reach,
     (manifest, prune): (Manifest, Prune),
-    planned: &[Step],
+    shown: Vec<Step>,
 ) -> anyhow::Result<()> {
-    let applied = reach.run(Apply { manifest, prune }).await?;
-    args.place.say(&applied, |applied| {
-        let mut text = String::new();
-        if applied.steps != planned {
-            text += "The store has changed since the plan was made. This was done:\n";
-            text += &plan_text(&applied.steps, Paint::on(&io::stdout()));
-        }
-        text + &done_text(applied)
-    })
+    // What was shown is what is done, or nothing is.
+    let applied = reach.run(Apply { manifest, prune, agreed: Some(shown) }).await?;
+    args.place.say(&applied, done_text)
 }
 
 /// Whether the person is asked before anything is changed.

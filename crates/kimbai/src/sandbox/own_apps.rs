@@ -56,7 +56,7 @@ pub(super) async fn apply(
     }
     let administration = Administration::new(Arc::clone(engine), Box::new(Dialects), MasterKeyHome::Given);
     let asked = manifest.clone();
-    let applied = Box::pin(administration.run(Apply { manifest, prune: Prune::Keep })).await?;
+    let applied = Box::pin(administration.run(Apply { manifest, prune: Prune::Keep, agreed: None })).await?;
     for (name, asked) in asked.realms {
         let shown = realms.iter_mut().find(|(_, realm)| realm.name == name);
         let (Some((_, shown)), Some(realm)) = (shown, engine.realm(&name)) else { continue };

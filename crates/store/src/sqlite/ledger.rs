@@ -1,6 +1,6 @@
 //! The ledger on SQLite: verbs go to the writer, look-ups to the readers.
 
-use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation, Seen};
+use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::rows::{self, seen_rows};
 use super::{SqliteStore, sweep, verbs};
 use crate::ledger::Answer;
-use crate::{GrantsOf, Ledger, RowlessLook, SweepStep};
+use crate::{GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 
 impl Ledger for SqliteStore {
     fn open(&self, realm: RealmNumber, opening: Opening, attempt: AttemptId) -> Answer<'_, Outcome> {
@@ -69,7 +69,7 @@ impl Ledger for SqliteStore {
         })
     }
 
-    fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, Vec<Seen>> {
+    fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, GrantSlice> {
         self.read(move |connection, now| live_grants(connection, (realm, of), after, limit, now))
     }
 
@@ -141,9 +141,9 @@ fn live_grants(
     after: Option<GrantId>,
     limit: u32,
     now: Micros,
-) -> Result<Vec<Seen>, Fault> {
+) -> Result<GrantSlice, Fault> {
     let Some(from) = after.map_or(Some(i64::MIN), |id| rows::id_column(id).checked_add(1)) else {
-        return Ok(Vec::new());
+        return Ok(GrantSlice { grants: Vec::new(), next: None });
     };
     let (sql, party) = match of {
         GrantsOf::Realm => (GRANTS_OF_REALM, None),
@@ -156,16 +156,26 @@ fn live_grants(
         Some(party) => statement.query(params![realm.0, from, party])?,
     };
     let mut live = Vec::new();
-    while live.len() < usize::try_from(limit).unwrap_or(usize::MAX)
-        && let Some(row) = found.next()?
-    {
+    let mut next = None;
+    for _ in 0..READ_MAX {
+        if live.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            break;
+        }
+        let Some(row) = found.next()? else {
+            next = None;
+            break;
+        };
         let seen = rows::seen(row)?;
+        next = Some(seen.grant.id);
         if !seen.grant.is_over(now) {
             live.push(seen);
         }
     }
-    Ok(live)
+    Ok(GrantSlice { grants: live, next })
 }
+
+/// So many rows are read for one answer: for as long as they are, the log of writes cannot begin again at its start.
+const READ_MAX: u32 = 20_000;
 
 const GRANTS_OF_REALM: &str = concat!(seen_rows!(), " AND g.id >= ?2 ORDER BY g.id");
 // Named, because the primary key looks better to the planner: with it, a user's list would read the whole realm.

@@ -8,7 +8,7 @@ use kimbai_core::time::Micros;
 
 use super::Subject;
 use super::scene::{CODE_S, Scene, done, put_realm, put_user};
-use crate::{Activity, AuditEvent, AuditFilter, GrantsOf};
+use crate::{Activity, AuditEvent, AuditFilter, GrantSlice, GrantsOf};
 
 pub(super) async fn users_are_listed_in_order_and_by_slices(subject: Subject) {
     let scene = Scene::new(subject).await;
@@ -62,13 +62,14 @@ pub(super) async fn grants_are_listed_by_user_client_and_realm_until_they_are_ov
     }
     let all: Vec<_> = ids.iter().copied().chain([other.id]).collect();
     assert_eq!(ids_of(&scene, GrantsOf::Realm, 2).await, all);
-    assert_eq!(store.grants(realm, GrantsOf::Realm, Some(GrantId(u64::MAX)), 10).await.unwrap(), []);
+    let beyond = store.grants(realm, GrantsOf::Realm, Some(GrantId(u64::MAX)), 10).await.unwrap();
+    assert_eq!(beyond, GrantSlice { grants: Vec::new(), next: None });
 
     scene.clock.advance_s(i64::from(CODE_S) + 1);
     for of in [user, client, GrantsOf::Realm] {
         assert!(!ids_of(&scene, of, 100).await.contains(&code), "a code that has ended is over");
         let elsewhere = RealmNumber(realm.0 + 1);
-        assert!(store.grants(elsewhere, of, None, 100).await.unwrap().is_empty());
+        assert!(store.grants(elsewhere, of, None, 100).await.unwrap().grants.is_empty());
     }
 }
 
@@ -82,7 +83,7 @@ pub(super) async fn grants_are_listed_with_the_standing_of_their_parties(subject
     }
     scene.set_client(Activity::Disabled).await;
     let off = PartyStanding { active: false, epoch: 1 };
-    let listed = scene.store.grants(scene.realm, GrantsOf::Realm, None, 10).await.unwrap();
+    let listed = scene.store.grants(scene.realm, GrantsOf::Realm, None, 10).await.unwrap().grants;
     assert_eq!(listed.iter().map(|seen| seen.grant.id).collect::<Vec<_>>(), [GrantId(0), grant.id, GrantId(u64::MAX)]);
     let users = [PartyStanding::GONE, PartyStanding::NEW, PartyStanding::GONE];
     for (seen, user) in listed.into_iter().zip(users) {
@@ -147,13 +148,14 @@ pub(super) async fn audit_events_are_filtered(subject: Subject) {
 
 /// All of them, in slices.
 async fn ids_of(scene: &Scene, of: GrantsOf, slice: u32) -> Vec<GrantId> {
-    let mut ids = Vec::new();
+    let (mut ids, mut after) = (Vec::new(), None);
     loop {
-        let listed = scene.store.grants(scene.realm, of, ids.last().copied(), slice).await.unwrap();
-        assert!(listed.len() <= usize::try_from(slice).unwrap());
-        if listed.is_empty() {
+        let listed = scene.store.grants(scene.realm, of, after, slice).await.unwrap();
+        assert!(listed.grants.len() <= usize::try_from(slice).unwrap());
+        ids.extend(listed.grants.iter().map(|seen| seen.grant.id));
+        after = listed.next;
+        if after.is_none() {
             return ids;
         }
-        ids.extend(listed.into_iter().map(|seen| seen.grant.id));
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn a_sweep_goes_through_the_whole_table(subject: Subject) {
     assert_eq!(deleted, 36, "35 of this realm and one of the other");
     assert_eq!(steps, 11, "ten rows a step");
     kept.sort_unstable();
-    let left = scene.store.grants(scene.realm, GrantsOf::User(scene.user), None, 1_000).await.unwrap();
+    let left = scene.store.grants(scene.realm, GrantsOf::User(scene.user), None, 1_000).await.unwrap().grants;
     assert_eq!(left.into_iter().map(|seen| seen.grant.id).collect::<Vec<_>>(), kept);
 }
 

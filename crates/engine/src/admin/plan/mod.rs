@@ -15,6 +15,7 @@ use serde_json::Value;
 pub(super) use self::client::{IntendedClient, IntendedSecret};
 pub(super) use self::user::IntendedUser;
 use super::manifest::{Manifest, RealmManifest, changed_keys};
+use super::passwords::Passwords;
 use super::{AdminError, Administration};
 use crate::realm::Realm;
 
@@ -87,8 +88,9 @@ pub(in crate::admin) async fn intend(
     administration: &Administration,
     manifest: &Manifest,
     prune: Prune,
+    passwords: &Passwords,
 ) -> Result<Intended, AdminError> {
-    let mut planner = Planner { administration, prune, steps: Vec::new(), mistakes: Vec::new() };
+    let mut planner = Planner { administration, prune, passwords, steps: Vec::new(), mistakes: Vec::new() };
     let mut realms = Vec::new();
     for (name, asked) in &manifest.realms {
         if let Some(realm) = Box::pin(planner.realm(name, asked)).await? {
@@ -107,6 +109,7 @@ pub(in crate::admin) async fn intend(
 struct Planner<'a> {
     administration: &'a Administration,
     prune: Prune,
+    passwords: &'a Passwords,
     steps: Vec<Step>,
     mistakes: Vec<String>,
 }

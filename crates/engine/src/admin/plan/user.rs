@@ -8,8 +8,9 @@ use kimbai_store::{Activity, UserRow};
 use super::{Kind, Planner, as_json, changed_activity, describe};
 use crate::admin::AdminError;
 use crate::admin::manifest::{UserManifest, changed_keys};
-use crate::admin::users::{NewPassword, each_user, new_password};
-use crate::log_in::normalised;
+use crate::admin::passwords::NewPassword;
+use crate::admin::users::each_user;
+use crate::log_in::{normalised, open_hash};
 use crate::realm::Realm;
 use crate::setup::{UserClaims, check_username};
 
@@ -83,7 +84,9 @@ impl Planner<'_> {
             Ok(claims) => claims,
             Err(mistake) => return Ok(Err(mistake)),
         };
-        let password = match new_password(engine, asked, realm.zip(known.as_ref())).await {
+        let hash = realm.zip(known.as_ref()).and_then(|(realm, row)| open_hash(&realm.keyring, &row.password_hash));
+        let at = (realm_name, username.as_str());
+        let password = match self.passwords.new_password(engine, at, asked, hash.as_deref()).await {
             Ok(password) => password,
             Err(mistake) => return Ok(Err(mistake)),
         };

@@ -1,12 +1,16 @@
 //! `plan` and `apply`: from nothing, again, half right, and what a file does not name.
 
 use kimbai_engine::BrowserSecret;
-use kimbai_engine::admin::{Action, Kind, Step};
+use kimbai_engine::admin::{Action, Apply, Kind, Prune, Step};
 use kimbai_store::Registry as _;
+use kimbai_store::sqlite::Location;
 use serde_json::{Value, json};
 
-use super::{Operator, PASSWORD_OF_AN, apply, from_nothing, nothing, of_marketplace, scope, scopes};
-use crate::fixture::{Fixture, REDIRECT_URI, basic, refresh_token, secret, secret_of, source};
+use super::{
+    Operator, PASSWORD_OF_AN, administration, apply, from_nothing, invalid, nothing, of_marketplace, read, scope,
+    scopes,
+};
+use crate::fixture::{Fixture, REDIRECT_URI, basic, marketplace, refresh_token, secret, secret_of, source};
 
 fn step(action: Action, kind: Kind, name: &str, changes: &[&str]) -> Step {
     let changes = changes.iter().map(|change| (*change).to_owned()).collect();
@@ -95,6 +99,50 @@ async fn a_plan_says_what_an_apply_does_and_changes_nothing() {
     assert!(operator.plan(asked).await.unwrap().is_empty());
     let said = format!("{planned:?}");
     assert!(!said.contains("a-new-secret") && !said.contains("another password"));
+}
+
+#[tokio::test]
+async fn what_was_agreed_to_is_done_and_nothing_else() {
+    let operator = Operator::new().await;
+    let asked = of_marketplace(json!({ "clients": { "web": { "client_name": "Sổ" } } }));
+    let agreed = operator.plan(asked.clone()).await.unwrap();
+    let apply = |agreed: &[Step]| {
+        operator.run(Apply { manifest: read(asked.clone()), prune: Prune::Keep, agreed: Some(agreed.to_vec()) })
+    };
+    let other = of_marketplace(json!({ "clients": { "web": { "client_name": "Khác" } } }));
+    operator.apply(other).await.unwrap();
+    let before = operator.export().await;
+    for not_this in [&agreed[..], &[]] {
+        let refused = invalid(apply(not_this).await);
+        assert_eq!(refused, ["what stands has changed since the plan: look at it again"]);
+    }
+    assert_eq!(operator.export().await, before);
+    let agreed = operator.plan(asked.clone()).await.unwrap();
+    assert_eq!(apply(&agreed).await.unwrap().steps, agreed);
+}
+
+#[tokio::test]
+async fn after_an_apply_that_stopped_half_way_what_is_served_is_what_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::Directory(directory.path().to_owned());
+    let fixture = Fixture::at(location, "marketplace", &marketplace()).await;
+    // The realm and its clients are stored before the users, of whom the store refuses one.
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE INSERT ON users WHEN NEW.username = 'dung' BEGIN SELECT RAISE(ABORT, 'no'); END";
+    rusqlite::Connection::open(directory.path().join("kimbai.db")).unwrap().execute_batch(refuse).unwrap();
+    let operator = Operator { administration: administration(&fixture.engine), fixture };
+    let asked = of_marketplace(json!({
+        "display_name": "Chợ",
+        "clients": { "web": { "client_name": "Sổ" }, "new": { "client_secret": secret_of("new") } },
+        "users": { "dung": {} },
+    }));
+    assert!(operator.apply(asked.clone()).await.is_err());
+    let realm = operator.fixture.engine.realm("marketplace").unwrap();
+    assert_eq!(realm.settings.display_name, "Chợ");
+    assert_eq!(realm.client("web").unwrap().metadata.client_name, "Sổ");
+    assert!(operator.fixture.credentials_grant("new", None).await.is_ok());
+    let left: Vec<_> = operator.plan(asked).await.unwrap().into_iter().map(|step| step.name).collect();
+    assert_eq!(left, ["dung"]);
 }
 
 #[tokio::test]

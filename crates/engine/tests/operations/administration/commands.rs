@@ -82,7 +82,7 @@ async fn no_secret_is_in_a_debug_text_an_error_or_an_audit_event() {
     let mut manifest = from_nothing();
     manifest["realms"]["main"]["clients"]["web"]["client_secret"] = json!(secret);
     manifest["realms"]["main"]["users"]["an"]["password"] = json!(secret);
-    let apply = Apply { manifest: read(manifest.clone()), prune: Prune::Keep };
+    let apply = Apply { manifest: read(manifest.clone()), prune: Prune::Keep, agreed: None };
     let mut said = vec![format!("{apply:?}")];
     let applied = administration.run(apply).await.unwrap();
     let made = applied.made_secrets[0].client_secret.expose().to_owned();
@@ -90,7 +90,7 @@ async fn no_secret_is_in_a_debug_text_an_error_or_an_audit_event() {
     manifest["realms"]["main"]["users"]["an"]["password_hash"] = json!(secret);
     manifest["realms"]["main"]["clients"]["spa"]["client_secret"] = json!(secret);
     manifest["realms"]["main"]["clients"]["web"]["client_secret"] = json!(format!("hash:{secret}"));
-    let refused = administration.run(Apply { manifest: read(manifest), prune: Prune::Keep }).await;
+    let refused = administration.run(Apply { manifest: read(manifest), prune: Prune::Keep, agreed: None }).await;
     said.push(invalid(refused).join("\n"));
     let plain = || kimbai_engine::admin::PlainSecret::new(secret.to_owned());
     let (realm, client_id) = (None, "web".to_owned());

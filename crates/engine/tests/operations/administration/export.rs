@@ -28,7 +28,7 @@ async fn rich() -> Operator {
 }
 
 async fn apply(operator: &Operator, manifest: Manifest, prune: Prune) -> usize {
-    operator.run(Apply { manifest, prune }).await.unwrap().steps.len()
+    operator.run(Apply { manifest, prune, agreed: None }).await.unwrap().steps.len()
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn an_export_applied_to_an_empty_store_makes_the_same_realms() {
     assert_eq!(exported.realms.len(), 3);
     let (elsewhere, ..) = nothing().await;
     without_client_secrets(&mut exported);
-    elsewhere.run(Apply { manifest: exported.clone(), prune: Prune::Remove }).await.unwrap();
+    elsewhere.run(Apply { manifest: exported.clone(), prune: Prune::Remove, agreed: None }).await.unwrap();
     let mut made = export(&elsewhere, ExportSecrets::Hashes).await;
     without_client_secrets(&mut made);
     assert_eq!(made, exported, "with the passwords of its users");
@@ -89,7 +89,7 @@ async fn the_hash_of_a_client_secret_is_refused_by_every_realm_but_its_own() {
     let elsewhere = Operator::new().await;
     assert!(is_refused(&elsewhere.mistakes(of_marketplace(json!({ "clients": client }))).await));
     let (empty, ..) = nothing().await;
-    let mistakes = invalid(empty.run(Apply { manifest: exported, prune: Prune::Keep }).await);
+    let mistakes = invalid(empty.run(Apply { manifest: exported, prune: Prune::Keep, agreed: None }).await);
     assert!(is_refused(&mistakes), "{mistakes:?}");
     assert!(operator.apply(of_marketplace(json!({ "clients": client }))).await.unwrap().steps.is_empty());
 }
@@ -101,7 +101,11 @@ async fn an_export_without_hashes_makes_new_secrets_and_no_passwords() {
     let said = serde_json::to_string(&exported).unwrap();
     assert!(!said.contains("argon2") && !said.contains("hash"), "{said}");
     let (elsewhere, ..) = nothing().await;
-    let made = elsewhere.run(Apply { manifest: exported.clone(), prune: Prune::Keep }).await.unwrap().made_secrets;
+    let made = elsewhere
+        .run(Apply { manifest: exported.clone(), prune: Prune::Keep, agreed: None })
+        .await
+        .unwrap()
+        .made_secrets;
     let confidential = exported.realms.values().flat_map(|realm| realm.clients.iter().flatten());
     let confidential =
         confidential.filter(|(_, client)| client.metadata["token_endpoint_auth_method"] != json!("none"));

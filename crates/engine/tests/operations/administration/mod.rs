@@ -78,7 +78,7 @@ impl Operator {
     }
 
     async fn prune(&self, manifest: Value) -> Result<Applied, AdminError> {
-        self.run(Apply { manifest: read(manifest), prune: Prune::Remove }).await
+        self.run(Apply { manifest: read(manifest), prune: Prune::Remove, agreed: None }).await
     }
 
     async fn plan(&self, manifest: Value) -> Result<Vec<Step>, AdminError> {
@@ -119,7 +119,7 @@ fn read(manifest: Value) -> Manifest {
 }
 
 pub(crate) async fn apply(administration: &Administration, manifest: Value) -> Result<Applied, AdminError> {
-    administration.run(Apply { manifest: read(manifest), prune: Prune::Keep }).await
+    administration.run(Apply { manifest: read(manifest), prune: Prune::Keep, agreed: None }).await
 }
 
 async fn export(administration: &Administration, secrets: ExportSecrets) -> Manifest {

@@ -91,6 +91,9 @@ async fn nothing_is_retired_in_a_realm_that_is_made() {
     let (administration, _, _, engine, _) = super::nothing().await;
     let manifest = json!({ "realms": { "main": { "issuer": "https://id.example.vn", "scopes": [scope("order")] } } });
     let prune = kimbai_engine::admin::Prune::Remove;
-    administration.run(kimbai_engine::admin::Apply { manifest: super::read(manifest), prune }).await.unwrap();
+    administration
+        .run(kimbai_engine::admin::Apply { manifest: super::read(manifest), prune, agreed: None })
+        .await
+        .unwrap();
     assert!(engine.realm("main").unwrap().settings.scopes.iter().all(|scope| !scope.retired));
 }

@@ -1,9 +1,14 @@
 //! What goes on at once: commands wait for their turn, and what is read anew brings back nothing that has ended.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use kimbai_engine::admin::{AdminError, ClientAdd, ClientManifest};
+use kimbai_engine::admin::{
+    AdminError, ClientAdd, ClientManifest, ClientRemove, ClientSetActivity, Command, Enabled, GrantList, GrantRevoke,
+    UserSetActivity,
+};
 use kimbai_store::Activity;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -23,6 +28,51 @@ fn reloading(operator: &Arc<Operator>, stop: &Arc<AtomicBool>) -> JoinHandle<usi
         }
         reloads
     })
+}
+
+/// Begins a command and leaves it where it first waits.
+async fn begun<T>(mut command: Pin<&mut impl Future<Output = T>>) {
+    tokio::select! {
+        biased;
+        _ = &mut command => panic!("it has nothing to wait for"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+/// Carries a command out while another is left where it waits.
+async fn beside<C: Command>(operator: &Operator, command: C) -> C::Reply {
+    let waiting = tokio::time::timeout(Duration::from_mins(1), operator.run(command));
+    waiting.await.expect("it waits for the other one").unwrap()
+}
+
+#[tokio::test]
+async fn what_may_be_an_emergency_waits_for_no_turn() {
+    let operator = Operator::new().await;
+    operator.fixture.log_in("web").await;
+    let all = GrantList { realm: None, user: None, client: None, after: None, limit: 1 };
+    let grant = operator.run(all).await.unwrap()[0].grant.clone();
+    let mut taken = pin!(operator.run(ClientRemove { realm: None, client_id: "post".to_owned() }));
+    begun(taken.as_mut()).await;
+    assert_eq!(beside(&operator, GrantRevoke { realm: None, grant }).await.state, "revoked_by_operator");
+    let (client_id, username) = ("web".to_owned(), "an".to_owned());
+    for enabled in [Enabled::Disabled, Enabled::Enabled] {
+        let client = ClientSetActivity { realm: None, client_id: client_id.clone(), enabled };
+        assert_eq!(beside(&operator, client).await.status, enabled);
+        let user = UserSetActivity { realm: None, username: username.clone(), enabled };
+        assert_eq!(beside(&operator, user).await.status, enabled);
+    }
+    taken.await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_waits_while_the_passwords_of_a_file_are_hashed() {
+    let operator = Operator::new().await;
+    let asked = of_marketplace(json!({ "users": { "dung": { "password": "một mật khẩu dài" } } }));
+    let mut applying = pin!(operator.apply(asked));
+    begun(applying.as_mut()).await;
+    let client = ClientManifest::default();
+    beside(&operator, ClientAdd { realm: None, client_id: "new".to_owned(), client }).await;
+    assert_eq!(applying.await.unwrap().steps.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +211,7 @@ async fn a_removed_client_does_not_come_back_with_a_reload() {
         let client_id = format!("client-{n}");
         let client = serde_json::from_value(json!({ "redirect_uris": [REDIRECT_URI] })).unwrap();
         operator.run(ClientAdd { realm: None, client_id: client_id.clone(), client }).await.unwrap();
-        operator.run(kimbai_engine::admin::ClientRemove { realm: None, client_id: client_id.clone() }).await.unwrap();
+        operator.run(ClientRemove { realm: None, client_id: client_id.clone() }).await.unwrap();
         assert!(operator.fixture.engine.realm("marketplace").unwrap().client(&client_id).is_none());
     }
     stop.store(true, Ordering::Relaxed);

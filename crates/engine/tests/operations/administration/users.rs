@@ -198,7 +198,7 @@ async fn the_sandbox_itself_takes_its_own_password() {
     engine.load().await.unwrap();
     let users = json!({ "d": { "password": PASSWORD }, "e": { "password_hash": DEMO_PASSWORD_HASH } });
     let manifest = read(of_marketplace(json!({ "users": users })));
-    administration(&engine).run(Apply { manifest, prune: Prune::Keep }).await.unwrap();
+    administration(&engine).run(Apply { manifest, prune: Prune::Keep, agreed: None }).await.unwrap();
     let fixture = Fixture { engine, ..fixture };
     for username in ["d", "e"] {
         assert!(log_in(&fixture, username, PASSWORD).await.is_ok(), "{username}");
