@@ -74,7 +74,7 @@ fn what_is_exported_changes_nothing_when_it_is_applied_and_makes_the_same_elsewh
             assert_eq!(again, "Nothing to do: everything is as the files say.\n", "{exported}");
             let elsewhere = Place::new();
             if !hashes.is_empty() {
-                let refused = elsewhere.refused_with(&["apply", "--yes", "-"], &exported, 1);
+                let refused = elsewhere.refused_with(&["apply", "--yes", "-"], &exported, 2);
                 assert!(refused.contains("made under the key of another realm or installation"), "{refused}");
                 continue;
             }
