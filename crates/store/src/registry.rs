@@ -90,7 +90,8 @@ pub trait Registry: Send + Sync {
 
     /// Records an event; it is stored with one of the next batches and lost only if the store is.
     fn record(&self, event: AuditEvent);
-    /// The newest events of a realm that pass the filter, newest first, at most `limit`.
+    /// The newest events of a realm that pass the filter, newest first, at most `limit`. What this store was told to record
+    /// before the call is among them.
     fn audit(&self, realm: RealmNumber, filter: AuditFilter, limit: u32) -> Answer<'_, Vec<(Micros, AuditEvent)>>;
 }
 
