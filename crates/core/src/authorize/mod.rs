@@ -4,11 +4,13 @@
 //! redirects: repeated or malformed parameters, the client's grants, scope, response type, response mode, state, PKCE.
 
 mod decide;
+mod partial;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Consents, Decision, SessionView, Step, decide, session_is_live};
+pub use partial::{PartialConsent, ScopeWithheld};
 pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ValidRequest, validate,
 };
