@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod administration;
+mod app_code;
 mod authorize;
 mod client_authentication;
 mod continuation;
@@ -22,7 +23,9 @@ mod source;
 mod sweep;
 mod token;
 
+pub use app_code::{AppCode, AppCodeError, AppCodeRequest};
 pub use authorize::{Authorized, ConsentAsked};
+pub use client_authentication::SignatureExplanation;
 pub use continuation::{FormBinding, FormFault};
 pub use engine::{Engine, Store};
 pub use error::{EngineError, TokenError};

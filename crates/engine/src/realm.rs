@@ -6,12 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use kimbai_core::client::Client;
+use kimbai_core::client::{Client, SealedSecret};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{ScopeSet, ScopeTable};
-use kimbai_keyring::RealmKeyring;
+use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
@@ -33,6 +33,8 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
+    /// The secret of nobody, for signatures of clients that do not exist.
+    pub(crate) decoy: SealedSecret,
     rates: Option<Arc<RateLimiters>>,
     clients: Arc<RwLock<Clients>>,
 }
@@ -52,6 +54,9 @@ pub(crate) struct RealmFace<'a> {
     pub(crate) scopes: &'a ScopeTable,
     pub(crate) keyring: &'a RealmKeyring,
 }
+
+/// As long as the platform's own secrets are.
+const DECOY_BYTES: usize = 64;
 
 impl Realm {
     pub(crate) const fn face(&self) -> RealmFace<'_> {
@@ -76,7 +81,8 @@ impl Realm {
             Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
-        Self { number, name, settings, scopes, offline, keyring, passwords, rates, clients }
+        let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
+        Self { number, name, settings, scopes, offline, keyring, passwords, decoy, rates, clients }
     }
 
     /// How its password pool is used.

@@ -2,7 +2,7 @@
 
 use kimbai_core::client::Client;
 use kimbai_core::grant::{EndReason, Outcome, Revocation};
-use kimbai_core::number::GrantId;
+use kimbai_core::number::{GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
     Issued, Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
@@ -27,6 +27,8 @@ pub struct TokenAnswer {
     pub expires_in_s: u32,
     /// What the access token allows.
     pub scope: ScopeSet,
+    /// Whose it is; nobody's where there is no grant.
+    pub user: Option<UserNumber>,
     /// What the operator should know of it.
     pub note: Option<Note>,
 }
@@ -83,7 +85,8 @@ impl Engine {
                 if let (Some(Note::Retried), Some(id)) = (issued.note, rotated) {
                     self.note_retry(realm, id, &issued.access, about);
                 }
-                Ok(seal(realm, &issued).map_err(|error| EngineError::Stored(error.to_string()))?)
+                let user = about.seen.map(|seen| seen.grant.user);
+                Ok(seal(realm, &issued, user).map_err(|error| EngineError::Stored(error.to_string()))?)
             }
             Err(refused) => {
                 if let (Some(reason), Some(seen)) = (refused.revoke, about.seen) {
@@ -111,7 +114,7 @@ impl Engine {
         let token = issue_rowless(issuer, scope, lifetime_s, self.store.now(), random_u64());
         let access_token =
             realm.keyring.seal_rowless(&token).map_err(|error| EngineError::Stored(error.to_string()))?;
-        Ok(TokenAnswer { access_token, refresh_token: None, expires_in_s: lifetime_s, scope, note: None })
+        Ok(TokenAnswer { access_token, refresh_token: None, expires_in_s: lifetime_s, scope, user: None, note: None })
     }
 
     /// Each retry served is an audit event; retries in successive generations from different sources raise an alarm, because two
@@ -156,7 +159,7 @@ fn presented(realm: &Realm, grant: &TokenGrant) -> Presented {
     }
 }
 
-fn seal(realm: &Realm, issued: &Issued) -> Result<TokenAnswer, RetiredKey> {
+fn seal(realm: &Realm, issued: &Issued, user: Option<UserNumber>) -> Result<TokenAnswer, RetiredKey> {
     let key = issued.sealing_key;
     Ok(TokenAnswer {
         access_token: realm.keyring.seal(TokenKind::Access, &issued.access, key)?,
@@ -166,6 +169,7 @@ fn seal(realm: &Realm, issued: &Issued) -> Result<TokenAnswer, RetiredKey> {
         },
         expires_in_s: issued.expires_in_s,
         scope: issued.access.scope,
+        user,
         note: issued.note,
     })
 }
