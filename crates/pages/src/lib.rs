@@ -13,6 +13,7 @@ mod language;
 mod link;
 mod login;
 mod sandbox;
+mod sheet;
 mod text;
 
 pub use assets::{ASSETS_PATH, Asset, Caching, asset, asset_names};
@@ -25,3 +26,4 @@ pub use sandbox::{
     ClientLine, CommandLine, EndpointLine, Outcome, PersonLine, RealmLink, RequestLine, SandboxCallback, SandboxIndex,
     sandbox_callback, sandbox_index, sandbox_requests,
 };
+pub use sheet::{ConsentSheet, consent_sheet};

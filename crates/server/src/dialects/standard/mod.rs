@@ -10,6 +10,7 @@ pub(crate) mod response;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use axum::body::Body;
@@ -17,8 +18,8 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
-    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RateLimits, RealmSettings, TokenShape,
-    TokenTypeSpelling,
+    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RateLimits, RealmSettings, RequestSignatures,
+    TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::token::{Inactive, Note};
@@ -26,7 +27,7 @@ use kimbai_engine::Introspection;
 
 use self::error::EndpointError;
 pub(crate) use self::metadata::endpoint_url;
-use super::Routes;
+use super::{FaultForm, Routes};
 use crate::http::reply::HttpFault;
 use crate::http::{cors, reply};
 use crate::metrics::Endpoint;
@@ -51,6 +52,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            platform: BTreeMap::new(),
         },
         scopes,
         offline_scope: "offline_access".to_owned(),
@@ -75,13 +77,14 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         // limited elsewhere, by failures.
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
+        request_signatures: RequestSignatures::Refused,
     }
 }
 
 /// The endpoints of a realm, where its settings put them.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let paths = &settings.paths;
-    Routes::default()
+    Routes::new(FaultForm::STANDARD)
         .endpoint(&paths.token, Endpoint::Token, token)
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
         .endpoint(&paths.introspect, Endpoint::Introspect, introspect)
