@@ -16,6 +16,7 @@ mod installation;
 mod man;
 mod sandbox;
 mod serve;
+mod sign;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Command {
     Config(config::command::ConfigArgs),
     /// Checks this machine, the data and the certificate.
     Doctor(doctor::DoctorArgs),
+    /// Signs a request as a platform's clients do, and shows each step.
+    Sign(sign::SignArgs),
     #[command(flatten)]
     Admin(admin::AdminCommand),
     /// Writes what completes this command line in a shell.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Sign(args) => sign::run(&args).map(|()| ExitStatus::Done),
         Command::Admin(command) => admin::run(command),
         Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
         Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),

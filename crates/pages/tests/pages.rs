@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use kimbai_pages::{
-    ASSETS_PATH, Caching, ClientCard, ClientLine, CommandLine, Consent, EndpointLine, ErrorPage, Frame, Language,
-    Login, LoginError, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine,
-    asset, asset_names, consent, error, login, sandbox_callback, sandbox_index, sandbox_requests,
+    ASSETS_PATH, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, Frame,
+    Language, Login, LoginError, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex,
+    ScopeLine, asset, asset_names, consent, consent_sheet, error, login, sandbox_callback, sandbox_index,
+    sandbox_requests,
 };
 
 mod samples;
@@ -35,6 +36,8 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
         mistake: Some(HOSTILE),
         explanation: Some(HOSTILE),
     };
+    let people = &[PersonLine { username: HOSTILE, password: HOSTILE, name: HOSTILE }];
+    let sheet = |result| ConsentSheet { action, hidden, client, scopes, people, result };
     // The number: how many values of each page are hostile, title and header of the frame included.
     vec![
         ("login", 3 + 8, login(&frame, &form)),
@@ -48,6 +51,8 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
             sandbox_callback(&frame, &callback(Outcome::Error { error: HOSTILE, explanation: HOSTILE })),
         ),
         ("sandbox_requests", 3 + 7, sandbox_requests(&frame, &[line])),
+        ("sheet", 3 + 11, consent_sheet(&frame, &sheet(None))),
+        ("sheet's result", 3 + 9, consent_sheet(&frame, &sheet(Some(HOSTILE)))),
     ]
 }
 

@@ -15,7 +15,7 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The secret that a text of the form `env:NAME` or `file:PATH` stands for; nothing for any other text. `base` is the directory that
 /// a relative path is relative to.
-pub(super) fn of_reference(text: &str, base: &Path) -> Option<Result<PlainSecret, String>> {
+pub(crate) fn of_reference(text: &str, base: &Path) -> Option<Result<PlainSecret, String>> {
     if let Some(name) = text.strip_prefix("env:") {
         return Some(of_variable(name));
     }

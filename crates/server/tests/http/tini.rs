@@ -47,13 +47,15 @@ async fn a_refresh_over_graphql_rotates_and_a_retry_gets_the_same() {
     let tokens = at.exchange(&sandbox, &TINI_APP, GET, ("code", &code)).await.expect(200).json();
     let first = data(&tokens, GET)["refresh_token"].as_str().unwrap().to_owned();
     let second = at.exchange(&sandbox, &TINI_APP, REFRESH, ("refresh_token", &first)).await.expect(200).json();
-    sandbox.clock.advance_s(1);
+    sandbox.clock.advance_s(100);
     let again = at.exchange(&sandbox, &TINI_APP, REFRESH, ("refresh_token", &first)).await.expect(200).json();
     let (second, again) = (data(&second, REFRESH), data(&again, REFRESH));
     assert_eq!(second["refresh_token"], again["refresh_token"]);
     assert_ne!(second["refresh_token"], first);
     // What is left, not what there was.
-    assert_eq!((&second["expires_in"], &again["expires_in"]), (&json!(3_600), &json!(3_599)));
+    assert_eq!(second["expires_in"], 3_600);
+    let left_s = again["expires_in"].as_u64().unwrap();
+    assert!((3_400..=3_500).contains(&left_s), "{left_s}");
 }
 
 #[tokio::test]
