@@ -49,7 +49,7 @@ pub struct RealmSettings {
     #[serde(default)]
     pub rate_limits: Option<RateLimits>,
     /// Whether clients may sign their requests instead of showing their secrets.
-    #[serde(default, skip_serializing_if = "RequestSignatures::are_refused")]
+    #[serde(default)]
     pub request_signatures: RequestSignatures,
 }
 

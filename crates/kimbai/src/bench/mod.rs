@@ -21,6 +21,7 @@ mod realms;
 mod report;
 mod selection;
 mod server_process;
+mod signing;
 mod soak;
 mod start;
 mod target;
@@ -45,6 +46,7 @@ use target::Target;
 Examples:
   kimbai bench
   kimbai bench --case refresh --seconds 30 --connections 128
+  kimbai bench --realm tini --case refresh_graphql --case wrong_signature
   kimbai bench --url http://localhost:4600")]
 pub(crate) struct BenchArgs {
     /// Only this case (may be repeated); without it all that are one closed loop.
@@ -121,10 +123,15 @@ impl BenchArgs {
         if let Some(case) = self.cases.iter().find(|case| !fits(case)) {
             bail!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
         }
+        let realm = realms::find(&self.realm)?;
+        ensure!(self.soak.is_none() || realm.signing.is_none(), "--soak drives the standard token endpoint");
+        if let Some(case) = self.cases.iter().find(|case| !case.is_of(realm)) {
+            bail!("the realm `{}` has no case `{case}`", realm.name);
+        }
         if !self.cases.is_empty() {
             return Ok(self.cases.clone());
         }
-        Ok(Selection::loops().filter(fits).collect())
+        Ok(Selection::loops().filter(fits).filter(|case| case.is_of(realm)).collect())
     }
 }
 

@@ -124,8 +124,8 @@ async fn the_sheet_plays_the_super_app_with_a_switch_for_each_scope() {
     let tokens = at.with_headers(&format!("{REST}/auth/token"), &TINI_APP, sandbox.now_ms(), &body).await.expect(200);
     assert_eq!(tokens.json()["data"]["customer"], json!({"id": 2, "name": "Nguyễn Hòa Bình"}));
     // Another site's page may not.
-    let foreign = at.call("POST", SHEET).header("origin", "https://evil.test").form(&form).send().await;
-    assert_eq!(foreign.status, 404);
+    let foreign = at.call("POST", SHEET).header("origin", "https://evil.test").form(&form);
+    foreign.send().await.refused(400, "invalid_request");
     for wrong in ["?client_id=nobody", "", "?client_id=a&client_id=b"] {
         at.get(&format!("{SHEET}{wrong}")).await.refused(400, "invalid_request");
     }

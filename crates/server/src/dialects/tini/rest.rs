@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use kimbai_core::token::{Note, TokenGrant, TokenRequest};
+use kimbai_core::token::{Note, TokenRequest};
 use kimbai_engine::{Introspection, TokenError};
 
 use super::error::{self, Credential, Refused};
@@ -48,7 +48,10 @@ pub(super) mod current {
 /// Exchanges a code.
 async fn token(call: Call, body: Body, versions: Versions) -> Response {
     match posted(&call, body, versions).await {
-        Ok(posted) => exchange(&call, &posted, posted.code(), Credential::Code).await,
+        Ok(posted) => {
+            let grant = posted.code();
+            exchange(&call, TokenRequest { credentials: posted.credentials, grant }, Credential::Code).await
+        }
         Err(refused) => refused,
     }
 }
@@ -56,7 +59,10 @@ async fn token(call: Call, body: Body, versions: Versions) -> Response {
 /// Refreshes.
 async fn refresh(call: Call, body: Body, versions: Versions) -> Response {
     match posted(&call, body, versions).await {
-        Ok(posted) => exchange(&call, &posted, posted.refresh_token(), Credential::RefreshToken).await,
+        Ok(posted) => {
+            let grant = posted.refresh_token();
+            exchange(&call, TokenRequest { credentials: posted.credentials, grant }, Credential::RefreshToken).await
+        }
         Err(refused) => refused,
     }
 }
@@ -91,8 +97,7 @@ fn fault_of(call: &Call, fault: HttpFault) -> Response {
     error::fault(fault, call.realm.settings.error_form)
 }
 
-async fn exchange(call: &Call, posted: &Posted, grant: TokenGrant, brought: Credential) -> Response {
-    let request = TokenRequest { credentials: posted.credentials.clone(), grant };
+async fn exchange(call: &Call, request: TokenRequest, brought: Credential) -> Response {
     match answer(call, &request, brought).await {
         Ok(tokens) => {
             let customer = match (brought, tokens.user) {

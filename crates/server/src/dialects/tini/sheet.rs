@@ -52,7 +52,8 @@ pub(super) async fn sheet(call: Call, body: Body) -> Response {
 async fn read(call: &Call, body: Body) -> Result<Shown, EndpointError> {
     let mut form = match call.method {
         Method::GET | Method::HEAD => Form::decode(call.query())?,
-        Method::POST if is_foreign(call) => return Err(HttpFault::NotFound.into()),
+        // Another site's page may not do this.
+        Method::POST if is_foreign(call) => return Err(RequestFault::Parameter("Origin").into()),
         Method::POST => read_form(&call.headers, body, FormKinds::Urlencoded).await?,
         _ => return Err(HttpFault::Method("GET, HEAD, POST").into()),
     };
