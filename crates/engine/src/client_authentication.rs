@@ -22,7 +22,8 @@ pub(crate) fn authenticated(
     // Digested and checked whether or not the client exists: an unknown one costs the same.
     let check = |signed: &SignedRequest| {
         let secrets = signing_secrets(realm, client.as_deref(), now);
-        signed.check(&secrets, realm.settings.request_signatures, now.as_unix_ms())
+        let time_ms = realm.signing_time_ms(now, signed.input.timestamp_ms);
+        signed.check(&secrets, realm.settings.request_signatures, time_ms)
     };
     let presented = PresentedSecrets {
         basic: credentials.basic.as_ref().map(|basic| realm.keyring.secret_digest(&basic.client_secret)),

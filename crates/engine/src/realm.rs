@@ -4,6 +4,7 @@
 //! its clients with the one before it: what a request that still holds the old one hears of a standing is known to all.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kimbai_core::client::{Client, SealedSecret};
@@ -11,6 +12,7 @@ use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{ScopeSet, ScopeTable};
+use kimbai_core::time::Micros;
 use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
@@ -35,6 +37,8 @@ pub struct Realm {
     pub(crate) passwords: Arc<PasswordPool>,
     /// The secret of nobody, for signatures of clients that do not exist.
     pub(crate) decoy: SealedSecret,
+    /// By how many seconds a sandbox has moved its clock.
+    moved_s: Arc<AtomicI64>,
     rates: Option<Arc<RateLimiters>>,
     clients: Arc<RwLock<Clients>>,
 }
@@ -72,9 +76,9 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let (passwords, clients) = before.map_or_else(
-            || (Arc::new(PasswordPool::new()), Arc::default()),
-            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients)),
+        let (passwords, clients, moved_s) = before.map_or_else(
+            || (Arc::new(PasswordPool::new()), Arc::default(), Arc::default()),
+            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients), Arc::clone(&before.moved_s)),
         );
         let rates = match before {
             // What was used of an allowance is not given back by another setting.
@@ -82,13 +86,25 @@ impl Realm {
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
-        Self { number, name, settings, scopes, offline, keyring, passwords, decoy, rates, clients }
+        Self { number, name, settings, scopes, offline, keyring, passwords, decoy, moved_s, rates, clients }
     }
 
     /// How its password pool is used.
     #[must_use]
     pub fn password_pool(&self) -> PasswordPoolUse {
         self.passwords.used()
+    }
+
+    /// Tells the realm that a sandbox has moved the store's clock, and not that of those who sign.
+    pub fn clock_moved(&self, advance_s: i64) {
+        self.moved_s.fetch_add(advance_s, Ordering::Relaxed);
+    }
+
+    /// The time by which a timestamp is judged: the store's, or, after it was moved, that of the machine, whichever is nearer.
+    pub(crate) fn signing_time_ms(&self, now: Micros, timestamp_ms: i64) -> i64 {
+        let now_ms = now.as_unix_ms();
+        let machine_ms = now_ms.saturating_sub(self.moved_s.load(Ordering::Relaxed).saturating_mul(1_000));
+        if machine_ms.abs_diff(timestamp_ms) < now_ms.abs_diff(timestamp_ms) { machine_ms } else { now_ms }
     }
 
     /// Lets a request of this source in.

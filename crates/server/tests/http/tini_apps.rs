@@ -217,3 +217,23 @@ async fn the_super_app_signs_people_in_by_the_standard_endpoints() {
         encode(&[("response_type", "code"), ("client_id", TINI_APP.client_id), ("redirect_uri", "https://a.test/")]);
     at.call("GET", &format!("{}?{request}", at.authorize)).send().await.page(400, "invalid_request");
 }
+
+#[tokio::test]
+async fn whoever_moves_the_clock_of_the_sandbox_goes_on_signing_by_the_machines() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tini().await;
+    let code = at.tini_code(&TINI_APP, &["offline"]).await;
+    let tokens = exchanged(&at.exchange(&sandbox, &TINI_APP, GET, ("code", &code)).await);
+    let machine_ms = sandbox.now_ms();
+    at.call("POST", "/sandbox/clock").body(br#"{"advance_s": 3601}"#).send().await.expect(200);
+    let access = json!({ "access_token": tokens["access_token"] }).to_string();
+    let refresh = json!({ "refresh_token": tokens["refresh_token"] }).to_string();
+    for now_ms in [machine_ms, sandbox.now_ms()] {
+        at.with_headers(&format!("{REST}/me"), &TINI_APP, now_ms, &access).await.enveloped(400, "invalid_token");
+        at.with_headers(&format!("{REST}/auth/token/refresh"), &TINI_APP, now_ms, &refresh).await.expect(200);
+    }
+    for off_ms in [-360_000, 360_000, 1_800_000] {
+        let refused = at.with_headers(&format!("{REST}/me"), &TINI_APP, machine_ms + off_ms, &access).await;
+        refused.enveloped(400, "invalid_signature");
+    }
+}
