@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::BINARY;
 use crate::fixture::{Call, Sandbox, Start};
+use crate::secrets::Secrets;
 
 const CLIENT: &str = "RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W";
 const SECRET: &str = "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf";
@@ -73,5 +74,58 @@ async fn the_window_of_timestamps_is_five_minutes_unless_it_is_turned_off() {
         let ended = sandbox.wait();
         let is_told = ended.stderr.contains("expected a signature over") || expect == "invalid_code";
         assert!(is_told && !ended.stderr.contains("no code"), "{}", ended.stderr);
+    }
+}
+
+/// A request with headers, whoever signed it.
+async fn present(sandbox: &Sandbox, path: &str, (timestamp, signature): (&str, &str), body: &Value) {
+    let call = Call::json(&format!("/tiniapp-open-api{path}"), body).header("x-tiniapp-client-id", CLIENT);
+    let call = call.header("x-tiniapp-timestamp", timestamp).header("x-tiniapp-signature", signature);
+    sandbox.send(sandbox.port_base + 1, &call).await.expect(400);
+}
+
+#[tokio::test]
+async fn no_secret_of_a_signed_request_is_in_a_trace_a_list_or_the_data() {
+    let data = tempfile::tempdir().unwrap();
+    let sandbox = Start { log: "trace", ..Start::new(Some(&data.path().join("data"))) }.start();
+    let mut secrets = Secrets::default();
+    secrets.add("client_secret", SECRET);
+    for generation in ["graphql", "2", "3", "4"] {
+        let code = code(&sandbox).await;
+        secrets.add("code", &code);
+        // A wrong signature first, so that it is explained.
+        let brought = json!({ "code": code });
+        signed(&sandbox, generation, &["--timestamp", "1620470539"], &brought);
+        let answer = signed(&sandbox, generation, &[], &brought);
+        let tokens = answer["data"].get("get_auth_access_token").unwrap_or(&answer["data"]);
+        for name in ["access_token", "refresh_token"] {
+            secrets.add(name, tokens[name].as_str().unwrap());
+        }
+        let refresh = json!({ "refresh_token": tokens["refresh_token"] });
+        for (timestamp, signature) in [("1620470539433", "0"), ("x", SECRET), ("1", code.as_str())] {
+            present(&sandbox, "/oauth/auth/token/refresh", (timestamp, signature), &refresh).await;
+            present(&sandbox, "/oauth/auth/token/refresh", (timestamp, signature), &json!([refresh])).await;
+        }
+        // In the wrong places.
+        let query = json!({ "query": format!("{{ a(b: \"{code}\") {{ {code}") });
+        sandbox.send(sandbox.port_base + 1, &Call::json("/tiniapp/api/graphql/query", &query)).await.expect(200);
+        let unknown =
+            json!({ "query": format!("{{ get_auth_access_token(input: {{code: \"{code}\"}}) {{ scopes }} }}") });
+        sandbox.send(sandbox.port_base + 1, &Call::json("/tiniapp/api/graphql/query", &unknown)).await.expect(200);
+    }
+    let list = sandbox.send(sandbox.port_base + 1, &Call::get("/sandbox/requests")).await.expect(200);
+    assert!(list.body.contains("seconds for milliseconds"), "{list:?}");
+    secrets.assert_absent("/sandbox/requests", list.body.as_bytes());
+    let metrics = sandbox.send(sandbox.operator(), &Call::get("/metrics")).await.expect(200);
+    secrets.assert_absent("/metrics", metrics.body.as_bytes());
+    sandbox.terminate();
+    let ended = sandbox.wait();
+    assert!(ended.status.success() && ended.stderr.contains("seconds for milliseconds"), "{ended:?}");
+    secrets.assert_absent("stderr", ended.stderr.as_bytes());
+    for file in std::fs::read_dir(data.path().join("data")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            secrets.assert_absent(&path.display().to_string(), &std::fs::read(&path).unwrap());
+        }
     }
 }
