@@ -51,8 +51,8 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
             sandbox_callback(&frame, &callback(Outcome::Error { error: HOSTILE, explanation: HOSTILE })),
         ),
         ("sandbox_requests", 3 + 7, sandbox_requests(&frame, &[line])),
-        ("sheet", 3 + 11, consent_sheet(&frame, &sheet(None))),
-        ("sheet's result", 3 + 9, consent_sheet(&frame, &sheet(Some(HOSTILE)))),
+        ("sheet", 3 + 14, consent_sheet(&frame, &sheet(None))),
+        ("sheet's result", 3 + 13, consent_sheet(&frame, &sheet(Some(HOSTILE)))),
     ]
 }
 
