@@ -4,10 +4,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::canonical::hex;
-use super::{Covered, SigningInput};
+use super::{Covered, EXPLAINED_BYTES_MAX, SigningInput};
 
 /// Members that are no secret.
 const SHOWN: [&str; 2] = ["client_id", "timestamp"];
+/// Each text is looked for in all of the string.
+const TEXTS_MAX: usize = 16;
 
 impl SigningInput {
     /// A string that was or could have been signed for this request, as it may be shown. Every text in it is masked but the client's
@@ -16,7 +18,10 @@ impl SigningInput {
     pub fn masked(&self, canonical: &[u8]) -> String {
         let whole = || mask(&String::from_utf8_lossy(canonical));
         let Ok(text) = std::str::from_utf8(canonical) else { return whole() };
-        let Some(secrets) = self.secrets() else { return whole() };
+        if canonical.len() > EXPLAINED_BYTES_MAX {
+            return whole();
+        }
+        let Some(secrets) = self.secrets().filter(|secrets| secrets.len() <= TEXTS_MAX) else { return whole() };
         let mut shown = text.to_owned();
         for secret in secrets {
             if !shown.contains(&secret) {

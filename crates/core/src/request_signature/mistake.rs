@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use serde_json::Value;
 
 use super::canonical::{Spacing, json, object, sign, tag};
-use super::{Covered, SignedRequest, SigningInput, payload};
+use super::{Covered, EXPLAINED_BYTES_MAX, SignedRequest, SigningInput, payload};
 
 /// What was done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +48,12 @@ pub struct Recognised {
 }
 
 /// The usual mistake by which one of these secrets makes the signature of this request, if there is one. The work depends on the
-/// request alone, and on how many secrets there are.
+/// request alone, and on how many secrets there are; nothing longer than [`EXPLAINED_BYTES_MAX`] is looked into.
 #[must_use]
 pub fn recognise(request: &SignedRequest, secrets: &[impl AsRef<[u8]>]) -> Option<Recognised> {
+    if request.input.canonical().len() > EXPLAINED_BYTES_MAX {
+        return None;
+    }
     let mut recognised = None;
     for attempt in attempts(&request.input) {
         for secret in secrets {

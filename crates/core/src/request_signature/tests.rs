@@ -7,7 +7,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Value, json};
 
 use super::canonical::{Spacing, object};
-use super::{Covered, Mistake, SignatureFault, SignedRequest, SigningInput, payload, recognise, sign};
+use super::{
+    Covered, EXPLAINED_BYTES_MAX, Mistake, SignatureFault, SignedRequest, SigningInput, payload, recognise, sign,
+};
 use crate::realm::RequestSignatures;
 
 const CLIENT: &str = "RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W";
@@ -245,4 +247,28 @@ fn no_code_or_token_is_shown() {
     }
     let request = format!("{:?}", signed(&input(1, field("code", CODE))));
     assert!(!request.contains(CODE), "{request}");
+}
+
+#[test]
+fn what_is_longer_than_any_request_of_the_platform_is_not_explained() {
+    let of_length = |length: usize| {
+        let rest = length - input(NOW_MS, bytes(r#"{"code":""}"#)).canonical().len();
+        input(NOW_MS, bytes(&format!(r#"{{"code":"{}"}}"#, "a".repeat(rest))))
+    };
+    for (length, is_explained) in [(EXPLAINED_BYTES_MAX, true), (EXPLAINED_BYTES_MAX + 1, false)] {
+        let input = of_length(length);
+        let canonical = input.canonical();
+        assert_eq!(canonical.len(), length);
+        let request = SignedRequest { signature: over(&canonical), input };
+        assert_eq!(recognise(&request, &[SECRET]).is_some(), is_explained, "{length}");
+        assert_eq!(request.input.masked(&canonical).contains(CLIENT), is_explained, "{length}");
+    }
+    let many = |texts: usize| {
+        let members: Vec<_> = (0..texts).map(|n| format!(r#""m{n}":"text number {n:02}""#)).collect();
+        input(NOW_MS, bytes(&format!("{{{}}}", members.join(","))))
+    };
+    for (texts, is_shown) in [(16, true), (17, false)] {
+        let input = many(texts);
+        assert_eq!(input.masked(&input.canonical()).contains(CLIENT), is_shown, "{texts}");
+    }
 }
