@@ -125,6 +125,7 @@ async fn wrong_types_and_unknown_fields_get_an_error_of_graphql() {
         ("code: \"x\"", "code: {a: \"x\"}"),
         ("code: \"x\"", ""),
         ("code: \"x\"", "code: \"x\" more: 1"),
+        ("code: \"x\"", "code: \"x\" code: \"x\""),
         ("input: {", "inputs: {"),
         ("scopes", "scopes { a }"),
         ("scopes", "secrets"),

@@ -21,6 +21,7 @@ pub(super) fn check(request: &mut Request) -> Result<Vec<Name>, ServerError> {
     if brackets > BRACKETS_MAX || request.query.matches("...").count() > SPREADS_MAX {
         return Err(refused("the query is too complex"));
     }
+    let is_repeating = super::input_fields::are_repeated(&request.query);
     let operation = request.operation_name.clone();
     let document = request.parsed_query().map_err(|error| ServerError {
         // The library's message quotes the query, and with it what is secret.
@@ -30,6 +31,9 @@ pub(super) fn check(request: &mut Request) -> Result<Vec<Name>, ServerError> {
     let count = counted(document, operation.as_deref());
     if count.selections > SELECTIONS_MAX {
         return Err(refused("the query is too complex"));
+    }
+    if is_repeating {
+        return Err(refused("an input object names each of its fields once"));
     }
     if count.token_fields > 1 {
         return Err(refused("an operation has one token field at most"));

@@ -4,6 +4,7 @@
 //! null, with the reasons of the REST generations (GraphQL specification of October 2021, section 7).
 
 mod document;
+mod input_fields;
 mod schema;
 
 use std::sync::Arc;
