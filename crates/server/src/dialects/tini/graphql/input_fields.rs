@@ -21,11 +21,10 @@ pub(super) fn are_repeated(query: &str) -> bool {
         let (token, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
         match first {
             b'(' => contexts.push(Context::Arguments),
-            b'[' => contexts.push(Context::Other),
             b'{' if contexts.iter().any(|context| matches!(context, Context::Arguments)) => {
                 contexts.push(Context::Object(HashSet::new()));
             }
-            b'{' => contexts.push(Context::Other),
+            b'[' | b'{' => contexts.push(Context::Other),
             b')' | b']' | b'}' => drop(contexts.pop()),
             _ if is_name(first) && insignificant_cut(after).starts_with(':') => {
                 if let Some(Context::Object(fields)) = contexts.last_mut()
