@@ -24,6 +24,12 @@ pub(crate) struct BenchServerArgs {
     /// The first of ten ports.
     #[arg(long)]
     port_base: u16,
+    /// A PostgreSQL database to keep it in instead.
+    #[arg(long)]
+    store: Option<StoreUrl>,
+    /// The directory of the server that made the realms, and has the master key.
+    #[arg(long, requires = "store")]
+    beside: Option<PathBuf>,
     /// Keeps to the first core.
     #[arg(long)]
     one_core: bool,
