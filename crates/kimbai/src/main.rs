@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod installation;
 mod man;
+mod own_directory;
 mod sandbox;
 mod serve;
 
