@@ -105,10 +105,8 @@ async fn open_postgres(config: &Config, url: &StoreUrl, absent: Absent) -> anyho
         // A command asks one thing after the other.
         Absent::Refuse => postgres::Options { lanes: 1, pool: 2, ..config.postgres },
     };
-    if absent == Absent::Refuse && postgres::plan_migration(url).await?.found == 0 {
-        bail!("there is no store in {url}: name its database with --store, or make one with `kimbai serve`");
-    }
-    Ok(Arc::new(PostgresStore::open(url, options).await?))
+    let _ = (PostgresStore::open(url, options).await?, claim);
+    bail!("not yet")
 }
 
 /// The master key of a store, and where it is kept.
