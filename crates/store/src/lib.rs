@@ -6,6 +6,7 @@
 mod clock;
 mod error;
 mod ledger;
+pub mod postgres;
 mod registry;
 pub mod sqlite;
 #[cfg(feature = "suite")]

@@ -3,14 +3,18 @@
 //! Verbs of the ledger go in batches over a few connections of their own, the lanes; everything else goes over a pool.
 
 mod connect;
-mod migrate;
+mod tls;
 mod url;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
+use deadpool_postgres::Pool;
+
+use self::connect::{Connector, Role};
 pub use self::url::{StoreUrl, UrlError};
+use self::watch::Watch;
 
 /// How verbs are written as statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -93,7 +97,13 @@ pub struct PostgresStore {
 }
 
 /// What the lanes, the pool and all callers have in common.
-struct Shared {}
+struct Shared {
+    connector: Connector,
+    /// For everything that is not a verb.
+    pool: Pool,
+    watch: Watch,
+    options: Options,
+}
 
 impl PostgresStore {
     /// Connects, makes the schema in a database that has none, and starts the lanes.
@@ -101,11 +111,17 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(url: &StoreUrl, options: Options) -> Result<Self, OpenError> {
-        let _ = (url, options);
-        Ok(Self { shared: Arc::new(Shared {}) })
+        let connector = Connector::new(url)?;
+        let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
+        let watch = Watch::default();
+        watch.measure(&first.client).await?;
+        let pool = connector.pool(options.pool)?;
+        Ok(Self { shared: Arc::new(Shared { connector, pool, watch, options }) })
     }
 
     /// Finishes what was sent and closes all connections; every later call is answered
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.shared.pool.close();
+    }
 }

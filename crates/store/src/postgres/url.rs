@@ -1,0 +1,324 @@
+//! Where the database is and how it is reached: a connection URL in libpq's words, without what Kimbai decides itself.
+//!
+//! Source: PostgreSQL's documentation, "Connection URIs" and "SSL Support". The password leaves this room in the
+//! configuration of the client alone.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::Config;
+use tokio_postgres::config::{ChannelBinding, Host, SslMode, TargetSessionAttrs};
+
+/// A connection URL, `postgresql://user@host:port/database`. What it shows of itself has no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    config: Config,
+    tls: Tls,
+    shown: String,
+    place: String,
+}
+
+/// How the way to the server is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// Not at all: the default on the loopback and on sockets, where nobody else listens.
+    Disable,
+    /// Encrypted if the server can, and not verified.
+    Prefer,
+    /// Encrypted and not verified, as libpq has it: it keeps those out who only listen, and lets those in who answer in
+    /// the server's place.
+    Require,
+    /// The server's certificate is of one of these authorities; its name may be any.
+    VerifyAuthority(Roots),
+    /// The server's certificate is of one of these authorities, and for its name. The default elsewhere.
+    VerifyFull(Roots),
+}
+
+/// Which authorities are trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Roots {
+    /// Those of the operating system.
+    System,
+    /// Those in this file.
+    File(PathBuf),
+}
+
+/// Why a connection URL was not understood. It never shows the URL, which may have a password in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It is of another kind.
+    #[error("a PostgreSQL URL begins with postgres:// or postgresql://")]
+    Scheme,
+    /// A part of it cannot be read.
+    #[error("the {part} of the PostgreSQL URL is not valid: {reason}")]
+    Part {
+        /// Which one.
+        part: &'static str,
+        /// What would be.
+        reason: &'static str,
+    },
+    /// A parameter that there is not.
+    #[error("the PostgreSQL URL has the parameter `{0}`; known are {known}", known = PARAMETERS.join(", "))]
+    Unknown(String),
+    /// A parameter is there twice, or stands before the question mark as well.
+    #[error("the PostgreSQL URL says `{0}` twice")]
+    Twice(&'static str),
+    /// A parameter has a value that there is not.
+    #[error("the parameter `{parameter}` of the PostgreSQL URL is not valid: {reason}")]
+    Value {
+        /// Which one.
+        parameter: &'static str,
+        /// What would be.
+        reason: &'static str,
+    },
+}
+
+impl StoreUrl {
+    /// What the client needs to know.
+    pub(super) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How the way to the server is protected.
+    pub(super) const fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Hosts, ports and the database, for messages.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreUrl({self})")
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = UrlError;
+
+    fn from_str(url: &str) -> Result<Self, UrlError> {
+        let rest = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)).ok_or(UrlError::Scheme)?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (credentials, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let (user, password) = credentials.split_once(':').map_or((credentials, None), |(u, p)| (u, Some(p)));
+        let mut given = Given::default();
+        given.query(query)?;
+        given.set_part("user", decoded("user name", user)?)?;
+        given.set_part("password", decoded("password", password.unwrap_or_default())?)?;
+        given.set_part("dbname", decoded("database name", database)?)?;
+        let (names, ports) = hosts_and_ports(hosts)?;
+        given.set_part("host", names)?;
+        given.set_part("port", ports)?;
+        given.build()
+    }
+}
+
+/// The parameters that are given, in the order of `PARAMETERS`.
+#[derive(Default)]
+struct Given([Option<String>; PARAMETERS.len()]);
+
+impl Given {
+    fn query(&mut self, query: &str) -> Result<(), UrlError> {
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let name = decoded("query", name)?;
+            let Some((known, slot)) = PARAMETERS.iter().zip(&mut self.0).find(|(known, _)| **known == name) else {
+                return Err(UrlError::Unknown(name));
+            };
+            let value = percent_decode_str(value)
+                .decode_utf8()
+                .map_err(|_| UrlError::Value { parameter: known, reason: "it is not UTF-8" })?;
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(UrlError::Twice(known));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what stands before the question mark.
+    fn set_part(&mut self, name: &'static str, value: String) -> Result<(), UrlError> {
+        let slot = PARAMETERS.iter().zip(&mut self.0).find_map(|(known, slot)| (*known == name).then_some(slot));
+        if let Some(slot) = slot
+            && !value.is_empty()
+            && slot.replace(value).is_some()
+        {
+            return Err(UrlError::Twice(name));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        PARAMETERS.iter().zip(&mut self.0).find(|(known, _)| **known == name).and_then(|(_, slot)| slot.take())
+    }
+
+    fn build(mut self) -> Result<StoreUrl, UrlError> {
+        let mut config = Config::new();
+        self.place(&mut config)?;
+        let tls = self.tls(config.get_hosts())?;
+        config.ssl_mode(match tls {
+            Tls::Disable => SslMode::Disable,
+            Tls::Prefer => SslMode::Prefer,
+            Tls::Require | Tls::VerifyAuthority(_) | Tls::VerifyFull(_) => SslMode::Require,
+        });
+        let user = self.take("user").unwrap_or_else(|| "postgres".to_owned());
+        let database = self.take("dbname").unwrap_or_else(|| user.clone());
+        let password = self.take("password");
+        config.user(&user).dbname(&database);
+        if let Some(password) = &password {
+            config.password(password);
+        }
+        config.channel_binding(match self.take("channel_binding").as_deref() {
+            None | Some("prefer") => ChannelBinding::Prefer,
+            Some("disable") => ChannelBinding::Disable,
+            Some("require") if tls != Tls::Disable => ChannelBinding::Require,
+            Some("require") => {
+                return Err(value("channel_binding", "`require` needs TLS, which `sslmode` or the host turns off"));
+            }
+            Some(_) => return Err(value("channel_binding", "it is one of disable, prefer, require")),
+        });
+        match self.take("target_session_attrs").as_deref() {
+            None | Some("read-write" | "primary") => config.target_session_attrs(TargetSessionAttrs::ReadWrite),
+            Some(_) => return Err(value("target_session_attrs", "Kimbai writes: leave it out, or say read-write")),
+        };
+        let connect_s = match self.take("connect_timeout") {
+            None => CONNECT_S,
+            Some(seconds) => seconds
+                .parse()
+                .ok()
+                .filter(|seconds| (1..=CONNECT_S_MAX).contains(seconds))
+                .ok_or(value("connect_timeout", "it is a number of seconds from 1 to 60"))?,
+        };
+        config.connect_timeout(Duration::from_secs(connect_s));
+        let hosts = shown_hosts(&config);
+        let secret = if password.is_some() { ":***" } else { "" };
+        let shown = format!("postgresql://{user}{secret}@{hosts}/{database}");
+        Ok(StoreUrl { config, tls, shown, place: format!("{hosts}/{database}") })
+    }
+
+    /// Hosts and ports, with libpq's rule that one port is for all hosts.
+    fn place(&mut self, config: &mut Config) -> Result<(), UrlError> {
+        let hosts = self.take("host").unwrap_or_else(|| "localhost".to_owned());
+        let ports = self.take("port").unwrap_or_default();
+        let ports: Vec<&str> = ports.split(',').collect();
+        let hosts: Vec<&str> = hosts.split(',').collect();
+        if ports.len() != 1 && ports.len() != hosts.len() {
+            return Err(value("port", "there is one port for all hosts, or one for each"));
+        }
+        for (host, port) in hosts.iter().zip(ports.iter().cycle()) {
+            if host.is_empty() {
+                return Err(value("host", "a host is empty"));
+            }
+            let port = if port.is_empty() { Ok(PORT) } else { port.parse() };
+            config.host(*host).port(port.ok().filter(|port| *port > 0).ok_or(value("port", "it is from 1 to 65535"))?);
+        }
+        Ok(())
+    }
+
+    fn tls(&mut self, hosts: &[Host]) -> Result<Tls, UrlError> {
+        let roots = self.take("sslrootcert").map(|file| match file.as_str() {
+            "system" => Roots::System,
+            _ => Roots::File(file.into()),
+        });
+        let is_socket = |host: &Host| matches!(host, Host::Unix(_));
+        if hosts.iter().any(is_socket) && !hosts.iter().all(is_socket) {
+            return Err(value("host", "sockets and other hosts cannot be mixed"));
+        }
+        let mode = self.take("sslmode");
+        let is_local = hosts.iter().all(|host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+        });
+        let tls = match (mode.as_deref(), roots) {
+            (None, None) if is_local => Tls::Disable,
+            (Some("disable"), None) => Tls::Disable,
+            (Some("prefer"), None) => Tls::Prefer,
+            (Some("disable" | "prefer"), Some(_)) => {
+                return Err(value("sslrootcert", "this `sslmode` verifies nothing: leave one of the two out"));
+            }
+            (Some("require"), None) => Tls::Require,
+            // As libpq has it: authorities are named to be verified.
+            (Some("require"), Some(roots)) => Tls::VerifyAuthority(roots),
+            (Some("verify-ca"), roots) => Tls::VerifyAuthority(roots.unwrap_or(Roots::System)),
+            (None | Some("verify-full"), roots) => Tls::VerifyFull(roots.unwrap_or(Roots::System)),
+            (Some(_), _) => {
+                return Err(value("sslmode", "it is one of disable, prefer, require, verify-ca, verify-full"));
+            }
+        };
+        if tls != Tls::Disable && hosts.iter().any(is_socket) {
+            return Err(value("sslmode", "there is no TLS on a socket: leave it out"));
+        }
+        Ok(tls)
+    }
+}
+
+fn hosts_and_ports(hosts: &str) -> Result<(String, String), UrlError> {
+    let reason = "it is host or host:port, several with commas between them, an IPv6 address in brackets";
+    let malformed = UrlError::Part { part: "host", reason };
+    let (mut names, mut ports) = (Vec::new(), Vec::new());
+    for host in hosts.split(',') {
+        let (name, port) = match host.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').ok_or(malformed.clone())?,
+            None => host.split_at(host.find(':').unwrap_or(host.len())),
+        };
+        let port = if port.is_empty() { "" } else { port.strip_prefix(':').ok_or(malformed.clone())? };
+        names.push(decoded("host", name)?);
+        ports.push(port.to_owned());
+    }
+    let ports = if ports.iter().all(String::is_empty) { String::new() } else { ports.join(",") };
+    Ok((names.join(","), ports))
+}
+
+fn shown_hosts(config: &Config) -> String {
+    let shown = config.get_hosts().iter().zip(config.get_ports()).map(|(host, port)| match host {
+        Host::Tcp(name) if name.contains(':') => format!("[{name}]:{port}"),
+        Host::Tcp(name) => format!("{name}:{port}"),
+        Host::Unix(path) => format!("{}:{port}", path.display()),
+    });
+    shown.collect::<Vec<_>>().join(",")
+}
+
+fn decoded(part: &'static str, text: &str) -> Result<String, UrlError> {
+    let text = percent_decode_str(text).decode_utf8();
+    let text = text.map_err(|_| UrlError::Part { part, reason: "it is not UTF-8 behind its percent signs" })?;
+    if text.contains('\0') {
+        return Err(UrlError::Part { part, reason: "it has a NUL character in it" });
+    }
+    Ok(text.into_owned())
+}
+
+const fn value(parameter: &'static str, reason: &'static str) -> UrlError {
+    UrlError::Value { parameter, reason }
+}
+
+const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
+
+const PARAMETERS: [&str; 10] = [
+    "user",
+    "password",
+    "host",
+    "port",
+    "dbname",
+    "sslmode",
+    "sslrootcert",
+    "connect_timeout",
+    "target_session_attrs",
+    "channel_binding",
+];
+
+const PORT: u16 = 5432;
+const CONNECT_S: u64 = 10;
+const CONNECT_S_MAX: u64 = 60;

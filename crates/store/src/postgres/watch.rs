@@ -1,0 +1,84 @@
+//! What this process knows of the server: how far its clock is from ours, its timeline, and since when it answers.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
+
+use kimbai_core::time::Micros;
+use tokio_postgres::{Client, Error};
+
+use crate::Clock;
+
+/// Kept up to date by the lanes.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    clock: Clock,
+    offset_us: AtomicI64,
+    timeline: AtomicU32,
+    lanes: AtomicUsize,
+    available_since: AtomicI64,
+}
+
+/// Whether a server may be trusted with verbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timeline {
+    /// It is on the latest timeline that this process has seen.
+    Latest,
+    /// It is an old primary that was woken up: what it says was overtaken.
+    Overtaken,
+}
+
+impl Watch {
+    /// The store's time, as far as this process knows.
+    pub(super) fn now(&self) -> Micros {
+        Micros(self.clock.now().0.saturating_add(self.offset_us.load(Ordering::Relaxed)))
+    }
+
+    /// The end of the last outage, or of the last change of timeline.
+    pub(super) fn available_since(&self) -> Micros {
+        Micros(self.available_since.load(Ordering::Acquire))
+    }
+
+    /// Whether a lane is connected.
+    pub(super) fn is_ready(&self) -> bool {
+        self.lanes.load(Ordering::Acquire) > 0
+    }
+
+    /// Asks the server for its time and its timeline. A server in recovery has none, which is an error.
+    ///
+    /// # Errors
+    /// The server's, or the connection's.
+    pub(super) async fn measure(&self, client: &Client) -> Result<Timeline, Error> {
+        let before = self.clock.now().0;
+        let row = client.query_one(MEASURE, &[]).await?;
+        let after = self.clock.now().0;
+        let (now, timeline): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
+        // Read halfway there and back.
+        self.offset_us.store(now.saturating_sub(before.midpoint(after)), Ordering::Relaxed);
+        Ok(self.meet(timeline.cast_unsigned()))
+    }
+
+    fn meet(&self, timeline: u32) -> Timeline {
+        let highest = self.timeline.fetch_max(timeline, Ordering::AcqRel);
+        if timeline < highest {
+            return Timeline::Overtaken;
+        }
+        if timeline > highest {
+            self.available_since.store(self.now().0, Ordering::Release);
+        }
+        Timeline::Latest
+    }
+
+    /// A lane is connected.
+    pub(super) fn lane_opened(&self) {
+        if self.lanes.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.available_since.store(self.now().0, Ordering::Release);
+        }
+    }
+
+    /// A lane is not connected any more; whether it was the last one.
+    pub(super) fn lane_closed(&self) -> bool {
+        self.lanes.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+/// The timeline is in the first eight hexadecimal digits of the name of the log's file.
+const MEASURE: &str = "SELECT kimbai.now_us(), ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int";
