@@ -1,6 +1,7 @@
 //! An installation: its store, its master key, and the engine over them; as `serve` opens it, and every command that finds no server
 //! running.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +32,23 @@ pub(crate) enum Absent {
     Make,
     /// It is an error: a mistyped name must not become an empty installation.
     Refuse,
+}
+
+/// There is no store at the place that was named.
+#[derive(Debug)]
+pub(crate) struct NoStore {
+    place: String,
+    /// What names one, and with which flag.
+    naming: &'static str,
+}
+
+impl std::error::Error for NoStore {}
+
+impl fmt::Display for NoStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, naming } = self;
+        write!(formatter, "there is no store in {place}: name {naming}, or make one with `kimbai serve`")
+    }
 }
 
 /// An installation: of the embedded store, this process has it to itself.
@@ -90,10 +108,8 @@ impl Installation {
 
 fn open_sqlite(directory: &Path, absent: Absent) -> anyhow::Result<Arc<dyn Store>> {
     if absent == Absent::Refuse && !directory.join(DATABASE_FILE).exists() {
-        bail!(
-            "there is no store in {}: name its directory with --data, or make one with `kimbai serve`",
-            directory.display()
-        );
+        let place = directory.display().to_string();
+        bail!(NoStore { place, naming: "its directory with --data" });
     }
     let location = Location::Directory(directory.to_owned());
     Ok(Arc::new(SqliteStore::open(location, Clock::default(), sqlite::Options::default())?))
@@ -105,8 +121,16 @@ async fn open_postgres(config: &Config, url: &StoreUrl, absent: Absent) -> anyho
         // A command asks one thing after the other.
         Absent::Refuse => postgres::Options { lanes: 1, pool: 2, ..config.postgres },
     };
-    let _ = (PostgresStore::open(url, options).await?, claim);
-    bail!("not yet")
+    let none = || NoStore { place: url.to_string(), naming: "its database with --store" };
+    if absent == Absent::Refuse && postgres::plan_migration(url).await?.found == 0 {
+        bail!(none());
+    }
+    let store = PostgresStore::open(url, options).await?;
+    // A schema alone is no store: the first server makes its key.
+    if absent == Absent::Refuse && !is_claimed(&store).await? {
+        bail!(none());
+    }
+    Ok(Arc::new(store))
 }
 
 /// The master key of a store, and where it is kept.
