@@ -7,7 +7,7 @@ use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{MasterKey, random_u64};
-use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, StoreFigures, Upkeep};
+use kimbai_store::{AuditEvent, AuditFilter, Ledger, Registry, StoreError, StoreFigures, Upkeep, Versions};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
@@ -32,8 +32,9 @@ pub struct Engine {
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
     pub(crate) published: Published,
-    /// Held while rows are read and put into a realm's memory: what was read later is put later.
-    pub(crate) reading: Mutex<()>,
+    /// Held while rows are read and put into a realm's memory: what was read later is put later. The versions are those of which the
+    /// realms in memory are, or later ones.
+    pub(crate) reading: Mutex<Versions>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -53,7 +54,7 @@ impl Engine {
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
             published: Published::Refused,
-            reading: Mutex::new(()),
+            reading: Mutex::default(),
         }
     }
 
@@ -102,6 +103,15 @@ impl Engine {
     #[must_use]
     pub fn store_figures(&self) -> StoreFigures {
         self.store.figures()
+    }
+
+    /// Waits until every event that was recorded is stored: before the process ends.
+    pub async fn settle(&self) {
+        // What was recorded before is among the events of an answer, also of an empty one.
+        let settled = self.store.audit(RealmNumber(0), AuditFilter::default(), 0).await;
+        if let Err(error) = settled {
+            tracing::warn!(%error, "the last audit events may be lost");
+        }
     }
 
     pub(crate) fn attempt() -> AttemptId {

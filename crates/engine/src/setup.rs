@@ -14,7 +14,7 @@ use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring, StoredKey};
 use kimbai_store::{Change, ClientRow, RealmRow, StoreError, UserRow};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, Store};
+use crate::engine::{Engine, Store, until_known};
 use crate::error::EngineError;
 use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
@@ -78,6 +78,9 @@ pub enum SetupError {
     /// The master key is not this store's.
     #[error("the master key does not fit this store: {0}")]
     MasterKey(String),
+    /// Another server replaced the master key; what to do with the new one.
+    #[error("another server replaced the master key of this store: put the new one {0}; until then this server changes nothing")]
+    MasterKeyReplaced(String),
     /// Settings or metadata cannot be read or written.
     #[error("{what} cannot be read: {error}")]
     Json {
@@ -131,7 +134,9 @@ impl Engine {
         let master = self.master();
         let check = self.store.init_meta(CHECK_VALUE, check_value(&master)).await?;
         master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
-        let _reading = self.reading.lock().await;
+        let mut reading = self.reading.lock().await;
+        // Asked for first: what is read afterwards is as late, or later.
+        *reading = self.store.read_versions().await?;
         for row in self.store.realms().await? {
             self.load_realm(row).await?;
         }
@@ -184,6 +189,10 @@ impl Engine {
             check_scope_numbers(row, &settings)?;
             (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
         } else {
+            // What is sealed under a key that was replaced could not be opened by anybody.
+            if !fits(&*self.store, &master).await? {
+                return Err(SetupError::MasterKey("another server replaced it".to_owned()));
+            }
             let number = self.store.draw_realm_number().await?;
             let keys = first_keys(&master, number);
             (number, keys.clone(), keys)
@@ -217,7 +226,7 @@ impl Engine {
     }
 
     /// For one at a time: whoever calls it holds `reading`.
-    async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
+    pub(crate) async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
         let keys: Vec<_> = self.store.keys(row.number).await?.into_iter().map(stored_key).collect();
@@ -248,7 +257,24 @@ pub(crate) fn check_value(master: &MasterKey) -> Vec<u8> {
     master.wrap(CHECK_VALUE, b"kimbai")
 }
 
-/// Whether this is the master key of a store; a store without realms has none yet.
+/// Makes this the master key of a store that has none. Whether it is the store's now: another server may have been first.
+///
+/// # Errors
+/// The store failed; it may have been done.
+pub async fn claim(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
+    let check = until_known(|| store.init_meta(CHECK_VALUE, check_value(master))).await?;
+    Ok(master.unwrap(CHECK_VALUE, &check).is_ok())
+}
+
+/// Whether a store has a master key.
+///
+/// # Errors
+/// The store failed.
+pub async fn is_claimed(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(store.meta(CHECK_VALUE).await?.is_some())
+}
+
+/// Whether this is the master key of a store; a new store has none yet.
 ///
 /// # Errors
 /// The store failed.

@@ -14,6 +14,8 @@ mod doctor;
 mod exit;
 mod installation;
 mod man;
+mod migrate;
+mod own_directory;
 mod sandbox;
 mod serve;
 
@@ -52,6 +54,8 @@ enum Command {
     Config(config::command::ConfigArgs),
     /// Checks this machine, the data and the certificate.
     Doctor(doctor::DoctorArgs),
+    /// Brings the schema of a PostgreSQL database to what this version needs.
+    Migrate(migrate::MigrateArgs),
     #[command(flatten)]
     Admin(admin::AdminCommand),
     /// Writes what completes this command line in a shell.
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Admin(command) => admin::run(command),
         Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
         Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),

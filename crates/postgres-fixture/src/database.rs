@@ -1,6 +1,7 @@
 //! Databases of a server, and statements run by its superuser.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
@@ -11,6 +12,8 @@ use crate::Server;
 pub(crate) const PASSWORD: &str = "not-a-secret";
 /// Who owns the databases: like the role of a platform, it may do what its database needs and nothing else.
 pub(crate) const ROLE: &str = "CREATE ROLE kimbai LOGIN PASSWORD 'not-a-secret'";
+/// A frozen server answers nothing.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// A database that was empty when it was made; dropped with whoever is connected to it when this is dropped.
 #[derive(Debug)]
@@ -52,6 +55,9 @@ impl<'a> Database<'a> {
     }
 
     /// Its owner's URL over the socket.
+    ///
+    /// # Panics
+    /// If the directory of temporary files has no UTF-8 name.
     #[must_use]
     pub fn socket_url(&self) -> String {
         let directory = self.server.socket_directory().to_str().unwrap().replace('/', "%2F");
@@ -62,6 +68,7 @@ impl<'a> Database<'a> {
     ///
     /// # Panics
     /// If one of them fails.
+    #[expect(clippy::must_use_candidate, reason = "most statements are run for what they do")]
     pub fn sql(&self, statements: &str) -> String {
         self.server.sql(&self.name, statements)
     }
@@ -80,8 +87,10 @@ pub(crate) fn run(server: &Server, database: &str, statements: &str) -> Result<S
     config.host_path(server.socket_directory()).port(server.port()).user("postgres").dbname(database);
     std::thread::scope(|scope| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        scope.spawn(move || runtime.block_on(run_by(&config, statements))).join().unwrap()
+        let run = async { tokio::time::timeout(ANSWER_MAX, run_by(&config, statements)).await };
+        scope.spawn(move || runtime.block_on(run)).join().unwrap()
     })
+    .map_err(|_| format!("no answer within {ANSWER_MAX:?}"))?
     .map_err(|error| error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
 }
 
@@ -91,9 +100,11 @@ async fn run_by(config: &Config, statements: &str) -> Result<String, tokio_postg
     let messages = client.simple_query(statements).await?;
     drop(client);
     let _ = driver.await;
-    let rows = messages.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|at| row.get(at).unwrap_or("")).collect::<Vec<_>>()),
-        _ => None,
-    });
-    Ok(rows.map(|row| row.join("|")).collect::<Vec<_>>().join("\n"))
+    let mut lines = Vec::new();
+    for message in &messages {
+        if let SimpleQueryMessage::Row(row) = message {
+            lines.push((0..row.len()).map(|at| row.get(at).unwrap_or_default()).collect::<Vec<_>>().join("|"));
+        }
+    }
+    Ok(lines.join("\n"))
 }

@@ -4,7 +4,7 @@
 //! Whatever happens to the process that started it, kill -9 included, its servers end and its files go: a watchdog
 //! beside it sees to that.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
 
 mod database;
 mod processes;

@@ -179,6 +179,9 @@ impl Server {
     }
 
     /// Ends all its processes as a power cut would. One that has stopped stays so.
+    ///
+    /// # Panics
+    /// If it does not end.
     pub fn kill(&self) {
         if let Some(mut child) = self.process.lock().unwrap().take() {
             processes::signal_all(process_of(&child), Signal::KILL);
@@ -237,7 +240,7 @@ impl Server {
     }
 
     fn postmaster(&self) -> Pid {
-        process_of(self.process.lock().unwrap().as_ref().expect("a server that runs"))
+        process_of(self.process.lock().unwrap().as_ref().unwrap_or_else(|| panic!("{:?} is stopped", self.version)))
     }
 
     fn log_file(&self) -> PathBuf {
@@ -248,7 +251,8 @@ impl Server {
         let (port, socket) = (self.port.to_string(), self.directory.to_str().unwrap());
         let own = [("port", port.as_str()), ("unix_socket_directories", socket), ("fsync", "off")];
         let lines = FIXED.iter().chain(&own).chain(configuration);
-        let text = lines.map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect::<String>();
+        let lines = lines.map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''")));
+        let text = lines.collect::<Vec<_>>().concat();
         let file = self.data_directory().join("postgresql.auto.conf");
         fs::write(file, text).unwrap();
     }
@@ -269,13 +273,11 @@ impl Server {
             ended.is_some() || is_ready(&data, child.id())
         });
         assert!(up, "{:?} takes too long: {}", self.version, self.log());
-        match ended {
-            Some(status) => Err(status),
-            None => {
-                *process = Some(child);
-                Ok(())
-            }
+        if let Some(status) = ended {
+            return Err(status);
         }
+        *process = Some(child);
+        Ok(())
     }
 }
 
@@ -302,7 +304,7 @@ fn free_port() -> u16 {
     let count = PORTS.end - PORTS.start;
     let next = || std::process::id().wrapping_mul(37).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % count;
     let mut ports = (0..count).map(|_| u16::try_from(PORTS.start + next()).unwrap());
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap_or_else(|| panic!("no free port"))
 }
 
 fn wait(mut is_there: impl FnMut() -> bool) -> bool {

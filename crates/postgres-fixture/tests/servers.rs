@@ -1,6 +1,6 @@
 //! The fixture does what tests rely on, with every version under test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -98,7 +98,7 @@ fn processor_time_is_counted_also_of_connections_that_have_ended() {
         let server = Server::start(version, &[]);
         let before = server.cpu_time();
         server.sql("postgres", "SELECT count(*) FROM generate_series(1, 3000000)");
-        let used = server.cpu_time() - before;
+        let used = server.cpu_time().saturating_sub(before);
         assert!((Duration::from_millis(50)..WAIT_MAX).contains(&used), "{used:?}");
     }
 }
@@ -126,7 +126,7 @@ fn the_servers_of_a_killed_process_end_and_leave_no_files() {
     let arguments = ["--exact", "owner_of_servers", "--ignored", "--nocapture"];
     let mut owner = Command::new(program).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.filter_map(|line| line.strip_prefix("servers ").map(str::to_owned)).next().unwrap();
+    let line = lines.into_iter().find_map(|line| line.strip_prefix("servers ").map(str::to_owned)).unwrap();
     let (port, data) = line.split_once(' ').unwrap();
     let is_up = || std::net::TcpStream::connect(("127.0.0.1", port.parse().unwrap())).is_ok();
     assert!(is_up() && Path::new(data).exists());
@@ -147,8 +147,9 @@ fn owner_of_servers() {
     let version = Version::under_test()[0];
     let (frozen, server) = (Server::start(version, &[]), Server::start(version, &[]));
     frozen.pause();
-    // On one line: the harness has said something before.
-    println!("\nservers {} {}", server.port(), server.data_directory().display());
+    // On a line of its own: the harness has said something before.
+    let line = format!("\nservers {} {}\n", server.port(), server.data_directory().display());
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
     std::io::stdin().lines().for_each(drop);
     std::thread::park();
 }

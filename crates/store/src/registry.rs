@@ -4,11 +4,13 @@
 //! hashed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
+use tokio::sync::watch;
 
 use crate::ledger::Answer;
 
@@ -24,6 +26,10 @@ pub trait Registry: Send + Sync {
 
     /// A number for a realm that is yet to be made; it is never drawn again. The first is 1.
     fn draw_realm_number(&self) -> Answer<'_, RealmNumber>;
+    /// Moves when another process may have changed the registry; never where no other can.
+    fn versions(&self) -> watch::Receiver<Versions>;
+    /// The versions of all realms at this moment; none where no other process can change them.
+    fn read_versions(&self) -> Answer<'_, Versions>;
     /// All realms.
     fn realms(&self) -> Answer<'_, Vec<RealmRow>>;
 
@@ -94,6 +100,10 @@ pub trait Registry: Send + Sync {
     /// before the call is among them.
     fn audit(&self, realm: RealmNumber, filter: AuditFilter, limit: u32) -> Answer<'_, Vec<(Micros, AuditEvent)>>;
 }
+
+/// The version of each realm: another one after each change of the realm, its keys or its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Versions(pub BTreeMap<RealmNumber, u64>);
 
 /// One change of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,7 +54,7 @@ impl From<SetupError> for AdminError {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::Store(error) => error.into(),
-            SetupError::MasterKey(_) | SetupError::Json { .. } | SetupError::Scopes(_) => {
+            SetupError::MasterKey(_) | SetupError::MasterKeyReplaced(_) | SetupError::Json { .. } | SetupError::Scopes(_) => {
                 Self::Failed(error.to_string())
             }
             SetupError::ScopeNumbers(_)

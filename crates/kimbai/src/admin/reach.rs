@@ -46,7 +46,11 @@ impl Reach {
     pub(crate) async fn run<C: Command>(&self, command: C) -> anyhow::Result<C::Reply> {
         let done = match self {
             Self::Beside(socket) => socket.run(command).await,
-            Self::Alone(installation) => Box::pin(installation.administration.run(command)).await.map_err(Into::into),
+            Self::Alone(installation) => {
+                let done = Box::pin(installation.administration.run(command)).await;
+                installation.engine.settle().await;
+                done.map_err(Into::into)
+            }
         };
         done.map_err(each_an_error)
     }

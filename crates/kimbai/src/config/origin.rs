@@ -35,6 +35,18 @@ pub(crate) enum Show {
     UpToMark,
 }
 
+impl Origin {
+    /// What counts before what: the greater number.
+    pub(crate) const fn strength(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File(..) => 1,
+            Self::Variable(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,8 +104,17 @@ pub(crate) fn masked(text: &str) -> String {
         shown += end;
     }
     let Some((scheme, rest)) = shown.split_once("://") else { return shown };
-    let Some((userinfo, host)) = rest.rsplit_once('@') else { return shown };
-    format!("{scheme}://{}@{host}", dots(userinfo))
+    let (userinfo, rest) = rest.rsplit_once('@').map_or((String::new(), rest), |(userinfo, rest)| (dots(userinfo) + "@", rest));
+    format!("{scheme}://{userinfo}{}", without_password(rest))
+}
+
+/// A URL of a database may have its password among its parameters.
+fn without_password(url: &str) -> String {
+    const PARAMETER: &str = "password=";
+    let Some((before, rest)) = url.split_once(PARAMETER) else { return url.to_owned() };
+    let end = rest.find(['&', '"', '\'', ' ']).unwrap_or(rest.len());
+    let (password, after) = rest.split_at(end);
+    format!("{before}{PARAMETER}{}{after}", dots(password))
 }
 
 fn dots(text: &str) -> String {
@@ -122,6 +143,7 @@ mod tests {
             (format!("file = \"{key}\" # x"), format!("file = \"{}\" # x", "•".repeat(44))),
             (format!("{key}, ậ"), format!("{}, ậ", "•".repeat(44))),
             ("url = \"postgres://an:pass@word@db/x\"".to_owned(), "url = \"postgres://••••••••••••@db/x\"".to_owned()),
+            ("url = \"postgres://db/x?password=gẹ&a=b\"".to_owned(), "url = \"postgres://db/x?password=••&a=b\"".to_owned()),
             ("public = \"127.0.0.1:4500\"".to_owned(), "public = \"127.0.0.1:4500\"".to_owned()),
             (String::new(), String::new()),
         ] {

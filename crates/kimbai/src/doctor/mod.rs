@@ -4,6 +4,7 @@
 
 mod certificate;
 mod data;
+mod database;
 mod machine;
 mod ports;
 mod realms;
@@ -16,7 +17,7 @@ use kimbai_store::Clock;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::config::{Config, DataArgs, Problems};
+use crate::config::{Config, DataArgs, Problems, StorePlace};
 use crate::exit::ExitStatus;
 
 /// Checks this machine, the data and the certificate; ends with status 1 if there is a problem.
@@ -93,8 +94,15 @@ fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![configuration(config), data::directory(&config.data)];
     checks.push(data::master_key(config));
     checks.push(server.check());
+    if let StorePlace::Postgres(url) = &config.store {
+        checks.extend(database::check(config, url));
+    }
     checks.push(realms::check(config, server));
-    checks.extend([machine::space(&config.data), machine::flush(&config.data), machine::clock(&config.data, now_s)]);
+    checks.push(machine::space(&config.data));
+    if matches!(config.store, StorePlace::Sqlite(_)) {
+        checks.push(machine::flush(&config.data));
+    }
+    checks.push(machine::clock(&config.data, now_s));
     checks.push(certificate::check(config, now_s));
     checks.extend(ports::check(&config.listen, server));
     checks
