@@ -73,6 +73,7 @@ impl Heard {
     }
 
     /// Waits until a notification came that nobody has waited for yet.
+    #[expect(dead_code, reason = "TEMPORARY")]
     pub(super) async fn notification(&self) {
         self.notifications.notified().await;
     }
@@ -173,6 +174,9 @@ pub(super) enum Failure {
     /// Nobody says anything.
     #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
     Silent,
+    /// It was the primary once.
+    #[error("the server is on a timeline that another one has overtaken: it must not be written any more")]
+    Overtaken,
 }
 
 impl Connect for Connector {

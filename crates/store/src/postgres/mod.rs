@@ -2,19 +2,37 @@
 //!
 //! Verbs of the ledger go in batches over a few connections of their own, the lanes; everything else goes over a pool.
 
+mod batch;
 mod connect;
+mod fault;
+mod lane;
+mod ledger;
+mod lists;
+mod pool;
+mod queue;
+mod rowless;
+mod rows;
+mod statements;
 mod tls;
+mod upkeep;
 mod url;
+mod verb;
 mod watch;
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use tokio::sync::watch::Sender;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use self::connect::{Connector, Role};
+use self::queue::Queue;
 pub use self::url::{StoreUrl, UrlError};
 use self::watch::Watch;
+use crate::figures::Figures;
 
 /// How verbs are written as statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,9 +109,10 @@ impl From<tokio_postgres::Error> for OpenError {
     }
 }
 
-/// Ledger and registry in PostgreSQL.
+/// Ledger and registry in PostgreSQL; dropping it lets the lanes finish what waits.
 pub struct PostgresStore {
     shared: Arc<Shared>,
+    lanes: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What the lanes, the pool and all callers have in common.
@@ -101,8 +120,12 @@ struct Shared {
     connector: Connector,
     /// For everything that is not a verb.
     pool: Pool,
+    queue: Queue,
     watch: Watch,
+    figures: Figures,
     options: Options,
+    /// Turns true once.
+    closing: Sender<bool>,
 }
 
 impl PostgresStore {
@@ -116,12 +139,47 @@ impl PostgresStore {
         let watch = Watch::default();
         watch.measure(&first.client).await?;
         let pool = connector.pool(options.pool)?;
-        Ok(Self { shared: Arc::new(Shared { connector, pool, watch, options }) })
+        let (queue, figures, closing) = (Queue::default(), Figures::default(), Sender::new(false));
+        let shared = Arc::new(Shared { connector, pool, queue, watch, figures, options, closing });
+        let lanes = (0..options.lanes.max(1)).map(|_| tokio::spawn(lane::run(Arc::clone(&shared)))).collect();
+        Ok(Self { shared, lanes: Mutex::new(lanes) })
     }
 
     /// Finishes what was sent and closes all connections; every later call is answered
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
     pub async fn close(&self) {
+        self.shared.close();
+        let lanes = mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut lane in lanes {
+            // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
+            if timeout(self.shared.options.deadline, &mut lane).await.is_err() {
+                lane.abort();
+            }
+        }
+        self.shared.queue.clear();
         self.shared.pool.close();
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn close(&self) {
+        self.closing.send_replace(true);
+        self.queue.close();
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Waits this long, less when the store is closed.
+    async fn pause(&self, time: Duration) {
+        let mut closing = self.closing.subscribe();
+        drop(timeout(time, closing.wait_for(|closing| *closing)).await);
     }
 }
