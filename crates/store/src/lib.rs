@@ -21,6 +21,6 @@ pub use error::StoreError;
 pub use ledger::{Answer, GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{
     Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits,
-    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow,
+    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 pub use upkeep::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};

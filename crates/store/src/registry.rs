@@ -4,11 +4,13 @@
 //! hashed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
+use tokio::sync::watch;
 
 use crate::ledger::Answer;
 
@@ -24,6 +26,9 @@ pub trait Registry: Send + Sync {
 
     /// A number for a realm that is yet to be made; it is never drawn again. The first is 1.
     fn draw_realm_number(&self) -> Answer<'_, RealmNumber>;
+    /// Moves when another process may have changed a realm, its keys or its clients: who keeps them in memory reads those
+    /// anew whose version is another one. It moves at once, or within a few seconds where the word does not come through.
+    fn versions(&self) -> watch::Receiver<Versions>;
     /// All realms.
     fn realms(&self) -> Answer<'_, Vec<RealmRow>>;
 
@@ -210,6 +215,10 @@ pub struct AuditFilter {
     /// Not before this moment.
     pub since: Option<Micros>,
 }
+
+/// The version of each realm, which is another one after each change of the realm, its keys or its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Versions(pub BTreeMap<RealmNumber, u64>);
 
 /// A realm as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -196,8 +196,8 @@ impl Parcel<'_> {
                     task.verb.apart = true;
                     State::Again
                 }
-                Fault::Again | Fault::Lost if alone => State::Again,
-                _ => State::At(next),
+                Fault::Again | Fault::Lost | Fault::ReadOnly if alone => State::Again,
+                Fault::Again | Fault::Locked | Fault::Lost | Fault::ReadOnly | Fault::Refused(_) => State::At(next),
             };
         }
     }

@@ -5,7 +5,6 @@
 //! the batch is known to be durable; where that is not known, all of it is sent again, as the same attempts.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use futures_util::future::join_all;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::{Error, Row};
 
+use super::backoff::Backoff;
 use super::batch::{Batch, Parcel, Step};
 use super::connect::{Connected, Failure, Role};
 use super::fault::Fault;
@@ -24,22 +24,24 @@ use super::{OpenError, Shared};
 
 /// Serves the queue until it is closed, over one connection after another.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut pause = PAUSE_MIN;
+    let mut backoff = Backoff::default();
     while !shared.is_closing() {
         match Lane::open(&shared).await {
             Ok(lane) => {
                 shared.watch.lane_opened();
-                pause = PAUSE_MIN;
+                backoff.reset();
                 let end = lane.serve().await;
                 shared.watch.lane_closed();
                 if matches!(end, Ok(Closed)) {
                     return;
                 }
             }
-            Err(error) => tracing::warn!(error = %describe(&error), "no connection for verbs"),
+            Err(error) => tracing::warn!(%error, "no connection for verbs"),
         }
-        shared.pause(jittered(pause)).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        tokio::select! {
+            () = backoff.next() => {}
+            () = shared.closed() => {}
+        }
     }
 }
 
@@ -69,7 +71,7 @@ impl<'s> Lane<'s> {
         match timeout(SILENCE, opening).await {
             Ok(Ok((Timeline::Latest(timeline), prepared))) => Ok(Self { shared, connected, prepared, timeline }),
             Ok(Ok((Timeline::Overtaken, _))) => Err(shared.connector.unreachable(&Failure::Overtaken)),
-            Ok(Err(error)) => Err(error.into()),
+            Ok(Err(error)) => Err(shared.connector.unreachable(&error.into())),
             Err(_) => Err(shared.connector.unreachable(&Failure::Silent)),
         }
     }
@@ -151,7 +153,7 @@ impl<'s> Lane<'s> {
         match self.query(&parcel).await {
             Ok(rows) => parcel.take(&rows),
             Err(error) => match Fault::of(&error) {
-                Fault::Lost => return Err(Lost),
+                fault if fault.ends_connection() => return Err(Lost),
                 fault => parcel.fail(&fault),
             },
         }
@@ -209,26 +211,10 @@ impl<'s> Lane<'s> {
     }
 }
 
-/// An error with what caused it.
-fn describe(error: &OpenError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
-/// A time between half of this one and all of it, so that servers that lost one place do not come back as one.
-fn jittered(time: Duration) -> Duration {
-    let random = RandomState::new().hash_one(());
-    time / 2 + (time / 2).mul_f64(f64::from(random as u32) / f64::from(u32::MAX))
-}
-
 /// So often a lane asks whether this is still the server to ask.
 const TICK: Duration = Duration::from_secs(1);
 /// So long a server may say nothing before another connection is tried.
 const SILENCE: Duration = Duration::from_secs(10);
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 const LOCK: &str = "SET lock_timeout = '2s'";
 /// Verbs of other grants wait behind it.
 const LOCK_ALONE: &str = "SET lock_timeout = '50ms'";

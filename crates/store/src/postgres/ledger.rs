@@ -51,7 +51,7 @@ impl Ledger for PostgresStore {
     }
 
     fn lookup_rowless(&self, realm: RealmNumber, client: ClientNumber, token: [u8; 16]) -> Answer<'_, RowlessLook> {
-        Box::pin(rowless::look(&self.shared, realm, client, token))
+        Box::pin(rowless::look(self.pool(), realm, client, token))
     }
 
     fn deny_rowless(
@@ -62,16 +62,15 @@ impl Ledger for PostgresStore {
         expiry_s: u32,
         per_client_max: u32,
     ) -> Answer<'_, PartyStanding> {
-        Box::pin(rowless::deny(&self.shared, (realm, client), (token, expiry_s), per_client_max))
+        Box::pin(rowless::deny(self.pool(), (realm, client), (token, expiry_s), per_client_max))
     }
 
     fn grants(&self, realm: RealmNumber, of: GrantsOf, after: Option<GrantId>, limit: u32) -> Answer<'_, GrantSlice> {
-        Box::pin(lists::grants(&self.shared, (realm, of), after, limit))
+        Box::pin(lists::grants(self.pool(), (realm, of), after, limit))
     }
 
     fn sweep(&self, cursor: Option<(RealmNumber, GrantId)>, rows_max: u32, retention_s: u32) -> Answer<'_, SweepStep> {
-        let _ = (cursor, rows_max, retention_s);
-        Box::pin(async { Err(StoreError::NotDone) })
+        Box::pin(self.shared.keeper.sweep(cursor, rows_max, retention_s))
     }
 
     fn now(&self) -> Micros {

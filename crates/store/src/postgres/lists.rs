@@ -2,27 +2,24 @@
 
 use kimbai_core::number::{GrantId, RealmNumber};
 
-use super::pool::read;
-use super::statements::SEEN;
-use super::{Shared, rows};
+use super::pool::Pool;
+use super::pool::Repetition;
+use super::rows;
+use super::statements::seen_columns;
 use crate::{GrantSlice, GrantsOf, StoreError, columns};
 
 /// The grants after `after` that are not over.
 pub(super) async fn grants(
-    shared: &Shared,
+    pool: &Pool,
     (realm, of): (RealmNumber, GrantsOf),
     after: Option<GrantId>,
     limit: u32,
 ) -> Result<GrantSlice, StoreError> {
-    let (condition, party) = match of {
-        GrantsOf::Realm => ("$4::int IS NULL", None),
-        GrantsOf::User(user) => ("g.\"user\" = $4", Some(user.0.cast_signed())),
-        GrantsOf::Client(client) => ("g.client = $4", Some(client.0.cast_signed())),
+    let (sql, party) = match of {
+        GrantsOf::Realm => (OF_REALM, None),
+        GrantsOf::User(user) => (OF_USER, Some(user.0.cast_signed())),
+        GrantsOf::Client(client) => (OF_CLIENT, Some(client.0.cast_signed())),
     };
-    let sql = format!(
-        "SELECT kimbai.now_us(), g.realm, g.id, {SEEN} FROM kimbai.grants AS g \
-         WHERE g.realm = $1 AND {condition} AND g.id >= $2 ORDER BY g.id LIMIT $3"
-    );
     let realm = realm.0.cast_signed();
     let (mut live, mut next, mut read_so_far) = (Vec::new(), after, 0);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -30,7 +27,7 @@ pub(super) async fn grants(
         let Some(from) = next.map_or(Some(i64::MIN), |id| columns::id_column(id).checked_add(1)) else {
             return Ok(GrantSlice { grants: live, next: None });
         };
-        let found = read(shared, &sql, &[&realm, &from, &SLICE, &party]).await?;
+        let found = pool.rows(sql, &[&realm, &from, &SLICE, &party], Repetition::Harmless).await?;
         for row in &found {
             let (now, key) = rows::head(row)?;
             next = Some(key.id);
@@ -51,3 +48,19 @@ pub(super) async fn grants(
 const SLICE: i64 = 500;
 /// So many rows are read for one answer.
 const READ_MAX: i64 = 20_000;
+
+macro_rules! grants {
+    ($condition:literal) => {
+        concat!(
+            "SELECT kimbai.now_us(), g.realm, g.id, ",
+            seen_columns!(),
+            " FROM kimbai.grants AS g WHERE g.realm = $1 AND g.id >= $2 AND ",
+            $condition,
+            " ORDER BY g.id LIMIT $3"
+        )
+    };
+}
+
+const OF_REALM: &str = grants!("$4::int IS NULL");
+const OF_USER: &str = grants!("g.\"user\" = $4");
+const OF_CLIENT: &str = grants!("g.client = $4");

@@ -2,17 +2,29 @@
 //!
 //! Verbs of the ledger go in batches over a few connections of their own, the lanes; everything else goes over a pool.
 
+mod audit;
+mod backoff;
 mod batch;
+mod changes;
 mod connect;
 mod fault;
+mod keeper;
 mod lane;
 mod ledger;
 mod lists;
+mod locks;
+mod log_in;
+mod migrate;
+mod parties;
 mod pool;
 mod queue;
+mod realm_rows;
+mod registry;
 mod rowless;
 mod rows;
+mod sessions;
 mod statements;
+mod sweep;
 mod tls;
 mod upkeep;
 mod url;
@@ -23,12 +35,15 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use tokio::sync::watch::Sender;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use self::audit::Journal;
 use self::connect::{Connector, Role};
+use self::keeper::Keeper;
+pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
+use self::pool::Pool;
 use self::queue::Queue;
 pub use self::url::{StoreUrl, UrlError};
 use self::watch::Watch;
@@ -119,7 +134,9 @@ pub struct PostgresStore {
 struct Shared {
     connector: Connector,
     /// For everything that is not a verb.
-    pool: Pool,
+    pool: Arc<Pool>,
+    keeper: Arc<Keeper>,
+    journal: Arc<Journal>,
     queue: Queue,
     watch: Watch,
     figures: Figures,
@@ -136,11 +153,16 @@ impl PostgresStore {
     pub async fn open(url: &StoreUrl, options: Options) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
         let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
+        migrate::prepare(&connector, &first.client).await?;
         let watch = Watch::default();
         watch.measure(&first.client).await?;
-        let pool = connector.pool(options.pool)?;
+        let pool = Arc::new(Pool::new(&connector, options.pool, options.deadline)?);
+        let keeper = Keeper::start(connector.clone()).await?;
+        let journal = Arc::new(Journal::new());
+        tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
         let (queue, figures, closing) = (Queue::default(), Figures::default(), Sender::new(false));
-        let shared = Arc::new(Shared { connector, pool, queue, watch, figures, options, closing });
+        let shared = Shared { connector, pool, keeper, journal, queue, watch, figures, options, closing };
+        let shared = Arc::new(shared);
         let lanes = (0..options.lanes.max(1)).map(|_| tokio::spawn(lane::run(Arc::clone(&shared)))).collect();
         Ok(Self { shared, lanes: Mutex::new(lanes) })
     }
@@ -157,7 +179,12 @@ impl PostgresStore {
             }
         }
         self.shared.queue.clear();
+        self.shared.journal.close().await;
         self.shared.pool.close();
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.shared.pool
     }
 }
 
@@ -171,15 +198,18 @@ impl Shared {
     fn close(&self) {
         self.closing.send_replace(true);
         self.queue.close();
+        self.keeper.close();
+        self.journal.stop();
     }
 
     fn is_closing(&self) -> bool {
         *self.closing.borrow()
     }
 
-    /// Waits this long, less when the store is closed.
-    async fn pause(&self, time: Duration) {
+    /// Waits until the store is closed.
+    async fn closed(&self) {
         let mut closing = self.closing.subscribe();
-        drop(timeout(time, closing.wait_for(|closing| *closing)).await);
+        // The sender is here.
+        drop(closing.wait_for(|closing| *closing).await);
     }
 }

@@ -1,57 +1,191 @@
-//! One statement over the pool, and what its failure means.
+//! Statements of everything that is not a verb: each alone on a connection of the pool, with the caller's deadline.
 
-use deadpool_postgres::Object;
-use tokio_postgres::Row;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Object, PoolError};
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
 
-use super::Shared;
+use super::OpenError;
+use super::backoff::Backoff;
+use super::connect::{Connector, Heard};
 use super::fault::Fault;
 use crate::StoreError;
 
-/// A connection of the pool.
-///
-/// # Errors
-/// [`StoreError::NotDone`]: there is none.
-pub(super) async fn connection(shared: &Shared) -> Result<Object, StoreError> {
-    shared.pool.get().await.map_err(|error| {
-        tracing::warn!(%error, "no connection to PostgreSQL");
-        StoreError::NotDone
-    })
+/// Connections for single statements and for changes of the registry.
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    heard: Arc<Heard>,
+    deadline: Duration,
 }
 
-/// The rows of a statement that changes nothing.
-///
-/// # Errors
-/// [`StoreError::NotDone`], whatever happened.
-pub(super) async fn read(
-    shared: &Shared,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, StoreError> {
-    write(shared, sql, parameters).await.map_err(|error| match error {
-        StoreError::Unknown => StoreError::NotDone,
-        error @ (StoreError::NotDone | StoreError::Unreadable(_) | StoreError::Taken) => error,
-    })
+/// Whether a statement whose outcome is unknown may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repetition {
+    /// It reads, or says a second time what it said the first.
+    Harmless,
+    /// It counts or makes something.
+    Never,
 }
 
-/// The rows of a statement that is a transaction of its own.
-///
-/// # Errors
-/// [`StoreError::NotDone`]: the server said so, or there is no connection. [`StoreError::Unknown`]: it was sent, and nobody
-/// knows what became of it.
-pub(super) async fn write(
-    shared: &Shared,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, StoreError> {
-    let connection = connection(shared).await?;
-    let statement = connection.prepare_cached(sql).await.map_err(|error| match Fault::of(&error) {
-        Fault::Refused(error) => error,
-        Fault::Lost | Fault::Again | Fault::Locked => StoreError::NotDone,
-    })?;
-    connection.query(&statement, parameters).await.map_err(|error| match Fault::of(&error) {
-        Fault::Refused(error) => error,
-        Fault::Again | Fault::Locked => StoreError::NotDone,
-        Fault::Lost => StoreError::Unknown,
-    })
+/// What a statement is given.
+pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Pool {
+    /// So many connections; each call is answered within this time.
+    ///
+    /// # Errors
+    /// [`OpenError::Unreachable`]: there is no runtime for it.
+    pub(super) fn new(connector: &Connector, size: usize, deadline: Duration) -> Result<Self, OpenError> {
+        Ok(Self { connections: connector.pool(size)?, heard: connector.heard_by_pool(), deadline })
+    }
+
+    /// How many warnings any of its connections got so far.
+    pub(super) fn warnings(&self) -> u64 {
+        self.heard.warnings()
+    }
+
+    /// So long a caller waits.
+    pub(super) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// No connection is given out any more.
+    pub(super) fn close(&self) {
+        self.connections.close();
+    }
+
+    /// The rows of a statement in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a harmless repetition leaves no outcome unknown.
+    pub(super) async fn rows(
+        &self,
+        sql: &'static str,
+        parameters: Parameters<'_>,
+        repetition: Repetition,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut turn = self.turn();
+        loop {
+            let connection = self.connection(&mut turn).await?;
+            let prepared = turn.within(connection.prepare(sql)).await;
+            let Some((connection, statement)) = turn.judge(connection, prepared, Repetition::Harmless)? else {
+                continue;
+            };
+            let queried = turn.within(connection.query(&statement, parameters)).await;
+            if let Some((_, rows)) = turn.judge(connection, queried, repetition)? {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// The row of a statement that answers one at most.
+    pub(super) async fn row(&self, sql: &'static str, parameters: Parameters<'_>) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, parameters, Repetition::Harmless).await?.into_iter().next())
+    }
+
+    /// The one row of a statement that must not be repeated.
+    pub(super) async fn row_once(&self, sql: &'static str, parameters: Parameters<'_>) -> Result<Row, StoreError> {
+        let row = self.rows(sql, parameters, Repetition::Never).await?.into_iter().next();
+        row.ok_or_else(|| StoreError::Unreadable("a statement of the store answered no row".to_owned()))
+    }
+
+    /// A turn of one caller, which ends at its deadline.
+    pub(super) fn turn(&self) -> Turn {
+        Turn { ends: Instant::now() + self.deadline, backoff: None }
+    }
+
+    /// A connection, within the caller's deadline: one that cannot be made may be soon.
+    pub(super) async fn connection(&self, turn: &mut Turn) -> Result<Connection, StoreError> {
+        loop {
+            turn.pause().await?;
+            match turn.within(self.connections.get()).await {
+                Ok(Ok(object)) => return Ok(Connection(object)),
+                Err(Late) => return Err(StoreError::NotDone),
+                Ok(Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::Timeout(_))) => {
+                    return Err(StoreError::NotDone);
+                }
+                Ok(Err(PoolError::Backend(_) | PoolError::PostCreateHook(_))) => {}
+            }
+        }
+    }
+}
+
+/// What one caller may still wait for.
+pub(super) struct Turn {
+    ends: Instant,
+    /// From the second attempt on.
+    backoff: Option<Backoff>,
+}
+
+/// The caller's deadline has passed.
+pub(super) struct Late;
+
+impl Turn {
+    /// Waits for this, until the deadline.
+    pub(super) async fn within<T>(&self, future: impl Future<Output = T>) -> Result<T, Late> {
+        timeout_at(self.ends, future).await.map_err(|_| Late)
+    }
+
+    /// What a connection answered; `None`: nothing that stands, so that it is to be tried again.
+    pub(super) fn judge<T>(
+        &self,
+        connection: Connection,
+        answer: Result<Result<T, Fault>, Late>,
+        repetition: Repetition,
+    ) -> Result<Option<(Connection, T)>, StoreError> {
+        let fault = match answer {
+            Ok(Ok(answer)) => return Ok(Some((connection, answer))),
+            Ok(Err(fault)) => fault,
+            // It may be answered yet, on this connection.
+            Err(Late) => Fault::Lost,
+        };
+        let is_late = Instant::now() >= self.ends;
+        if fault.ends_connection() {
+            connection.discard();
+        }
+        match fault {
+            Fault::Refused(error) => Err(error),
+            Fault::Lost if repetition == Repetition::Never => Err(StoreError::Unknown),
+            _ if is_late => Err(StoreError::NotDone),
+            Fault::Lost | Fault::ReadOnly | Fault::Again | Fault::Locked => Ok(None),
+        }
+    }
+
+    /// Waits before each attempt but the first.
+    async fn pause(&mut self) -> Result<(), StoreError> {
+        match &mut self.backoff {
+            None => self.backoff = Some(Backoff::default()),
+            Some(backoff) => {
+                timeout_at(self.ends, backoff.next()).await.map_err(|_| StoreError::NotDone)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A connection of the pool; it goes back there.
+pub(super) struct Connection(Object);
+
+impl Connection {
+    /// The statement, prepared once for each connection.
+    pub(super) async fn prepare(&self, sql: &'static str) -> Result<Statement, Fault> {
+        self.0.prepare_cached(sql).await.map_err(|error| Fault::of(&error))
+    }
+
+    /// What sends.
+    pub(super) fn client(&self) -> &Client {
+        &self.0
+    }
+
+    async fn query(&self, statement: &Statement, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+        self.0.query(statement, parameters).await.map_err(|error| Fault::of(&error))
+    }
+
+    /// Closes it: an answer may come on it that nobody waits for, or none ever.
+    fn discard(self) {
+        drop(Object::take(self.0));
+    }
 }

@@ -9,6 +9,7 @@ use kimbai_core::time::Micros;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
+use super::fault::column;
 use super::verb::Key;
 use crate::StoreError;
 use crate::columns::{self, ACTIVE, CODE};
@@ -19,7 +20,7 @@ pub(super) fn head(row: &Row) -> Result<(Micros, Key), StoreError> {
     Ok((Micros(column(row, 0)?), Key { realm, id: columns::id_of(column(row, 2)?) }))
 }
 
-/// The grant and its parties' standing, from a row of `head` and [`super::statements::SEEN`]; `None` where an outer join
+/// The grant and its parties' standing, from a row of `head` and `seen_columns`; `None` where an outer join
 /// found no grant.
 pub(super) fn seen(row: &Row, id: GrantId) -> Result<Option<Seen>, StoreError> {
     let mut columns = Columns { row, next: HEAD };
@@ -43,15 +44,10 @@ pub(super) fn seen(row: &Row, id: GrantId) -> Result<Option<Seen>, StoreError> {
     Ok(Some(Seen { grant, standing }))
 }
 
-/// A column of this type.
-pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, place: usize) -> Result<T, StoreError> {
-    row.try_get(place).map_err(|error| unreadable(&error))
-}
-
 /// The standing behind its number; without one there is no such party.
 pub(super) fn standing(number: Option<i64>) -> Result<PartyStanding, StoreError> {
     let Some(number) = number else { return Ok(PartyStanding::GONE) };
-    let epoch = i32::try_from(number >> 1).map_err(|error| unreadable(&error))?;
+    let epoch = i32::try_from(number >> 1).map_err(unreadable)?;
     Ok(PartyStanding { active: number & 1 == 1, epoch: epoch.cast_unsigned() })
 }
 
@@ -74,12 +70,12 @@ impl<'r> Columns<'r> {
     }
 
     fn seconds(&mut self) -> Result<u32, StoreError> {
-        self.next::<i64>()?.try_into().map_err(|error: std::num::TryFromIntError| unreadable(&error))
+        self.next::<i64>()?.try_into().map_err(unreadable)
     }
 
     fn digest(&mut self) -> Result<ShortDigest, StoreError> {
         let bytes = self.next::<&[u8]>()?;
-        bytes.try_into().map(ShortDigest).map_err(|error: std::array::TryFromSliceError| unreadable(&error))
+        bytes.try_into().map(ShortDigest).map_err(unreadable)
     }
 
     fn generation(&mut self) -> Result<Generation, StoreError> {
@@ -102,10 +98,7 @@ impl<'r> Columns<'r> {
             access_expiry_s: self.seconds()?,
             idle_end: end,
             access_revoked_through: self.generation()?,
-            sealing_key: self
-                .next::<i16>()?
-                .try_into()
-                .map_err(|error: std::num::TryFromIntError| unreadable(&error))?,
+            sealing_key: self.next::<i16>()?.try_into().map_err(unreadable)?,
         };
         match state {
             CODE => Ok(State::Code { end }),
@@ -117,9 +110,8 @@ impl<'r> Columns<'r> {
     }
 }
 
-fn unreadable(error: &dyn std::error::Error) -> StoreError {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    StoreError::Unreadable(format!("{error}{cause}"))
+fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unreadable(error.to_string())
 }
 
 /// Columns before those of the grant.

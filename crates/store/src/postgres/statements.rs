@@ -7,6 +7,21 @@
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error, Statement};
 
+/// What [`super::rows::seen`] reads: the grant's columns but its id, and the standing of its client and its user, each in
+/// one number: the epoch doubled, and one more while it is active.
+macro_rules! seen_columns {
+    () => {
+        "g.client, g.\"user\", g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, \
+     g.absolute_end, g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, \
+     g.rotated, g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, \
+     (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
+      WHERE s.realm = g.realm AND s.party = 0::smallint AND s.number = g.client), \
+     (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
+      WHERE s.realm = g.realm AND s.party = 1::smallint AND s.number = g.\"user\")"
+    };
+}
+pub(super) use seen_columns;
+
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -211,12 +226,4 @@ const TERMS: &str = "access_expiry_s = least(greatest(t.now / 1000000, 0) + v.ac
      greatest(g.absolute_end / 1000000, 0), 4294967295), \
      state_end = least(t.now + v.idle_lifetime_s * 1000000, g.absolute_end), sealing_key = v.sealing_key";
 
-/// What [`super::rows::seen`] reads: the grant's columns but its id, and the standing of its client and its user, each in
-/// one number: the epoch doubled, and one more while it is active.
-pub(super) const SEEN: &str = "g.client, g.\"user\", g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, \
-     g.absolute_end, g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, \
-     g.rotated, g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, \
-     (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
-      WHERE s.realm = g.realm AND s.party = 0::smallint AND s.number = g.client), \
-     (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
-      WHERE s.realm = g.realm AND s.party = 1::smallint AND s.number = g.\"user\")";
+const SEEN: &str = seen_columns!();

@@ -34,7 +34,7 @@ use std::thread::{self, JoinHandle};
 
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
@@ -46,7 +46,7 @@ pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
 use crate::figures::Figures;
 use crate::ledger::Answer;
-use crate::{AuditEvent, Clock, StoreError};
+use crate::{AuditEvent, Clock, StoreError, Versions};
 
 /// "Kimb": what each of our databases bears in its head, since migration 2.
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Kimb");
@@ -128,6 +128,8 @@ pub struct SqliteStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// One backup at a time.
     backups: Arc<Semaphore>,
+    /// Never told anything: nobody else changes the registry.
+    versions: watch::Sender<Versions>,
 }
 
 /// What the writer and all callers have in common.
@@ -177,7 +179,8 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)) })
+        let backups = Arc::new(Semaphore::new(1));
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups, versions: watch::Sender::default() })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].

@@ -143,7 +143,7 @@ CREATE INDEX log_ins_by_end ON kimbai.log_ins (realm, ends);
 CREATE TABLE kimbai.keys (
     realm  integer          NOT NULL,
     usage  text COLLATE "C" NOT NULL,
-    number smallint         NOT NULL,
+    number smallint         NOT NULL CONSTRAINT a_key_has_one_of_256_numbers CHECK (number BETWEEN 0 AND 255),
     sealed bytea            NOT NULL,
     made   bigint           NOT NULL,
     PRIMARY KEY (realm, usage, number)
@@ -188,4 +188,109 @@ BEGIN
     END IF;
     RETURN (SELECT epoch::bigint * 2 + active::int FROM kimbai.standing
             WHERE realm = realm_ AND party = 0 AND number = client_);
+END $$;
+
+-- Ends a transaction whose statements are all on their way already.
+CREATE FUNCTION kimbai.refuse(reason text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'KB001', MESSAGE = reason;
+END $$;
+
+-- Nobody else counts for either of these keys until this transaction ends. In one order, so that nobody waits for each other.
+CREATE FUNCTION kimbai.lock_log_ins(the_realm integer, one bytea, other bytea) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    a bigint := ('x' || encode(substr(one, 1, 8), 'hex'))::bit(64)::bigint # the_realm;
+    b bigint := ('x' || encode(substr(other, 1, 8), 'hex'))::bit(64)::bigint # the_realm;
+BEGIN
+    PERFORM pg_advisory_xact_lock(least(a, b));
+    PERFORM pg_advisory_xact_lock(greatest(a, b));
+END $$;
+
+-- Whole seconds, rounded up; never more than `most`, so that a clock that was set back locks nobody out for longer.
+CREATE FUNCTION kimbai.seconds_until(instant bigint, now bigint, most bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+    $$ SELECT greatest(least((greatest(instant - now, 0) + 999999) / 1000000, most), 1) $$;
+
+-- Counts a log-in attempt (0), or has it wait (1) or finds it locked (2) and counts nothing. An account counts anew when
+-- its lock has ended, a source when its window has.
+CREATE FUNCTION kimbai.count_log_in(
+    the_realm integer, account bytea, source bytea,
+    free_failures bigint, first_delay_s bigint, lock_failures bigint, lock_s bigint,
+    source_failures bigint, source_window_s bigint, keys_max bigint,
+    OUT verdict smallint, OUT wait_s bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint;
+    of_account record;
+    of_source record;
+    is_new boolean;
+    doublings bigint;
+    delay_s bigint;
+BEGIN
+    PERFORM kimbai.lock_log_ins(the_realm, account, source);
+    now := kimbai.now_us();
+    SELECT failures, last, ends INTO of_account FROM kimbai.log_ins WHERE realm = the_realm AND key = account;
+    is_new := NOT FOUND;
+    IF is_new OR of_account.ends <= now THEN
+        SELECT 0 AS failures, 0::bigint AS last, now AS ends INTO of_account;
+    END IF;
+    SELECT failures, ends INTO of_source FROM kimbai.log_ins WHERE realm = the_realm AND key = source;
+    is_new := is_new OR NOT FOUND;
+    IF NOT FOUND OR of_source.ends <= now THEN
+        SELECT 0 AS failures, now + source_window_s * 1000000 AS ends INTO of_source;
+    END IF;
+
+    verdict := 2;
+    IF of_source.failures >= source_failures THEN
+        wait_s := kimbai.seconds_until(of_source.ends, now, source_window_s);
+        RETURN;
+    END IF;
+    IF of_account.failures > 0 AND of_account.failures >= lock_failures THEN
+        wait_s := kimbai.seconds_until(of_account.ends, now, lock_s);
+        RETURN;
+    END IF;
+    doublings := of_account.failures - free_failures;
+    IF of_account.failures > 0 AND doublings >= 0 THEN
+        delay_s := least(first_delay_s * power(2::numeric, least(doublings, 32)), 4294967295);
+        IF now < of_account.last + delay_s * 1000000 THEN
+            verdict := 1;
+            wait_s := kimbai.seconds_until(of_account.last + delay_s * 1000000, now, delay_s);
+            RETURN;
+        END IF;
+    END IF;
+
+    INSERT INTO kimbai.log_ins AS l (realm, key, failures, last, ends)
+    VALUES (the_realm, account, of_account.failures + 1, now, now + lock_s * 1000000),
+           (the_realm, source, of_source.failures + 1, now, of_source.ends)
+    ON CONFLICT (realm, key) DO UPDATE SET failures = excluded.failures, last = excluded.last, ends = excluded.ends;
+    verdict := 0;
+    wait_s := 0;
+
+    -- Counting all of them reads them. So only now and then: 64 read rows for each new key on the average, exact up to 64
+    -- keys, and at 100,000 hardly ever more than a tenth beyond.
+    IF is_new AND random() * keys_max < 64 THEN
+        PERFORM kimbai.forget_log_ins(the_realm, account, source, keys_max);
+    END IF;
+END $$;
+
+-- Forgets the keys beyond `keys_max` whose time ends first, other than these two. Waits for nobody.
+CREATE FUNCTION kimbai.forget_log_ins(the_realm integer, account bytea, source bytea, keys_max bigint)
+RETURNS void LANGUAGE sql AS $$
+    WITH beyond AS MATERIALIZED (
+        SELECT key FROM kimbai.log_ins WHERE realm = the_realm AND key NOT IN (account, source)
+        ORDER BY ends DESC OFFSET greatest(keys_max - 2, 0)
+    ), free AS MATERIALIZED (
+        SELECT l.key FROM beyond JOIN kimbai.log_ins AS l ON l.realm = the_realm AND l.key = beyond.key
+        FOR UPDATE OF l SKIP LOCKED
+    )
+    DELETE FROM kimbai.log_ins AS l USING free WHERE l.realm = the_realm AND l.key = free.key
+$$;
+
+-- Forgets the account's attempts, and takes one back from the source.
+CREATE FUNCTION kimbai.clear_log_in(the_realm integer, account bytea, source bytea)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM kimbai.lock_log_ins(the_realm, account, source);
+    DELETE FROM kimbai.log_ins WHERE realm = the_realm AND key = account;
+    DELETE FROM kimbai.log_ins WHERE realm = the_realm AND key = source AND failures <= 1;
+    UPDATE kimbai.log_ins SET failures = failures - 1 WHERE realm = the_realm AND key = source;
 END $$;
