@@ -152,7 +152,7 @@ async fn what_is_applied_at_one_server_is_known_to_the_others_within_five_second
         for number in 0..SERVERS {
             cluster.send(number, call()).await.expect(401);
         }
-        let added = ["client", "add", client.0, "--scope", "orders.read", "--secret-is-todo"];
+        let added = ["client", "add", client.0, "--scope", "orders.read", "--secret", "-"];
         cluster.ok_with(0, &added, client.1);
         cluster.send(0, call()).await.expect(200);
         let begun = Instant::now();
