@@ -26,10 +26,16 @@ pub trait Registry: Send + Sync {
 
     /// A number for a realm that is yet to be made; it is never drawn again. The first is 1.
     fn draw_realm_number(&self) -> Answer<'_, RealmNumber>;
+<<<<<<< HEAD
     /// Moves when another process may have changed the registry; never where no other can.
     fn versions(&self) -> watch::Receiver<Versions>;
     /// The versions of all realms at this moment; none where no other process can change them.
     fn read_versions(&self) -> Answer<'_, Versions>;
+=======
+    /// Moves when another process may have changed a realm, its keys or its clients: who keeps them in memory reads those
+    /// anew whose version is another one. It moves at once, or within a few seconds where the word does not come through.
+    fn versions(&self) -> watch::Receiver<Versions>;
+>>>>>>> pgledger
     /// All realms.
     fn realms(&self) -> Answer<'_, Vec<RealmRow>>;
 
@@ -220,6 +226,10 @@ pub struct AuditFilter {
     /// Not before this moment.
     pub since: Option<Micros>,
 }
+
+/// The version of each realm, which is another one after each change of the realm, its keys or its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Versions(pub BTreeMap<RealmNumber, u64>);
 
 /// A realm as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
