@@ -2,6 +2,7 @@
 //! Request and connection are polled by the same task: no message passes between tasks, so the driver takes as little
 //! as it can from the cores that it shares with the server. Knows nothing of OAuth.
 
+use std::future::ready;
 use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::time::Duration;
@@ -134,7 +135,9 @@ impl Connection {
     }
 
     async fn exchange_at_leisure(&mut self, template: &Template, body: Bytes) -> anyhow::Result<Answer> {
-        if let Some(live) = &mut self.live {
+        if let Some(live) = &mut self.live
+            && !live.was_closed().await
+        {
             match live.exchange(template.request(body.clone())).await {
                 Ok((answer, Afterwards::Open)) => return Ok(answer),
                 Ok((answer, Afterwards::Closed)) => {
@@ -172,6 +175,15 @@ impl Live {
         stream.set_nodelay(true).context("TCP_NODELAY")?;
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.context("HTTP handshake")?;
         Ok(Self { sender, driver })
+    }
+
+    /// Whether the server closed it since the last exchange; a request given to it then would wait for ever.
+    async fn was_closed(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            _ = &mut self.driver => true,
+            () = ready(()) => false,
+        }
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(Answer, Afterwards)> {
