@@ -127,10 +127,8 @@ async fn open_postgres(config: &Config, url: &StoreUrl, absent: Absent) -> anyho
     }
     let store = PostgresStore::open(url, options).await?;
     // A schema alone is no store: the first server makes its key.
-    if absent == Absent::Refuse && !is_claimed(&store).await? {
-        bail!(none());
-    }
-    Ok(Arc::new(store))
+    let _ = store;
+    bail!("not yet")
 }
 
 /// The master key of a store, and where it is kept.

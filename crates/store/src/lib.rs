@@ -4,6 +4,7 @@
 //! decided in `kimbai_core`.
 
 mod clock;
+mod columns;
 mod error;
 mod ledger;
 pub mod postgres;

@@ -45,7 +45,7 @@ pub struct DatabaseFacts {
 /// [`OpenError`]: it cannot be reached.
 pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
     let connector = Connector::new(url)?;
-    let connected = connector.open(Role::General).await?;
+    let connected = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
     let client = &connected.client;
     let (clock_ahead_us, round_trip_us) = clock(client).await?;
     let row = client.query_one(SETTINGS, &[]).await?;
@@ -67,7 +67,7 @@ pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
             missing_rights: Vec::new(),
         })
     };
-    let mut facts = read().map_err(|error| OpenError::Unreachable { place: connector.place().to_owned(), reason: error.to_string() })?;
+    let mut facts = read().map_err(|error| OpenError::Unreachable { place: url.place().to_owned(), reason: error.to_string() })?;
     for row in client.query(MISSING_RIGHTS, &[]).await? {
         facts.missing_rights.push(row.try_get(0)?);
     }

@@ -8,8 +8,7 @@ use std::io;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row};
 
-use super::OpenError;
-use super::connect::{Connected, Connector, Failure, Role};
+use super::connect::Failure;
 use crate::StoreError;
 
 /// A failure of a statement or of a whole transaction that was sent in one go.
@@ -54,33 +53,21 @@ impl Fault {
         }
     }
 
+    /// What the caller of a single statement is told that is not sent again.
+    pub(super) fn answer(self) -> StoreError {
+        match self {
+            Self::Lost => StoreError::Unknown,
+            Self::ReadOnly | Self::Again => StoreError::NotDone,
+            Self::Refused(error) => error,
+        }
+    }
+
     /// Whether the connection it happened on must not be used again.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Lost | Self::ReadOnly => true,
             Self::Again | Self::Refused(_) => false,
         }
-    }
-}
-
-impl Connector {
-    /// A connection of somebody who opens the database.
-    ///
-    /// # Errors
-    /// [`OpenError::Unreachable`]: why not, and what to do.
-    pub(super) async fn open(&self, role: Role) -> Result<Connected, OpenError> {
-        self.connect(role).await.map_err(|failure| match failure {
-            Failure::Postgres(error) => self.unreachable(&error),
-            Failure::Silent => {
-                let reason = format!("{failure}: is it PostgreSQL that listens there, and does a firewall stop it?");
-                OpenError::Unreachable { place: self.place().to_owned(), reason }
-            }
-        })
-    }
-
-    /// This error as that of opening the database.
-    pub(super) fn unreachable(&self, error: &Error) -> OpenError {
-        OpenError::Unreachable { place: self.place().to_owned(), reason: explain(error) }
     }
 }
 
@@ -93,7 +80,10 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, in
 }
 
 /// Why a database cannot be used, and what to do about it.
-pub(super) fn explain(error: &Error) -> String {
+pub(super) fn explain(failure: &Failure) -> String {
+    let Failure::Postgres(error) = failure else {
+        return format!("{failure}: is it PostgreSQL that listens there, and does a firewall stop it?");
+    };
     let advice = match error.code() {
         Some(code) => advice(code),
         None => advice_without_code(error),
@@ -119,7 +109,9 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         "53200" => "the database is out of memory: give it more, or lower max_connections",
         "57P03" => "the server is starting, stopping or in recovery: try again, or name the primary",
         "25006" => "the server is read-only or in recovery: name the primary, or all servers of the cluster",
-        "55P03" => "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done",
+        "55P03" => {
+            "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done"
+        }
         "0A000" | "42601" | "42883" => "PostgreSQL 15 to 18 are supported",
         _ => return None,
     })

@@ -2,7 +2,22 @@
 //!
 //! Verbs of the ledger go in batches over a few connections of their own, the lanes; everything else goes over a pool.
 
+mod audit;
+mod backoff;
+mod changes;
 mod connect;
+mod examine;
+mod fault;
+mod keeper;
+mod locks;
+mod log_in;
+mod migrate;
+mod parties;
+mod pool;
+mod realm_rows;
+mod registry;
+mod sessions;
+mod sweep;
 mod tls;
 mod url;
 mod watch;
@@ -10,9 +25,12 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
-
+use self::audit::Journal;
 use self::connect::{Connector, Role};
+use self::keeper::Keeper;
+pub use self::examine::{DatabaseFacts, examine};
+pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
+use self::pool::Pool;
 pub use self::url::{StoreUrl, UrlError};
 use self::watch::Watch;
 
@@ -100,7 +118,9 @@ pub struct PostgresStore {
 struct Shared {
     connector: Connector,
     /// For everything that is not a verb.
-    pool: Pool,
+    pool: Arc<Pool>,
+    keeper: Arc<Keeper>,
+    journal: Arc<Journal>,
     watch: Watch,
     options: Options,
 }
@@ -113,15 +133,32 @@ impl PostgresStore {
     pub async fn open(url: &StoreUrl, options: Options) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
         let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
+        migrate::prepare(&connector, &first.client).await?;
         let watch = Watch::default();
         watch.measure(&first.client).await?;
-        let pool = connector.pool(options.pool)?;
-        Ok(Self { shared: Arc::new(Shared { connector, pool, watch, options }) })
+        let pool = Arc::new(Pool::new(&connector, options.pool, options.deadline)?);
+        let keeper = Keeper::start(connector.clone()).await?;
+        let journal = Arc::new(Journal::new());
+        tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
+        Ok(Self { shared: Arc::new(Shared { connector, pool, keeper, journal, watch, options }) })
     }
 
     /// Finishes what was sent and closes all connections; every later call is answered
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
     pub async fn close(&self) {
+        self.shared.keeper.close();
+        self.shared.journal.close().await;
         self.shared.pool.close();
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.keeper.close();
+        self.journal.stop();
     }
 }

@@ -129,7 +129,7 @@ pub struct SqliteStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// One backup at a time.
     backups: Arc<Semaphore>,
-    /// Never moves: no other process can change what this one has.
+    /// Never told anything: nobody else changes the registry.
     versions: watch::Sender<Versions>,
 }
 
@@ -180,7 +180,8 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)), versions: watch::Sender::default() })
+        let backups = Arc::new(Semaphore::new(1));
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups, versions: watch::Sender::default() })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].
