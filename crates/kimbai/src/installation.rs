@@ -127,8 +127,10 @@ async fn open_postgres(config: &Config, url: &StoreUrl, absent: Absent) -> anyho
     }
     let store = PostgresStore::open(url, options).await?;
     // A schema alone is no store: the first server makes its key.
-    let _ = store;
-    bail!("not yet")
+    if absent == Absent::Refuse && !is_claimed(&store).await? {
+        bail!(none());
+    }
+    Ok(Arc::new(store))
 }
 
 /// The master key of a store, and where it is kept.

@@ -116,7 +116,7 @@ const MISSING_RIGHTS: &str = "
       FROM pg_class
       JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'kimbai'
      CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS wanted (privilege)
-     WHERE relkind IN ('r', 'p') AND relname <> 'migrations'
+     WHERE relkind IN ('r', 'p') AND (relname <> 'migrations' OR wanted.privilege = 'SELECT')
        AND NOT (has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_class.oid, wanted.privilege))
      UNION ALL
     SELECT 'EXECUTE on ' || proname
