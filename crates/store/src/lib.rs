@@ -6,7 +6,9 @@
 mod clock;
 mod columns;
 mod error;
+mod figures;
 mod ledger;
+mod outcome;
 pub mod postgres;
 mod registry;
 pub mod sqlite;

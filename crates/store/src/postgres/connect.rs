@@ -173,6 +173,9 @@ pub(super) enum Failure {
     /// Nobody says anything.
     #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
     Silent,
+    /// It was the primary once.
+    #[error("the server is on a timeline that another one has overtaken: it must not be written any more")]
+    Overtaken,
 }
 
 impl Connect for Connector {

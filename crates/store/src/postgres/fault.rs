@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::io;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Error, Row};
 
 use super::connect::Failure;
@@ -16,10 +16,12 @@ use crate::StoreError;
 pub(super) enum Fault {
     /// The connection went, or the server is going: what was sent may have been carried out.
     Lost,
-    /// This server may not be written any more: certainly not carried out, and another connection is needed.
+    /// This connection or server cannot be used any more: certainly not carried out, and another connection is needed.
     ReadOnly,
-    /// Certainly not carried out, and a repetition may succeed: a deadlock, or a lock that was waited for too long.
+    /// Certainly not carried out, and a repetition may succeed: a deadlock.
     Again,
+    /// Certainly not carried out: somebody else held a lock for too long. A repetition may succeed.
+    Locked,
     /// Certainly not carried out, and this is what its caller is told.
     Refused(StoreError),
 }
@@ -29,9 +31,15 @@ impl Fault {
     pub(super) fn of(error: &Error) -> Self {
         let Some(database) = error.as_db_error() else { return Self::Lost };
         let code = database.code().code();
+        if matches!(database.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
+            return Self::Lost;
+        }
         match code {
-            "40001" | "40P01" | "55P03" => Self::Again,
+            "40001" | "40P01" | "57014" => Self::Again,
+            "55P03" => Self::Locked,
             "25006" => Self::ReadOnly,
+            // The connection, or whoever is between, has forgotten our statements, or the tables have changed.
+            "26000" | "0A000" => Self::ReadOnly,
             "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
             "23505" => Self::Refused(StoreError::Taken),
             "23514" if database.constraint() == Some("a_key_has_one_of_256_numbers") => {
@@ -57,7 +65,7 @@ impl Fault {
     pub(super) fn answer(self) -> StoreError {
         match self {
             Self::Lost => StoreError::Unknown,
-            Self::ReadOnly | Self::Again => StoreError::NotDone,
+            Self::ReadOnly | Self::Again | Self::Locked => StoreError::NotDone,
             Self::Refused(error) => error,
         }
     }
@@ -66,7 +74,7 @@ impl Fault {
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Lost | Self::ReadOnly => true,
-            Self::Again | Self::Refused(_) => false,
+            Self::Again | Self::Locked | Self::Refused(_) => false,
         }
     }
 }

@@ -4,26 +4,41 @@
 
 mod audit;
 mod backoff;
+mod batch;
 mod changes;
 mod connect;
 mod examine;
 mod fault;
 mod keeper;
+mod lane;
+mod ledger;
+mod lists;
 mod locks;
 mod log_in;
 mod migrate;
 mod parties;
 mod pool;
+mod queue;
 mod realm_rows;
 mod registry;
+mod rowless;
+mod rows;
 mod sessions;
+mod statements;
 mod sweep;
 mod tls;
+mod upkeep;
 mod url;
+mod verb;
 mod watch;
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::watch::Sender;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use self::audit::Journal;
 use self::connect::{Connector, Role};
@@ -31,8 +46,10 @@ use self::keeper::Keeper;
 pub use self::examine::{DatabaseFacts, examine};
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
 use self::pool::Pool;
+use self::queue::Queue;
 pub use self::url::{StoreUrl, UrlError};
 use self::watch::Watch;
+use crate::figures::Figures;
 
 /// How verbs are written as statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,9 +126,10 @@ impl From<tokio_postgres::Error> for OpenError {
     }
 }
 
-/// Ledger and registry in PostgreSQL.
+/// Ledger and registry in PostgreSQL; dropping it lets the lanes finish what waits.
 pub struct PostgresStore {
     shared: Arc<Shared>,
+    lanes: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What the lanes, the pool and all callers have in common.
@@ -121,8 +139,12 @@ struct Shared {
     pool: Arc<Pool>,
     keeper: Arc<Keeper>,
     journal: Arc<Journal>,
+    queue: Queue,
     watch: Watch,
+    figures: Figures,
     options: Options,
+    /// Turns true once.
+    closing: Sender<bool>,
 }
 
 impl PostgresStore {
@@ -140,13 +162,25 @@ impl PostgresStore {
         let keeper = Keeper::start(connector.clone()).await?;
         let journal = Arc::new(Journal::new());
         tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
-        Ok(Self { shared: Arc::new(Shared { connector, pool, keeper, journal, watch, options }) })
+        let (queue, figures, closing) = (Queue::default(), Figures::default(), Sender::new(false));
+        let shared = Shared { connector, pool, keeper, journal, queue, watch, figures, options, closing };
+        let shared = Arc::new(shared);
+        let lanes = (0..options.lanes.max(1)).map(|_| tokio::spawn(lane::run(Arc::clone(&shared)))).collect();
+        Ok(Self { shared, lanes: Mutex::new(lanes) })
     }
 
     /// Finishes what was sent and closes all connections; every later call is answered
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
     pub async fn close(&self) {
-        self.shared.keeper.close();
+        self.shared.close();
+        let lanes = mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut lane in lanes {
+            // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
+            if timeout(self.shared.options.deadline, &mut lane).await.is_err() {
+                lane.abort();
+            }
+        }
+        self.shared.queue.clear();
         self.shared.journal.close().await;
         self.shared.pool.close();
     }
@@ -156,9 +190,28 @@ impl PostgresStore {
     }
 }
 
-impl Drop for Shared {
+impl Drop for PostgresStore {
     fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn close(&self) {
+        self.closing.send_replace(true);
+        self.queue.close();
         self.keeper.close();
         self.journal.stop();
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Waits until the store is closed.
+    async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // The sender is here.
+        drop(closing.wait_for(|closing| *closing).await);
     }
 }

@@ -8,7 +8,6 @@ mod backup;
 mod changes;
 mod connection;
 mod fault;
-mod figures;
 mod ledger;
 mod log;
 mod log_in;
@@ -39,13 +38,13 @@ use tokio::sync::{Semaphore, watch};
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
-use self::figures::Figures;
 use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
 pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
+use crate::figures::Figures;
 use crate::ledger::Answer;
 use crate::{AuditEvent, Clock, StoreError, Versions};
 
