@@ -37,6 +37,10 @@ impl Registry for PostgresStore {
         self.shared.keeper.versions()
     }
 
+    fn read_versions(&self) -> Answer<'_, Versions> {
+        Box::pin(realm_rows::versions(self.pool()))
+    }
+
     fn client(&self, realm: RealmNumber, client_id: String) -> Answer<'_, Option<ClientRow>> {
         Box::pin(async move { parties::client(self.pool(), realm, &client_id).await })
     }

@@ -128,11 +128,7 @@ pub struct SqliteStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// One backup at a time.
     backups: Arc<Semaphore>,
-<<<<<<< HEAD
-    /// Never moves: no other process can change what this one has.
-=======
     /// Never told anything: nobody else changes the registry.
->>>>>>> pgledger
     versions: watch::Sender<Versions>,
 }
 
@@ -183,12 +179,8 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-<<<<<<< HEAD
-        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)), versions: watch::Sender::default() })
-=======
         let backups = Arc::new(Semaphore::new(1));
         Ok(Self { shared, writer: Mutex::new(Some(writer)), backups, versions: watch::Sender::default() })
->>>>>>> pgledger
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].
