@@ -4,8 +4,11 @@
 //! decided in `kimbai_core`.
 
 mod clock;
+mod columns;
 mod error;
+mod figures;
 mod ledger;
+mod outcome;
 pub mod postgres;
 mod registry;
 pub mod sqlite;

@@ -26,7 +26,8 @@ pub trait Registry: Send + Sync {
 
     /// A number for a realm that is yet to be made; it is never drawn again. The first is 1.
     fn draw_realm_number(&self) -> Answer<'_, RealmNumber>;
-    /// Moves when another process may have changed the registry; never where no other can.
+    /// Moves when another process may have changed a realm, its keys or its clients: who keeps them in memory reads those
+    /// anew whose version is another one. It moves at once, or within a few seconds where the word does not come through.
     fn versions(&self) -> watch::Receiver<Versions>;
     /// The versions of all realms at this moment; none where no other process can change them.
     fn read_versions(&self) -> Answer<'_, Versions>;
@@ -100,10 +101,6 @@ pub trait Registry: Send + Sync {
     /// before the call is among them.
     fn audit(&self, realm: RealmNumber, filter: AuditFilter, limit: u32) -> Answer<'_, Vec<(Micros, AuditEvent)>>;
 }
-
-/// The version of each realm: another one after each change of the realm, its keys or its clients.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Versions(pub BTreeMap<RealmNumber, u64>);
 
 /// One change of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,6 +217,10 @@ pub struct AuditFilter {
     /// Not before this moment.
     pub since: Option<Micros>,
 }
+
+/// The version of each realm, which is another one after each change of the realm, its keys or its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Versions(pub BTreeMap<RealmNumber, u64>);
 
 /// A realm as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

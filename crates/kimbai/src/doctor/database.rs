@@ -5,17 +5,17 @@ use kimbai_store::postgres::{self, DatabaseFacts, MigrationPlan, OpenError, Opti
 use super::Check;
 use crate::config::Config;
 
-/// One check a question; only the first, if it cannot be reached.
-pub(super) fn check(config: &Config, url: &StoreUrl) -> Vec<Check> {
+/// One check a question; an error, if it cannot be reached.
+pub(super) fn check(config: &Config, url: &StoreUrl) -> Result<Vec<Check>, Check> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let looked = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(look(url)));
     let (facts, plan) = match looked {
         Ok(looked) => looked,
-        Err(error) => return vec![Check::problem(DATABASE, format!("{error:#}"), "mend that; no server would start")],
+        Err(error) => return Err(Check::problem(DATABASE, format!("{error:#}"), "mend that; no server would start")),
     };
     let mut checks = vec![version(url, facts.version), schema(&plan), rights(&facts, &plan), durability(&facts)];
     checks.extend([replication(&facts), connections(&facts, &config.postgres), clock(&facts)]);
-    checks
+    Ok(checks)
 }
 
 async fn look(url: &StoreUrl) -> anyhow::Result<(DatabaseFacts, Result<MigrationPlan, OpenError>)> {
@@ -54,8 +54,12 @@ fn rights(facts: &DatabaseFacts, plan: &Result<MigrationPlan, OpenError>) -> Che
     if facts.missing_rights.is_empty() {
         return Check::ok(RIGHTS, "the role may do what a server does");
     }
-    let found = format!("the role lacks {}", facts.missing_rights.join(", "));
-    Check::problem(RIGHTS, found, "make the role the owner of the schema kimbai and of all in it")
+    let shown = facts.missing_rights.iter().take(RIGHTS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let found = match facts.missing_rights.len().saturating_sub(RIGHTS_SHOWN) {
+        0 => format!("the role lacks {shown}"),
+        more => format!("the role lacks {shown}, and {more} more"),
+    };
+    Check::problem(RIGHTS, found, "make the role the owner of the schema kimbai and of all in it, or grant it what it lacks")
 }
 
 /// What is acknowledged and then lost comes back as a token that was revoked, or a refresh that nobody can repeat.
@@ -136,6 +140,7 @@ const CLOCK: &str = "database clock";
 const TRIED: [u32; 2] = [OLDEST, NEWEST];
 const OLDEST: u32 = 15;
 const NEWEST: u32 = 18;
+const RIGHTS_SHOWN: usize = 3;
 const CLOCK_APART_US_MAX: i64 = 1_000_000;
 
 #[cfg(test)]
@@ -202,12 +207,17 @@ mod tests {
     #[test]
     fn rights_are_those_to_make_the_schema_or_to_use_it() {
         let without = DatabaseFacts { may_create: false, ..FACTS };
-        let lacking = DatabaseFacts { missing_rights: vec!["UPDATE on grants".to_owned()], ..without.clone() };
+        let lacking = |count| {
+            let rights = ["UPDATE on grants", "SELECT on keys", "SELECT on meta", "SELECT on users"];
+            let missing_rights = rights.iter().take(count).map(|&right| right.to_owned()).collect();
+            DatabaseFacts { missing_rights, ..without.clone() }
+        };
         for (facts, plan, verdict, expect) in [
             (&FACTS, plan(0, 1), Sound, "may do"),
             (&without, plan(0, 1), Problem, "may not create a schema"),
             (&without, plan(2, 0), Sound, "may do"),
-            (&lacking, plan(2, 0), Problem, "lacks UPDATE on grants"),
+            (&lacking(3), plan(2, 0), Problem, "lacks UPDATE on grants, SELECT on keys, SELECT on meta"),
+            (&lacking(4), plan(2, 0), Problem, "SELECT on meta, and 1 more"),
         ] {
             assert_check(&rights(facts, &plan), verdict, expect);
         }

@@ -94,10 +94,18 @@ fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![configuration(config), data::directory(&config.data)];
     checks.push(data::master_key(config));
     checks.push(server.check());
-    if let StorePlace::Postgres(url) = &config.store {
-        checks.extend(database::check(config, url));
+    let database = match &config.store {
+        StorePlace::Postgres(url) => database::check(config, url),
+        StorePlace::Sqlite(_) => Ok(Vec::new()),
+    };
+    match database {
+        Ok(database) => {
+            checks.extend(database);
+            checks.push(realms::check(config, server));
+        }
+        // What is in it would be the same problem.
+        Err(unreachable) => checks.push(unreachable),
     }
-    checks.push(realms::check(config, server));
     checks.push(machine::space(&config.data));
     if matches!(config.store, StorePlace::Sqlite(_)) {
         checks.push(machine::flush(&config.data));

@@ -26,11 +26,11 @@ pub(super) async fn carry_out(pool: &Pool, changes: &[Change]) -> Result<(), Sto
         let connection = pool.connection(&mut turn).await?;
         let prepared = turn.within(prepare(&connection, &steps)).await;
         let Some((connection, statements)) = turn.judge(connection, prepared, Repetition::Harmless)? else { continue };
-        let warnings = connection.warnings();
+        let warnings = pool.warnings();
         let done = turn.within(transaction(connection.client(), &statements, &steps)).await;
-        let Some((connection, ())) = turn.judge(connection, done, Repetition::Never)? else { continue };
+        let Some((_, ())) = turn.judge(connection, done, Repetition::Never)? else { continue };
         // A wait for the standby that was cancelled ends in success and a warning.
-        return if connection.warnings() == warnings { Ok(()) } else { Err(StoreError::Unknown) };
+        return if pool.warnings() == warnings { Ok(()) } else { Err(StoreError::Unknown) };
     }
 }
 

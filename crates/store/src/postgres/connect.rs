@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, Pool, Runtime};
 use futures_util::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::{DbError, Severity};
-use tokio_postgres::{AsyncMessage, Client, Config, Error};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::StoreUrl;
-use super::{OpenError, tls};
+use super::{OpenError, fault, tls};
 
 /// What every session sets: no setting of the role or the database may end a verb in its middle, or make a commit less than
 /// durable.
@@ -50,6 +51,8 @@ pub(super) struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
     place: String,
+    /// By all connections of the pool.
+    pooled: Arc<Heard>,
 }
 
 /// A connection, and what its driver hears on it.
@@ -111,12 +114,17 @@ impl Connector {
             .keepalives_interval(SILENCE / 5)
             .keepalives_retries(2)
             .tcp_user_timeout(SILENCE);
-        Ok(Self { config, tls, place })
+        Ok(Self { config, tls, place, pooled: Arc::default() })
+    }
+
+    /// What all connections of the pool have heard together.
+    pub(super) fn heard_by_pool(&self) -> Arc<Heard> {
+        Arc::clone(&self.pooled)
     }
 
     /// What the operator is told when there is no connection.
     pub(super) fn unreachable(&self, failure: &Failure) -> OpenError {
-        OpenError::Unreachable { place: self.place.clone(), reason: failure.to_string() }
+        OpenError::Unreachable { place: self.place.clone(), reason: fault::explain(failure) }
     }
 
     /// A connection for this role; it is closed when it is dropped.
@@ -125,17 +133,9 @@ impl Connector {
     /// The server's, or the network's.
     pub(super) async fn connect(&self, role: Role) -> Result<Connected, Failure> {
         let connecting = async {
-            let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
+            let (client, connection) = self.config.connect(self.tls.clone()).await?;
             let heard = Arc::new(Heard::default());
-            let for_driver = Arc::clone(&heard);
-            let driver = tokio::spawn(async move {
-                while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                    match message {
-                        Ok(message) => for_driver.hear(&message),
-                        Err(error) => return tracing::debug!(%error, "a connection to PostgreSQL ended"),
-                    }
-                }
-            });
+            let driver = tokio::spawn(drive(connection, Arc::clone(&heard)));
             let connected = Connected { client, heard, driver };
             connected.client.batch_execute(settings(role)).await?;
             Ok(connected)
@@ -173,20 +173,32 @@ pub(super) enum Failure {
     /// Nobody says anything.
     #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
     Silent,
+    /// It was the primary once.
+    #[error("the server is on a timeline that another one has overtaken: it must not be written any more")]
+    Overtaken,
 }
 
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         Box::pin(async move {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            let driver = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection to PostgreSQL ended");
-                }
-            });
+            let driver = tokio::spawn(drive(connection, Arc::clone(&self.pooled)));
             client.batch_execute(settings(Role::General)).await?;
             Ok((client, driver))
         })
+    }
+}
+
+async fn drive<S, T>(mut connection: Connection<S, T>, heard: Arc<Heard>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(message) => heard.hear(&message),
+            Err(error) => return tracing::debug!(%error, "a connection to PostgreSQL ended"),
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub struct DatabaseFacts {
 /// [`OpenError`]: it cannot be reached.
 pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
     let connector = Connector::new(url)?;
-    let connected = connector.open(Role::General).await?;
+    let connected = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
     let client = &connected.client;
     let (clock_ahead_us, round_trip_us) = clock(client).await?;
     let row = client.query_one(SETTINGS, &[]).await?;
@@ -67,7 +67,7 @@ pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
             missing_rights: Vec::new(),
         })
     };
-    let mut facts = read().map_err(|error| OpenError::Unreachable { place: connector.place().to_owned(), reason: error.to_string() })?;
+    let mut facts = read().map_err(|error| OpenError::Unreachable { place: url.place().to_owned(), reason: error.to_string() })?;
     for row in client.query(MISSING_RIGHTS, &[]).await? {
         facts.missing_rights.push(row.try_get(0)?);
     }
@@ -116,7 +116,7 @@ const MISSING_RIGHTS: &str = "
       FROM pg_class
       JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'kimbai'
      CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS wanted (privilege)
-     WHERE relkind IN ('r', 'p') AND relname <> 'migrations'
+     WHERE relkind IN ('r', 'p') AND (relname <> 'migrations' OR wanted.privilege = 'SELECT')
        AND NOT (has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_class.oid, wanted.privilege))
      UNION ALL
     SELECT 'EXECUTE on ' || proname

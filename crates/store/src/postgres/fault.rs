@@ -5,11 +5,10 @@
 use std::error::Error as _;
 use std::io;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::{Error, Row};
 
-use super::OpenError;
-use super::connect::{Connected, Connector, Failure, Role};
+use super::connect::Failure;
 use crate::StoreError;
 
 /// A failure of a statement or of a whole transaction that was sent in one go.
@@ -17,10 +16,12 @@ use crate::StoreError;
 pub(super) enum Fault {
     /// The connection went, or the server is going: what was sent may have been carried out.
     Lost,
-    /// This server may not be written any more: certainly not carried out, and another connection is needed.
+    /// This connection or server cannot be used any more: certainly not carried out, and another connection is needed.
     ReadOnly,
-    /// Certainly not carried out, and a repetition may succeed: a deadlock, or a lock that was waited for too long.
+    /// Certainly not carried out, and a repetition may succeed: a deadlock.
     Again,
+    /// Certainly not carried out: somebody else held a lock for too long. A repetition may succeed.
+    Locked,
     /// Certainly not carried out, and this is what its caller is told.
     Refused(StoreError),
 }
@@ -30,9 +31,15 @@ impl Fault {
     pub(super) fn of(error: &Error) -> Self {
         let Some(database) = error.as_db_error() else { return Self::Lost };
         let code = database.code().code();
+        if matches!(database.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
+            return Self::Lost;
+        }
         match code {
-            "40001" | "40P01" | "55P03" => Self::Again,
+            "40001" | "40P01" | "57014" => Self::Again,
+            "55P03" => Self::Locked,
             "25006" => Self::ReadOnly,
+            // The connection, or whoever is between, has forgotten our statements, or the tables have changed.
+            "26000" | "0A000" => Self::ReadOnly,
             "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
             "23505" => Self::Refused(StoreError::Taken),
             "23514" if database.constraint() == Some("a_key_has_one_of_256_numbers") => {
@@ -54,33 +61,21 @@ impl Fault {
         }
     }
 
+    /// What the caller of a single statement is told that is not sent again.
+    pub(super) fn answer(self) -> StoreError {
+        match self {
+            Self::Lost => StoreError::Unknown,
+            Self::ReadOnly | Self::Again | Self::Locked => StoreError::NotDone,
+            Self::Refused(error) => error,
+        }
+    }
+
     /// Whether the connection it happened on must not be used again.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Lost | Self::ReadOnly => true,
-            Self::Again | Self::Refused(_) => false,
+            Self::Again | Self::Locked | Self::Refused(_) => false,
         }
-    }
-}
-
-impl Connector {
-    /// A connection of somebody who opens the database.
-    ///
-    /// # Errors
-    /// [`OpenError::Unreachable`]: why not, and what to do.
-    pub(super) async fn open(&self, role: Role) -> Result<Connected, OpenError> {
-        self.connect(role).await.map_err(|failure| match failure {
-            Failure::Postgres(error) => self.unreachable(&error),
-            Failure::Silent => {
-                let reason = format!("{failure}: is it PostgreSQL that listens there, and does a firewall stop it?");
-                OpenError::Unreachable { place: self.place().to_owned(), reason }
-            }
-        })
-    }
-
-    /// This error as that of opening the database.
-    pub(super) fn unreachable(&self, error: &Error) -> OpenError {
-        OpenError::Unreachable { place: self.place().to_owned(), reason: explain(error) }
     }
 }
 
@@ -93,10 +88,13 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, in
 }
 
 /// Why a database cannot be used, and what to do about it.
-pub(super) fn explain(error: &Error) -> String {
+pub(super) fn explain(failure: &Failure) -> String {
+    let Failure::Postgres(error) = failure else {
+        return format!("{failure}: is it PostgreSQL that listens there, and does a firewall stop it?");
+    };
     let advice = match error.code() {
         Some(code) => advice(code),
-        None => advice_without_code(error),
+        None => Some(advice_without_code(error)),
     };
     match advice {
         Some(advice) => format!("{}: {advice}", chain(error)),
@@ -119,34 +117,34 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         "53200" => "the database is out of memory: give it more, or lower max_connections",
         "57P03" => "the server is starting, stopping or in recovery: try again, or name the primary",
         "25006" => "the server is read-only or in recovery: name the primary, or all servers of the cluster",
-        "55P03" => "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done",
+        "55P03" => {
+            "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done"
+        }
         "0A000" | "42601" | "42883" => "PostgreSQL 15 to 18 are supported",
         _ => return None,
     })
 }
 
-fn advice_without_code(error: &Error) -> Option<&'static str> {
+fn advice_without_code(error: &Error) -> &'static str {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            return Some(match cause.kind() {
+            return match cause.kind() {
                 io::ErrorKind::ConnectionRefused => "start PostgreSQL, or name its host and port",
                 io::ErrorKind::NotFound => "there is no such socket: name the directory that it is in",
                 io::ErrorKind::PermissionDenied => {
                     "this user may not open the socket, or the server is read-only or in recovery: name the primary"
                 }
                 io::ErrorKind::TimedOut => "nobody answers: is the host right, and does a firewall stop it?",
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-                    "what answers there is not PostgreSQL, or its certificate is not trusted"
-                }
-                _ => return None,
-            });
+                _ => WHO,
+            };
         }
         source = cause.source();
     }
-    // The protocol was left without an error of the network.
-    Some("is it PostgreSQL that listens there, and does it speak TLS as the URL's sslmode wants it?")
+    WHO
 }
+
+const WHO: &str = "is it PostgreSQL that listens there, and does it speak TLS as the URL's sslmode wants it?";
 
 /// The error and its causes in one line.
 fn chain(error: &Error) -> String {

@@ -16,15 +16,8 @@ pub(super) async fn count(
     (account, source): (LogInKey, LogInKey),
     limits: &LogInLimits,
 ) -> Result<LogInVerdict, StoreError> {
-    let LogInLimits {
-        free_failures,
-        first_delay_s,
-        lock_failures,
-        lock_s,
-        source_failures,
-        source_window_s,
-        keys_max,
-    } = *limits;
+    let LogInLimits { free_failures, first_delay_s, lock_failures, lock_s, source_failures, source_window_s, keys_max } =
+        *limits;
     let limits = [free_failures, first_delay_s, lock_failures, lock_s, source_failures, source_window_s, keys_max];
     let [a, b, c, d, e, f, g] = limits.map(i64::from);
     let sql = "SELECT verdict, wait_s FROM kimbai.count_log_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";

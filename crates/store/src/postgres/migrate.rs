@@ -7,7 +7,6 @@ use kimbai_core::grant::ShortDigest;
 use tokio_postgres::Client;
 
 use super::connect::{Connector, Role};
-use super::fault::column;
 use super::locks::Lock;
 use super::{OpenError, StoreUrl};
 
@@ -57,8 +56,8 @@ pub struct MigrationPlan {
 /// [`OpenError`]: it cannot be reached, or its schema is not one that this version could bring forward.
 pub async fn plan_migration(url: &StoreUrl) -> Result<MigrationPlan, OpenError> {
     let connector = Connector::new(url)?;
-    let connected = connector.open(Role::General).await?;
-    let state = state(&connected.client).await.map_err(|error| connector.unreachable(&error))?;
+    let connected = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
+    let state = state(&connected.client).await.map_err(|error| connector.unreachable(&error.into()))?;
     Ok(decide(&state, ALL)?.into())
 }
 
@@ -72,7 +71,7 @@ pub async fn migrate(
     progress: impl FnMut(&PlannedMigration) + Send,
 ) -> Result<MigrationPlan, OpenError> {
     let connector = Connector::new(url)?;
-    let connected = connector.open(Role::General).await?;
+    let connected = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
     apply(&connector, &connected.client, ALL, progress).await
 }
 
@@ -82,7 +81,7 @@ pub(super) async fn prepare(connector: &Connector, client: &Client) -> Result<()
 }
 
 async fn prepare_for(connector: &Connector, client: &Client, migrations: &[Migration]) -> Result<(), OpenError> {
-    let state = state(client).await.map_err(|error| connector.unreachable(&error))?;
+    let state = state(client).await.map_err(|error| connector.unreachable(&error.into()))?;
     let due = decide(&state, migrations)?;
     match due.found {
         _ if due.migrations.is_empty() => Ok(()),
@@ -97,18 +96,18 @@ async fn apply(
     migrations: &[Migration],
     mut progress: impl FnMut(&PlannedMigration) + Send,
 ) -> Result<MigrationPlan, OpenError> {
-    let failed = |error: &tokio_postgres::Error| connector.unreachable(error);
+    let failed = |error: tokio_postgres::Error| connector.unreachable(&error.into());
     // Another process may be at it, for as long as it takes within reason.
-    client.batch_execute("SET lock_timeout = '60s'").await.map_err(|error| failed(&error))?;
-    Lock::Migration.take(client).await.map_err(|error| failed(&error))?;
-    let state = state(client).await.map_err(|error| failed(&error))?;
+    client.batch_execute("SET lock_timeout = '60s'").await.map_err(failed)?;
+    Lock::Migration.take(client).await.map_err(failed)?;
+    let state = state(client).await.map_err(failed)?;
     let due = decide(&state, migrations)?;
     let plan = MigrationPlan::from(due.clone());
     for (migration, planned) in due.migrations.iter().zip(&plan.due) {
         progress(planned);
-        step(client, migration, state.has_schema).await.map_err(|error| failed(&error))?;
+        step(client, migration, state.has_schema).await.map_err(failed)?;
     }
-    Lock::Migration.release(client).await.map_err(|error| failed(&error))?;
+    Lock::Migration.release(client).await.map_err(failed)?;
     Ok(plan)
 }
 
@@ -217,3 +216,6 @@ fn decide(state: &State, migrations: &[Migration]) -> Result<Due, OpenError> {
 fn digest(migration: &Migration) -> [u8; 16] {
     ShortDigest::of(migration.sql.as_bytes()).0
 }
+
+#[cfg(test)]
+mod tests;

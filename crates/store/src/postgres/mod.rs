@@ -2,19 +2,54 @@
 //!
 //! Verbs of the ledger go in batches over a few connections of their own, the lanes; everything else goes over a pool.
 
+mod audit;
+mod backoff;
+mod batch;
+mod changes;
 mod connect;
+mod examine;
+mod fault;
+mod keeper;
+mod lane;
+mod ledger;
+mod lists;
+mod locks;
+mod log_in;
+mod migrate;
+mod parties;
+mod pool;
+mod queue;
+mod realm_rows;
+mod registry;
+mod rowless;
+mod rows;
+mod sessions;
+mod statements;
+mod sweep;
 mod tls;
+mod upkeep;
 mod url;
+mod verb;
 mod watch;
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use tokio::sync::watch::Sender;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+use self::audit::Journal;
 use self::connect::{Connector, Role};
+use self::keeper::Keeper;
+pub use self::examine::{DatabaseFacts, examine};
+pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
+use self::pool::Pool;
+use self::queue::Queue;
 pub use self::url::{StoreUrl, UrlError};
 use self::watch::Watch;
+use crate::figures::Figures;
 
 /// How verbs are written as statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,18 +126,25 @@ impl From<tokio_postgres::Error> for OpenError {
     }
 }
 
-/// Ledger and registry in PostgreSQL.
+/// Ledger and registry in PostgreSQL; dropping it lets the lanes finish what waits.
 pub struct PostgresStore {
     shared: Arc<Shared>,
+    lanes: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What the lanes, the pool and all callers have in common.
 struct Shared {
     connector: Connector,
     /// For everything that is not a verb.
-    pool: Pool,
+    pool: Arc<Pool>,
+    keeper: Arc<Keeper>,
+    journal: Arc<Journal>,
+    queue: Queue,
     watch: Watch,
+    figures: Figures,
     options: Options,
+    /// Turns true once.
+    closing: Sender<bool>,
 }
 
 impl PostgresStore {
@@ -113,15 +155,63 @@ impl PostgresStore {
     pub async fn open(url: &StoreUrl, options: Options) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
         let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
+        migrate::prepare(&connector, &first.client).await?;
         let watch = Watch::default();
         watch.measure(&first.client).await?;
-        let pool = connector.pool(options.pool)?;
-        Ok(Self { shared: Arc::new(Shared { connector, pool, watch, options }) })
+        let pool = Arc::new(Pool::new(&connector, options.pool, options.deadline)?);
+        let keeper = Keeper::start(connector.clone()).await?;
+        let journal = Arc::new(Journal::new());
+        tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
+        let (queue, figures, closing) = (Queue::default(), Figures::default(), Sender::new(false));
+        let shared = Shared { connector, pool, keeper, journal, queue, watch, figures, options, closing };
+        let shared = Arc::new(shared);
+        let lanes = (0..options.lanes.max(1)).map(|_| tokio::spawn(lane::run(Arc::clone(&shared)))).collect();
+        Ok(Self { shared, lanes: Mutex::new(lanes) })
     }
 
     /// Finishes what was sent and closes all connections; every later call is answered
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
     pub async fn close(&self) {
+        self.shared.close();
+        let lanes = mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut lane in lanes {
+            // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
+            if timeout(self.shared.options.deadline, &mut lane).await.is_err() {
+                lane.abort();
+            }
+        }
+        self.shared.queue.clear();
+        self.shared.journal.close().await;
         self.shared.pool.close();
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn close(&self) {
+        self.closing.send_replace(true);
+        self.queue.close();
+        self.keeper.close();
+        self.journal.stop();
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Waits until the store is closed.
+    async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // The sender is here.
+        drop(closing.wait_for(|closing| *closing).await);
     }
 }

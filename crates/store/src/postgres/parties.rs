@@ -28,8 +28,9 @@ pub(super) async fn client(pool: &Pool, realm: RealmNumber, client_id: &str) -> 
     if !can_be_stored(client_id) {
         return Ok(None);
     }
-    let row = pool.row(concat!(client_columns!(), " AND p.client_id = $2"), &[&realm.0.cast_signed(), &client_id]);
-    row.await?.as_ref().map(client_row).transpose()
+    let row =
+        pool.row(concat!(client_columns!(), " AND p.client_id = $2"), &[&realm.0.cast_signed(), &client_id]).await?;
+    row.as_ref().map(client_row).transpose()
 }
 
 pub(super) async fn clients(pool: &Pool, realm: RealmNumber) -> Result<Vec<ClientRow>, StoreError> {
@@ -63,8 +64,8 @@ pub(super) async fn user_by_name(
     if !can_be_stored(username) {
         return Ok(None);
     }
-    let row = pool.row(concat!(user_columns!(), " AND p.username = $2"), &[&realm.0.cast_signed(), &username]);
-    row.await?.as_ref().map(user_row).transpose()
+    let row = pool.row(concat!(user_columns!(), " AND p.username = $2"), &[&realm.0.cast_signed(), &username]).await?;
+    row.as_ref().map(user_row).transpose()
 }
 
 pub(super) async fn user(pool: &Pool, realm: RealmNumber, user: UserNumber) -> Result<Option<UserRow>, StoreError> {
@@ -116,15 +117,35 @@ fn can_be_stored(text: &str) -> bool {
 macro_rules! put {
     ($table:literal, $kind:literal, $name:literal, $columns:literal, $values:literal, $party:literal) => {
         concat!(
-            "WITH known AS (UPDATE kimbai.", $table, " SET (", $columns, ") = ROW (", $values, ") ",
-            "WHERE realm = $1 AND ", $name, " = $2 RETURNING 1), ",
+            "WITH known AS (UPDATE kimbai.",
+            $table,
+            " SET (",
+            $columns,
+            ") = ROW (",
+            $values,
+            ") ",
+            "WHERE realm = $1 AND ",
+            $name,
+            " = $2 RETURNING 1), ",
             "drawn AS (INSERT INTO kimbai.counters AS c (realm, kind, next) ",
-            "SELECT $1, '", $kind, "', 2 WHERE NOT EXISTS (SELECT FROM known) ",
+            "SELECT $1, '",
+            $kind,
+            "', 2 WHERE NOT EXISTS (SELECT FROM known) ",
             "ON CONFLICT (realm, kind) DO UPDATE SET next = c.next + 1 RETURNING (next - 1)::integer AS number), ",
-            "made AS (INSERT INTO kimbai.", $table, " (realm, number, ", $name, ", ", $columns, ") ",
-            "SELECT $1, number, $2, ", $values, " FROM drawn RETURNING number) ",
+            "made AS (INSERT INTO kimbai.",
+            $table,
+            " (realm, number, ",
+            $name,
+            ", ",
+            $columns,
+            ") ",
+            "SELECT $1, number, $2, ",
+            $values,
+            " FROM drawn RETURNING number) ",
             "INSERT INTO kimbai.standing (realm, party, number, active, epoch) ",
-            "SELECT $1, ", $party, ", number, true, 0 FROM made"
+            "SELECT $1, ",
+            $party,
+            ", number, true, 0 FROM made"
         )
     };
 }

@@ -1,5 +1,6 @@
 //! Statements of everything that is not a verb: each alone on a connection of the pool, with the caller's deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, PoolError};
@@ -7,13 +8,16 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::OpenError;
 use super::backoff::Backoff;
+use super::connect::{Connector, Heard};
 use super::fault::Fault;
 use crate::StoreError;
 
 /// Connections for single statements and for changes of the registry.
 pub(super) struct Pool {
     connections: deadpool_postgres::Pool,
+    heard: Arc<Heard>,
     deadline: Duration,
 }
 
@@ -30,9 +34,22 @@ pub(super) enum Repetition {
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Pool {
-    /// Connections from this pool; each call is answered within this time.
-    pub(super) const fn new(connections: deadpool_postgres::Pool, deadline: Duration) -> Self {
-        Self { connections, deadline }
+    /// So many connections; each call is answered within this time.
+    ///
+    /// # Errors
+    /// [`OpenError::Unreachable`]: there is no runtime for it.
+    pub(super) fn new(connector: &Connector, size: usize, deadline: Duration) -> Result<Self, OpenError> {
+        Ok(Self { connections: connector.pool(size)?, heard: connector.heard_by_pool(), deadline })
+    }
+
+    /// How many warnings any of its connections got so far.
+    pub(super) fn warnings(&self) -> u64 {
+        self.heard.warnings()
+    }
+
+    /// So long a caller waits.
+    pub(super) const fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// No connection is given out any more.
@@ -54,7 +71,9 @@ impl Pool {
         loop {
             let connection = self.connection(&mut turn).await?;
             let prepared = turn.within(connection.prepare(sql)).await;
-            let Some((connection, statement)) = turn.judge(connection, prepared, Repetition::Harmless)? else { continue };
+            let Some((connection, statement)) = turn.judge(connection, prepared, Repetition::Harmless)? else {
+                continue;
+            };
             let queried = turn.within(connection.query(&statement, parameters)).await;
             if let Some((_, rows)) = turn.judge(connection, queried, repetition)? {
                 return Ok(rows);
@@ -131,7 +150,7 @@ impl Turn {
             Fault::Refused(error) => Err(error),
             Fault::Lost if repetition == Repetition::Never => Err(StoreError::Unknown),
             _ if is_late => Err(StoreError::NotDone),
-            Fault::Lost | Fault::ReadOnly | Fault::Again => Ok(None),
+            Fault::Lost | Fault::ReadOnly | Fault::Again | Fault::Locked => Ok(None),
         }
     }
 

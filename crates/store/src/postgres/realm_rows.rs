@@ -5,7 +5,7 @@ use kimbai_core::time::Micros;
 
 use super::fault::column;
 use super::pool::{Pool, Repetition};
-use crate::{RealmRow, SealedKeyRow, StoreError};
+use crate::{RealmRow, SealedKeyRow, StoreError, Versions};
 
 pub(super) async fn meta(pool: &Pool, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row = pool.row("SELECT value FROM kimbai.meta WHERE key = $1", &[&key]).await?;
@@ -37,6 +37,15 @@ pub(super) async fn all(pool: &Pool) -> Result<Vec<RealmRow>, StoreError> {
         Ok(RealmRow { number, name: column(row, 1)?, settings: column(row, 2)? })
     };
     rows.iter().map(realm).collect()
+}
+
+pub(super) async fn versions(pool: &Pool) -> Result<Versions, StoreError> {
+    let rows = pool.rows("SELECT number, version FROM kimbai.realms", &[], Repetition::Harmless).await?;
+    let version = |row| {
+        let number = RealmNumber(column::<i32>(row, 0)?.cast_unsigned());
+        Ok((number, column::<i64>(row, 1)?.cast_unsigned()))
+    };
+    rows.iter().map(version).collect::<Result<_, _>>().map(Versions)
 }
 
 pub(super) async fn keys(pool: &Pool, realm: RealmNumber) -> Result<Vec<SealedKeyRow>, StoreError> {

@@ -44,7 +44,8 @@ pub(super) async fn find(pool: &Pool, realm: RealmNumber, id: SessionId) -> Resu
 
 pub(super) async fn touch(pool: &Pool, realm: RealmNumber, id: SessionId) -> Result<(), StoreError> {
     // A clock that was set back takes nothing away.
-    let sql = "UPDATE kimbai.sessions SET last_used = greatest(last_used, kimbai.now_us()) WHERE realm = $1 AND id = $2";
+    let sql =
+        "UPDATE kimbai.sessions SET last_used = greatest(last_used, kimbai.now_us()) WHERE realm = $1 AND id = $2";
     pool.rows(sql, &[&realm.0.cast_signed(), &&id.0[..]], Repetition::Harmless).await.map(drop)
 }
 

@@ -1,6 +1,6 @@
 //! What this process knows of the server: how far its clock is from ours, its timeline, and since when it answers.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use kimbai_core::time::Micros;
 use tokio_postgres::{Client, Error};
@@ -14,14 +14,15 @@ pub(super) struct Watch {
     offset_us: AtomicI64,
     timeline: AtomicU32,
     lanes: AtomicUsize,
+    outages: AtomicU64,
     available_since: AtomicI64,
 }
 
 /// Whether a server may be trusted with verbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timeline {
-    /// It is on the latest timeline that this process has seen.
-    Latest,
+    /// It is on the latest timeline that this process has seen, which is this one.
+    Latest(u32),
     /// It is an old primary that was woken up: what it says was overtaken.
     Overtaken,
 }
@@ -56,6 +57,22 @@ impl Watch {
         Ok(self.meet(timeline.cast_unsigned()))
     }
 
+    /// Our own time, for [`Watch::correct`].
+    pub(super) fn own_time(&self) -> Micros {
+        self.clock.now()
+    }
+
+    /// Moves the offset, no further than it must, so that the store's time `now` lies between two instants of ours: a
+    /// clock that was set is noticed with the next answer.
+    pub(super) fn correct(&self, before: Micros, now: Micros, after: Micros) {
+        let (least, most) = (now.0.saturating_sub(after.0), now.0.saturating_sub(before.0));
+        let offset_us = self.offset_us.load(Ordering::Relaxed);
+        // Our own clock may have been set back meanwhile.
+        if least <= most && !(least..=most).contains(&offset_us) {
+            self.offset_us.store(offset_us.clamp(least, most), Ordering::Relaxed);
+        }
+    }
+
     fn meet(&self, timeline: u32) -> Timeline {
         let highest = self.timeline.fetch_max(timeline, Ordering::AcqRel);
         if timeline < highest {
@@ -64,7 +81,7 @@ impl Watch {
         if timeline > highest {
             self.available_since.store(self.now().0, Ordering::Release);
         }
-        Timeline::Latest
+        Timeline::Latest(timeline)
     }
 
     /// A lane is connected.
@@ -74,9 +91,16 @@ impl Watch {
         }
     }
 
-    /// A lane is not connected any more; whether it was the last one.
-    pub(super) fn lane_closed(&self) -> bool {
-        self.lanes.fetch_sub(1, Ordering::AcqRel) == 1
+    /// A lane is not connected any more.
+    pub(super) fn lane_closed(&self) {
+        if self.lanes.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.outages.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often no lane was connected any more.
+    pub(super) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
     }
 }
 

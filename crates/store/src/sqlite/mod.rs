@@ -8,7 +8,6 @@ mod backup;
 mod changes;
 mod connection;
 mod fault;
-mod figures;
 mod ledger;
 mod log;
 mod log_in;
@@ -39,13 +38,13 @@ use tokio::sync::{Semaphore, watch};
 
 use self::connection::{Checkpoint, Files, Role};
 use self::fault::Fault;
-use self::figures::Figures;
 use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
 pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
+use crate::figures::Figures;
 use crate::ledger::Answer;
 use crate::{AuditEvent, Clock, StoreError, Versions};
 
@@ -129,7 +128,7 @@ pub struct SqliteStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// One backup at a time.
     backups: Arc<Semaphore>,
-    /// Never moves: no other process can change what this one has.
+    /// Never told anything: nobody else changes the registry.
     versions: watch::Sender<Versions>,
 }
 
@@ -180,7 +179,8 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)), versions: watch::Sender::default() })
+        let backups = Arc::new(Semaphore::new(1));
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups, versions: watch::Sender::default() })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].

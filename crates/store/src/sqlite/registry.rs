@@ -29,6 +29,7 @@ impl Registry for SqliteStore {
         self.savepoint(|connection, _| realm_rows::draw_number(connection))
     }
 
+    /// Never moves: a process owns its database alone.
     fn versions(&self) -> watch::Receiver<Versions> {
         self.versions.subscribe()
     }

@@ -164,6 +164,32 @@ CREATE INDEX audit_of_grant ON kimbai.audit (realm, "grant", at, number) WHERE "
 CREATE INDEX audit_of_client ON kimbai.audit (realm, client, at, number) WHERE client IS NOT NULL;
 CREATE INDEX audit_of_user ON kimbai.audit (realm, "user", at, number) WHERE "user" IS NOT NULL;
 
+-- Denies a row-less token until it expires, or, when a client has too many of them, all that it was ever given. Answers
+-- the client's standing as `epoch * 2 + active`.
+CREATE FUNCTION kimbai.deny(realm_ integer, client_ integer, token_ bytea, expiry_s_ bigint, most bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    now_s bigint := kimbai.now_us() / 1000000;
+BEGIN
+    IF expiry_s_ > now_s THEN
+        -- Denials of one client are made one after the other.
+        PERFORM FROM kimbai.standing WHERE realm = realm_ AND party = 0 AND number = client_ FOR UPDATE;
+        IF NOT EXISTS (SELECT FROM kimbai.denials WHERE realm = realm_ AND client = client_ AND token = token_) THEN
+            IF (SELECT count(*) FROM kimbai.denials
+                WHERE realm = realm_ AND client = client_ AND expiry_s > now_s) < most THEN
+                INSERT INTO kimbai.denials (realm, client, token, expiry_s)
+                VALUES (realm_, client_, token_, expiry_s_) ON CONFLICT DO NOTHING;
+            ELSE
+                UPDATE kimbai.standing SET epoch = epoch + 1 WHERE realm = realm_ AND party = 0 AND number = client_;
+                -- The epoch says no to all of them now.
+                DELETE FROM kimbai.denials WHERE realm = realm_ AND client = client_;
+            END IF;
+        END IF;
+    END IF;
+    RETURN (SELECT epoch::bigint * 2 + active::int FROM kimbai.standing
+            WHERE realm = realm_ AND party = 0 AND number = client_);
+END $$;
+
 -- Ends a transaction whose statements are all on their way already.
 CREATE FUNCTION kimbai.refuse(reason text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,213 @@
+//! The verbs of one batch, and how far each of them is.
+
+use kimbai_core::time::Micros;
+use tokio_postgres::Row;
+
+use super::Statements;
+use super::fault::Fault;
+use super::queue::Queue;
+use super::rows;
+use super::statements::{Form, Kind};
+use super::verb::{End, Found, Key, Verb};
+use crate::StoreError;
+
+/// Verbs of different grants, in the order of their kinds and keys: whoever locks rows locks them in this order.
+pub(super) struct Batch {
+    tasks: Vec<Task>,
+}
+
+/// One verb of a batch.
+pub(super) struct Task {
+    pub(super) verb: Box<Verb>,
+    state: State,
+}
+
+/// Where a verb is within its batch.
+#[derive(Debug)]
+enum State {
+    /// It is sent in this step.
+    At(Step),
+    /// Its end is known, once the batch is durable.
+    Known(Found),
+    /// Nothing was done; it is tried again.
+    Again,
+    /// Nothing was done, and nothing will be.
+    Failed(StoreError),
+}
+
+/// The steps of a batch, each after the one before: a verb goes through one to three of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// With the others of its kind.
+    Change,
+    /// Alone, because the company failed, or might fail for its sake.
+    ChangeAlone,
+    /// The row was not changed and is looked at.
+    Look,
+    /// Alone, because the company failed.
+    LookAlone,
+}
+
+impl Step {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 4] = [Self::Change, Self::ChangeAlone, Self::Look, Self::LookAlone];
+
+    /// The form of its statements.
+    pub(super) const fn form(self, statements: Statements) -> Form {
+        match (self, statements) {
+            (Self::Change | Self::Look, Statements::Batched) => Form::Rows,
+            (Self::Change | Self::Look, Statements::Single) | (Self::ChangeAlone | Self::LookAlone, _) => Form::Row,
+        }
+    }
+
+    const fn kind(self, verb: &Verb) -> Kind {
+        match self {
+            Self::Change | Self::ChangeAlone => verb.kind(),
+            Self::Look | Self::LookAlone => Kind::Look,
+        }
+    }
+}
+
+/// Verbs that go out as one statement.
+pub(super) struct Parcel<'t> {
+    pub(super) kind: Kind,
+    pub(super) form: Form,
+    step: Step,
+    tasks: Vec<&'t mut Task>,
+}
+
+impl Batch {
+    /// These verbs, which are of different grants.
+    pub(super) fn new(mut verbs: Vec<Box<Verb>>) -> Self {
+        verbs.sort_unstable_by_key(|verb| (verb.kind(), verb.key));
+        let step = |verb: &Verb| if verb.apart { Step::ChangeAlone } else { Step::Change };
+        let tasks = verbs.into_iter().map(|verb| Task { state: State::At(step(&verb)), verb });
+        Self { tasks: tasks.collect() }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// What goes out in this step.
+    pub(super) fn parcels(&mut self, step: Step, statements: Statements) -> Vec<Parcel<'_>> {
+        let form = step.form(statements);
+        let mut parcels: Vec<Parcel<'_>> = Vec::new();
+        for task in self.tasks.iter_mut().filter(|task| task.is_at(step)) {
+            let kind = step.kind(&task.verb);
+            match parcels.last_mut() {
+                Some(parcel) if form == Form::Rows && parcel.kind == kind => parcel.tasks.push(task),
+                _ => parcels.push(Parcel { kind, form, step, tasks: vec![task] }),
+            }
+        }
+        if step == Step::Look {
+            // They come from verbs of all kinds.
+            parcels.iter_mut().for_each(|parcel| parcel.tasks.sort_unstable_by_key(|task| task.verb.key));
+        }
+        parcels
+    }
+
+    /// The store's time in one of its statements.
+    pub(super) fn time(&self) -> Option<Micros> {
+        self.tasks.iter().find_map(|task| match &task.state {
+            State::Known(found) => Some(found.now),
+            State::At(_) | State::Again | State::Failed(_) => None,
+        })
+    }
+
+    /// Whether an end rests on what an earlier sending did, of which nobody knows that it is durable.
+    pub(super) fn rests_on_earlier(&self) -> bool {
+        let earlier = |task: &Task| matches!(&task.state, State::Known(found) if found.end == End::ChangedBefore);
+        self.tasks.iter().any(earlier)
+    }
+
+    /// Nobody knows what was done: all of it must be sent again.
+    pub(super) fn put_back(self, queue: &Queue) {
+        queue.put_back(self.tasks.into_iter().map(|mut task| {
+            task.verb.doubt();
+            task.verb
+        }));
+    }
+
+    /// What is known is durable.
+    pub(super) fn answer(self, queue: &Queue) {
+        let mut again = Vec::new();
+        for Task { verb, state } in self.tasks {
+            match state {
+                State::Known(found) => verb.answer(Ok(found)),
+                State::Failed(error) => verb.answer(Err(error)),
+                State::Again | State::At(_) => {
+                    verb.unsend();
+                    again.push(verb);
+                }
+            }
+        }
+        if !again.is_empty() {
+            queue.put_back(again.into_iter());
+        }
+    }
+}
+
+impl Task {
+    const fn is_at(&self, at: Step) -> bool {
+        match self.state {
+            State::At(step) => step as u8 == at as u8,
+            State::Known(_) | State::Again | State::Failed(_) => false,
+        }
+    }
+}
+
+impl Parcel<'_> {
+    pub(super) fn verbs(&self) -> impl Iterator<Item = &Verb> {
+        self.tasks.iter().map(|task| &*task.verb)
+    }
+
+    /// Takes what the server answered.
+    pub(super) fn take(&mut self, rows: &[Row]) {
+        if self.step == Step::Change || self.step == Step::ChangeAlone {
+            self.tasks.iter_mut().for_each(|task| task.state = State::At(Step::Look));
+        }
+        for row in rows {
+            if let Err(error) = self.take_row(row) {
+                tracing::error!(%error, "an answer of PostgreSQL cannot be read");
+            }
+        }
+    }
+
+    fn take_row(&mut self, row: &Row) -> Result<(), StoreError> {
+        let (now, key) = rows::head(row)?;
+        let is_look = self.kind == Kind::Look;
+        let Some(task) = self.task(key) else { return Ok(()) };
+        task.state = match rows::seen(row, key.id) {
+            Err(error) => State::Failed(error),
+            Ok(seen) if is_look => State::Known(task.verb.judge(now, seen)),
+            // Not of this attempt: that cannot be, and is looked at.
+            Ok(Some(seen)) if seen.grant.attempt != task.verb.attempt => return Ok(()),
+            Ok(seen) => State::Known(Found { now, end: End::Changed, seen }),
+        };
+        Ok(())
+    }
+
+    fn task(&mut self, key: Key) -> Option<&mut Task> {
+        let place = self.tasks.binary_search_by_key(&key, |task| task.verb.key).ok()?;
+        self.tasks.get_mut(place).map(|task| &mut **task)
+    }
+
+    /// Takes what went wrong, in which nothing was done.
+    pub(super) fn fail(&mut self, fault: &Fault) {
+        let alone = self.tasks.len() == 1;
+        let next =
+            if matches!(self.step, Step::Change | Step::ChangeAlone) { Step::ChangeAlone } else { Step::LookAlone };
+        for task in &mut self.tasks {
+            task.state = match fault {
+                Fault::Refused(error) if alone => State::Failed(error.clone()),
+                Fault::Locked if alone => {
+                    task.verb.apart = true;
+                    State::Again
+                }
+                Fault::Again | Fault::Lost | Fault::ReadOnly if alone => State::Again,
+                Fault::Again | Fault::Locked | Fault::Lost | Fault::ReadOnly | Fault::Refused(_) => State::At(next),
+            };
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What a server does beside its callers, on one connection of its own: it hears of other servers' changes of the
+//! registry, and holds the lock of the one that sweeps.
+//!
+//! A notification is a hint: the versions are read every few seconds as well.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kimbai_core::number::{GrantId, RealmNumber};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_postgres::{Client, Error};
+
+use super::OpenError;
+use super::backoff::Backoff;
+use super::connect::{Connected, Connector, Role};
+use super::locks::Lock;
+use super::sweep::Sweeper;
+use crate::{StoreError, SweepStep, Versions};
+
+/// The task's end that callers see.
+pub(super) struct Keeper {
+    connector: Connector,
+    versions: watch::Sender<Versions>,
+    /// While this server is the one that sweeps.
+    session: Mutex<Option<Arc<Session>>>,
+    closed: watch::Sender<bool>,
+}
+
+/// A connection on which everything is prepared.
+struct Session {
+    connected: Connected,
+    sweeper: Sweeper,
+}
+
+impl Keeper {
+    /// Connects, and attends to everything once.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(super) async fn start(connector: Connector) -> Result<Arc<Self>, OpenError> {
+        let keeper = Arc::new(Self {
+            connector,
+            versions: watch::Sender::default(),
+            session: Mutex::default(),
+            closed: watch::Sender::new(false),
+        });
+        let first = keeper.connect().await?;
+        keeper.attend(&first).await.map_err(|error| keeper.connector.unreachable(&error.into()))?;
+        tokio::spawn(Arc::clone(&keeper).keep(first));
+        Ok(keeper)
+    }
+
+    /// Moves when another server may have changed the registry.
+    pub(super) fn versions(&self) -> watch::Receiver<Versions> {
+        self.versions.subscribe()
+    }
+
+    /// Ends the task and its connection.
+    pub(super) fn close(&self) {
+        self.closed.send_replace(true);
+        self.hold(None);
+    }
+
+    /// A step of the sweep, if this server is the one that sweeps; the cursor as it was otherwise.
+    pub(super) async fn sweep(
+        &self,
+        cursor: Option<(RealmNumber, GrantId)>,
+        rows_max: u32,
+        retention_s: u32,
+    ) -> Result<SweepStep, StoreError> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(session) = session else { return Ok(SweepStep { cursor, deleted: 0 }) };
+        let step = session.sweeper.step(&session.connected.client, cursor, rows_max, retention_s);
+        timeout(ANSWER_MAX, step).await.unwrap_or(Err(StoreError::Unknown))
+    }
+
+    async fn keep(self: Arc<Self>, first: Arc<Session>) {
+        let mut closed = self.closed.subscribe();
+        let mut session = Some(first);
+        let mut backoff = Backoff::default();
+        loop {
+            let work = async {
+                match session.take() {
+                    Some(session) => {
+                        backoff.reset();
+                        self.follow(&session).await;
+                        self.hold(None);
+                    }
+                    None => backoff.next().await,
+                }
+                session = self.connect().await.ok();
+            };
+            tokio::select! {
+                () = work => {}
+                _ = closed.wait_for(|closed| *closed) => return,
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Arc<Session>, OpenError> {
+        let connected = self.connector.connect(Role::Lane).await;
+        let connected = connected.map_err(|failure| self.connector.unreachable(&failure))?;
+        let prepared = async {
+            // Before the versions are read for the first time, so that none is missed.
+            connected.client.batch_execute("LISTEN kimbai_registry").await?;
+            Sweeper::prepare(&connected.client).await
+        };
+        let sweeper = prepared.await.map_err(|error: Error| self.connector.unreachable(&error.into()))?;
+        Ok(Arc::new(Session { connected, sweeper }))
+    }
+
+    /// Attends to everything at each notification and every few seconds, until the connection fails.
+    async fn follow(&self, session: &Arc<Session>) {
+        let mut ticks = interval(POLL_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = session.connected.heard.notification() => {}
+            }
+            match timeout(ANSWER_MAX, self.attend(session)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return tracing::warn!(%error, "the keeper's connection failed"),
+                Err(_) => return tracing::warn!("the keeper's connection answers no more"),
+            }
+        }
+    }
+
+    /// Reads the versions, and takes the lock of the sweep if nobody has it.
+    async fn attend(&self, session: &Arc<Session>) -> Result<(), Error> {
+        let client = &session.connected.client;
+        let versions = versions(client).await?;
+        self.versions.send_if_modified(|known| {
+            let moved = *known != versions;
+            *known = versions;
+            moved
+        });
+        if !self.holds() && Lock::Sweep.try_take(client).await? {
+            self.hold(Some(Arc::clone(session)));
+        }
+        Ok(())
+    }
+
+    fn holds(&self) -> bool {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn hold(&self, session: Option<Arc<Session>>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+}
+
+async fn versions(client: &Client) -> Result<Versions, Error> {
+    let rows = client.query("SELECT number, version FROM kimbai.realms", &[]).await?;
+    let mut versions = BTreeMap::new();
+    for row in rows {
+        let (number, version): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
+        versions.insert(RealmNumber(number.cast_unsigned()), version.cast_unsigned());
+    }
+    Ok(Versions(versions))
+}
+
+/// Other servers learn of a change within this time, whatever happens to the notifications.
+const POLL_EVERY: Duration = Duration::from_secs(4);
+/// A connection that answers later than this is given up.
+const ANSWER_MAX: Duration = Duration::from_secs(10);

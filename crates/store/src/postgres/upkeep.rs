@@ -1,0 +1,24 @@
+//! Upkeep on PostgreSQL: what is measured. Its backups are PostgreSQL's own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::PostgresStore;
+use crate::ledger::Answer;
+use crate::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};
+
+impl Upkeep for PostgresStore {
+    fn backup(&self, _: PathBuf, _: Arc<BackupProgress>) -> Answer<'_, Result<BackupDone, BackupError>> {
+        Box::pin(async { Ok(Err(BackupError::Memory)) })
+    }
+
+    fn figures(&self) -> StoreFigures {
+        let (waiting, turned_away) = self.shared.queue.figures();
+        StoreFigures {
+            waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
+            turned_away,
+            outages: self.shared.watch.outages(),
+            ..self.shared.figures.read()
+        }
+    }
+}
