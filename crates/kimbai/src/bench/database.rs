@@ -1,15 +1,15 @@
 //! The database under the servers: an empty one, and what its processes take where they run on this machine.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use anyhow::{Context, ensure};
+use kimbai_store::Registry as _;
 use kimbai_store::postgres::{Options, PostgresStore, StoreUrl};
-use kimbai_store::{Registry as _, Upkeep as _};
 
 /// A PostgreSQL database that is the bench's own.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Database {
     url: String,
     store: Arc<PostgresStore>,
@@ -20,6 +20,12 @@ pub(super) struct Database {
 /// `/proc` counts in hundredths on every Linux (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 const MEGABYTE: f64 = 1_048_576.0;
+
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Database")
+    }
+}
 
 impl Database {
     /// Makes the schema in it.
@@ -34,7 +40,7 @@ impl Database {
             store.realms().await?.is_empty(),
             "--store: the database holds realms already; give the bench one that is empty (`createdb NAME`)"
         );
-        let backend = store.backend_process().await?;
+        let backend = store.database_use().await?.backend;
         Ok(Self { url: url.to_owned(), store: Arc::new(store), postmaster: postmaster_of(backend) })
     }
 
@@ -59,10 +65,10 @@ impl Database {
     }
 
     /// The size of the database, without the log that its server keeps for all of them.
-    pub(super) fn size_mb(&self) -> f64 {
+    pub(super) async fn size_mb(&self) -> anyhow::Result<f64> {
         #[expect(clippy::cast_precision_loss, reason = "databases are far below 2^52 bytes")]
-        let bytes = self.store.figures().database_bytes as f64;
-        bytes / MEGABYTE
+        let bytes = self.store.database_use().await?.bytes as f64;
+        Ok(bytes / MEGABYTE)
     }
 }
 

@@ -201,7 +201,7 @@ impl Bench {
         progress(&format!("{case}: 1 s of warm-up, then {} s", self.args.seconds));
         let workers = std::mem::take(&mut prepared.workers);
         let measured = load::measure(workers, case, self.seconds(), self.servers.as_ref()).await?;
-        let report = self.report(case, &measured)?;
+        let report = self.report(case, &measured).await?;
         report::print(&report)?;
         prepared.workers = measured.workers;
         Ok(report)
@@ -221,13 +221,13 @@ impl Bench {
         prepare::mint(self.workers(connections), self.args.grants.max(connections)).await
     }
 
-    fn report(&self, case: Case, measured: &Measured) -> anyhow::Result<CaseReport> {
+    async fn report(&self, case: Case, measured: &Measured) -> anyhow::Result<CaseReport> {
         let mut report = CaseReport::new(&case.to_string(), measured, self.args.seconds);
         report.fdatasync_per_s = self.flushes;
         let Some(servers) = &self.servers else { return Ok(report.rounded()) };
         report.rss_mb = Some(servers.resident_mb()?);
         if let Some(database) = servers.database() {
-            report.disk_mb = Some(database.size_mb());
+            report.disk_mb = Some(database.size_mb().await?);
         } else {
             let (size, highest) = (figures::data_size(servers.first().data())?, servers.first().highest());
             report.disk_mb = Some(size.all_mb);

@@ -178,8 +178,7 @@ mod tests {
 
     #[test]
     fn a_case_without_requests_has_no_figures_a_request() {
-        let measured =
-            Measured { workers: Vec::new(), histogram: Histogram::new(), errors: 0, cpu: Some(NOTHING) };
+        let measured = Measured { workers: Vec::new(), histogram: Histogram::new(), errors: 0, cpu: Some(NOTHING) };
         let report = CaseReport::new("code", &measured, 1);
         assert!(report.server_cpu_us.is_none() && report.p50_ms.is_none());
     }

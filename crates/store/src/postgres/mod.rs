@@ -42,8 +42,8 @@ use tokio::time::timeout;
 
 use self::audit::Journal;
 use self::connect::{Connector, Role};
+pub use self::examine::{DatabaseFacts, DatabaseUse, examine};
 use self::keeper::Keeper;
-pub use self::examine::{DatabaseFacts, examine};
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
 use self::pool::Pool;
 use self::queue::Queue;
