@@ -120,6 +120,7 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         "55P03" => {
             "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done"
         }
+        "22021" => "PostgreSQL keeps no text with a NUL character in it: change that text first",
         "0A000" | "42601" | "42883" => "PostgreSQL 15 to 18 are supported",
         _ => return None,
     })

@@ -8,7 +8,7 @@ use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 
 use super::Subject;
-use super::scene::{Scene, put_client, put_realm, put_user};
+use super::scene::{Scene, put_client, put_user};
 use crate::{
     Activity, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, RealmRow, SealedKeyRow, SessionId, SessionRow,
     StoreError, UserRow,
