@@ -131,7 +131,9 @@ pub(super) struct Checksum {
 impl Checksum {
     pub(super) fn add(&mut self, row: &[Value]) {
         let mut spelled = Vec::with_capacity(SPELLED_BYTES);
-        row.iter().for_each(|value| value.spell(&mut spelled));
+        for value in row {
+            value.spell(&mut spelled);
+        }
         self.rows += 1;
         self.sum = self.sum.wrapping_add(u128::from_be_bytes(ShortDigest::of(&spelled).0));
     }
