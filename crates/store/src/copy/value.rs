@@ -154,7 +154,9 @@ mod tests {
     fn a_checksum_tells_rows_apart_and_not_their_order() {
         let of = |rows: &[&[Value]]| {
             let mut checksum = Checksum::default();
-            rows.iter().for_each(|row| checksum.add(row));
+            for row in rows {
+                checksum.add(row);
+            }
             checksum
         };
         let text = |text: &str| Value::Text(text.to_owned());

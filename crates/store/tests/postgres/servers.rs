@@ -1,14 +1,9 @@
 //! Many servers on one database: what one does to the registry, another sees, and neither is in the other's way.
 
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-
-mod grants;
-
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use grants::{REALM, activate, rotate};
 use kimbai_core::grant::{EndReason, Revocation};
 use kimbai_core::number::{AttemptId, ClientNumber, RealmNumber};
 use kimbai_postgres_fixture::{Database, Server, Stop, Version};
@@ -22,24 +17,28 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::scene::{self, Scene};
+
+const REALM: RealmNumber = RealmNumber(1);
+
 fn servers() -> impl Iterator<Item = &'static Server> {
     Version::under_test().iter().map(|version| Server::shared(*version))
 }
 
 async fn store_on(database: &Database<'_>) -> PostgresStore {
-    PostgresStore::open(&database.url().parse().unwrap(), Options::default()).await.unwrap()
+    scene::open(database, Options::default()).await
 }
 
 /// Whose callers wait two seconds.
 async fn impatient_store_on(database: &Database<'_>) -> PostgresStore {
     let options = Options { deadline: Duration::from_secs(2), ..Options::default() };
-    PostgresStore::open(&database.url().parse().unwrap(), options).await.unwrap()
+    scene::open(database, options).await
 }
 
 /// Waits until the version of the realm is this one.
 async fn reach(versions: &mut watch::Receiver<Versions>, realm: RealmNumber, version: u64, most: Duration) {
     let reached = versions.wait_for(|versions| versions.0.get(&realm) == Some(&version));
-    timeout(most, reached).await.expect("it moves in time").unwrap();
+    timeout(most, reached).await.unwrap().unwrap();
 }
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -160,12 +159,8 @@ async fn log_ins_on_two_servers_are_counted_one_by_one_and_none_waits_for_anothe
 async fn one_server_sweeps_and_another_does_when_it_stops() {
     for server in servers() {
         let database = server.fresh_database();
-        let (one, other) = (store_on(&database).await, store_on(&database).await);
-        for number in 1..=4 {
-            let grant = rotate(&one, &activate(&one, number).await).await;
-            let end = Revocation::Grant(EndReason::RevokedByClient);
-            one.revoke(REALM, grant.id, end, AttemptId(9)).await.unwrap();
-        }
+        let one = ended(&database, 4).await;
+        let other = store_on(&database).await;
         let first = one.sweep(None, 2, 0).await.unwrap();
         assert_eq!(first.deleted, 2);
         let cursor = first.cursor;
@@ -186,12 +181,7 @@ async fn one_server_sweeps_and_another_does_when_it_stops() {
 async fn a_sweep_waits_for_nobody() {
     for server in servers() {
         let database = server.fresh_database();
-        let store = store_on(&database).await;
-        for number in 1..=3 {
-            let grant = activate(&store, number).await;
-            let end = Revocation::Grant(EndReason::RevokedByClient);
-            store.revoke(REALM, grant.id, end, AttemptId(9)).await.unwrap();
-        }
+        let store = ended(&database, 3).await;
         let mut holder = Holder::of(&database, "SELECT FROM kimbai.grants ORDER BY id LIMIT 1 FOR UPDATE");
         let asked = Instant::now();
         let step = store.sweep(None, 10, 0).await.unwrap();
@@ -200,6 +190,16 @@ async fn a_sweep_waits_for_nobody() {
         holder.let_go();
         assert_eq!(store.sweep(None, 10, 0).await.unwrap().deleted, 1);
     }
+}
+
+/// A store with so many grants that have ended.
+async fn ended(database: &Database<'_>, count: u64) -> Arc<PostgresStore> {
+    let scene = Scene::new(database, Options::default()).await;
+    let end = Revocation::Grant(EndReason::RevokedByClient);
+    for seen in scene.activated(count).await {
+        scene.store.revoke(scene.realm, seen.grant.id, end, AttemptId(9)).await.unwrap();
+    }
+    scene.store
 }
 
 /// A transaction of somebody else that holds a lock.
