@@ -85,7 +85,7 @@ impl<'s> Lane<'s> {
                 biased;
                 _ = ticks.tick() => self.patiently(self.check()).await?,
                 verbs = self.shared.queue.batch(&mut keys) => {
-                    let Some(verbs) = verbs else { return Ok(Closed) };
+                    let Some((verbs, _turn)) = verbs else { return Ok(Closed) };
                     self.carry_out(Batch::new(verbs)).await?;
                 }
             }

@@ -254,7 +254,7 @@ mod tests {
                 for kind in KINDS {
                     let plan = plan(&lane.client, kind, form).await;
                     let looks = plan.iter().filter(|line| line.contains(" on grants g")).collect::<Vec<_>>();
-                    let expected = if kind == Kind::Open { 0 } else { 1 };
+                    let expected = usize::from(kind != Kind::Open);
                     let by_key = looks.iter().filter(|line| line.contains("Index Scan using grants_pkey")).count();
                     let whole = plan.iter().any(|line| {
                         line.contains("Seq Scan")

@@ -112,12 +112,12 @@ async fn contend(store: &PostgresStore, scene: &Scene, rows: &[Seen]) -> u32 {
 async fn a_row_that_somebody_holds_keeps_nobody_else_waiting_for_long() {
     for statements in FORMS {
         let database = database();
-        let scene = Scene::new(&database, options(statements)).await;
+        let scene = Scene::new(&database, Options { deadline: Duration::from_secs(4), ..options(statements) }).await;
         let rows = scene.activated(50).await;
         let (holder, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
-        let held = "SELECT id FROM kimbai.grants ORDER BY id OFFSET 24 LIMIT 1";
-        let hold = format!("BEGIN; SELECT FROM kimbai.grants WHERE id = ({held}) FOR UPDATE");
+        let place = "SELECT id FROM kimbai.grants ORDER BY id OFFSET 24 LIMIT 1";
+        let hold = format!("BEGIN; SELECT FROM kimbai.grants WHERE id = ({place}) FOR UPDATE");
         holder.batch_execute(&hold).await.unwrap();
         let (start, attempt) = (Instant::now(), 7);
         let rotations = rows.iter().enumerate().map(async |(place, seen)| {
@@ -139,8 +139,10 @@ async fn a_row_that_somebody_holds_keeps_nobody_else_waiting_for_long() {
             join_all(rows.iter().take(20).map(|seen| scene.store.lookup(scene.realm, seen.grant.id)))
         );
         again.unwrap_err();
-        others.into_iter().for_each(|look| assert!(look.unwrap().seen.is_some()));
-        assert!(start.elapsed() < Duration::from_secs(6));
+        for look in others {
+            assert!(look.unwrap().seen.is_some());
+        }
+        assert!(start.elapsed() < Duration::from_secs(5));
         holder.batch_execute("ROLLBACK").await.unwrap();
         assert_eq!(
             active(&done(&rotate(&scene.store, scene.realm, &rows[24], attempt).await.unwrap())).generation.number(),

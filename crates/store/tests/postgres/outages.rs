@@ -167,7 +167,9 @@ async fn a_closed_store_takes_nothing_and_finishes_what_it_has() {
     // All of them are in the queue once they were asked for.
     assert!(futures_util::poll!(&mut rotations).is_pending());
     let (outcomes, ()) = tokio::join!(rotations, scene.store.close());
-    outcomes.iter().for_each(|outcome| assert_eq!(active(&done(outcome.as_ref().unwrap())).generation.number(), 2));
+    for outcome in outcomes {
+        assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
+    }
     assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 4).await, Err(StoreError::NotDone));
     assert!(!scene.store.is_ready());
 }
