@@ -16,6 +16,7 @@ mod lists;
 mod locks;
 mod log_in;
 mod migrate;
+mod opened;
 mod parties;
 mod pool;
 mod queue;
@@ -45,6 +46,7 @@ use self::connect::{Connector, Role};
 use self::keeper::Keeper;
 pub use self::examine::{DatabaseFacts, examine};
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
+pub(crate) use self::opened::{Opened, explain};
 use self::pool::Pool;
 use self::queue::Queue;
 pub use self::url::{StoreUrl, UrlError};
@@ -66,7 +68,7 @@ pub enum Statements {
 pub struct Options {
     /// How verbs are written.
     pub statements: Statements,
-    /// Connections for verbs.
+    /// Connections for verbs. Batches need few of them, single statements many: each waits for its own commit.
     pub lanes: usize,
     /// Connections for everything else.
     pub pool: usize,
@@ -162,7 +164,7 @@ impl PostgresStore {
         let keeper = Keeper::start(connector.clone()).await?;
         let journal = Arc::new(Journal::new());
         tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
-        let (queue, figures, closing) = (Queue::default(), Figures::default(), Sender::new(false));
+        let (queue, figures, closing) = (Queue::new(options.statements), Figures::default(), Sender::new(false));
         let shared = Shared { connector, pool, keeper, journal, queue, watch, figures, options, closing };
         let shared = Arc::new(shared);
         let lanes = (0..options.lanes.max(1)).map(|_| tokio::spawn(lane::run(Arc::clone(&shared)))).collect();
