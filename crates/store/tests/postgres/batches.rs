@@ -116,10 +116,9 @@ async fn a_row_that_somebody_holds_keeps_nobody_else_waiting_for_long() {
         let rows = scene.activated(50).await;
         let (holder, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
-        holder
-            .batch_execute("BEGIN; SELECT FROM kimbai.grants ORDER BY id LIMIT 1 OFFSET 24 FOR UPDATE")
-            .await
-            .unwrap();
+        let held = "SELECT id FROM kimbai.grants ORDER BY id OFFSET 24 LIMIT 1";
+        let hold = format!("BEGIN; SELECT FROM kimbai.grants WHERE id = ({held}) FOR UPDATE");
+        holder.batch_execute(&hold).await.unwrap();
         let (start, attempt) = (Instant::now(), 7);
         let rotations = rows.iter().enumerate().map(async |(place, seen)| {
             let outcome = rotate(&scene.store, scene.realm, seen, attempt).await;
