@@ -142,7 +142,7 @@ struct Shared {
     keeper: Arc<Keeper>,
     journal: Arc<Journal>,
     queue: Queue,
-    watch: Watch,
+    watch: Arc<Watch>,
     figures: Figures,
     options: Options,
     /// Turns true once.
@@ -158,10 +158,10 @@ impl PostgresStore {
         let connector = Connector::new(url)?;
         let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
         migrate::prepare(&connector, &first.client).await?;
-        let watch = Watch::default();
+        let watch = Arc::new(Watch::default());
         watch.measure(&first.client).await?;
-        let pool = Arc::new(Pool::new(&connector, options.pool, options.deadline)?);
-        let keeper = Keeper::start(connector.clone()).await?;
+        let pool = Arc::new(Pool::new(&connector, Arc::clone(&watch), options)?);
+        let keeper = Keeper::start(connector.clone(), Arc::clone(&watch)).await?;
         let journal = Arc::new(Journal::new());
         tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
         let (queue, figures, closing) = (Queue::new(options.statements), Figures::default(), Sender::new(false));
