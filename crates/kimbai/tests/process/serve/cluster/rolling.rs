@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use kimbai_postgres_fixture::{Server as Postgres, Version};
 
@@ -11,10 +12,12 @@ use super::super::place::until;
 use super::client::{Client, Route};
 use super::load::{Load, Patience};
 use super::servers::{Cluster, Person};
-use crate::fixture::{Start, say};
+use crate::fixture::{Call, Connection, Start, say};
 
 const SERVERS: usize = 2;
 const ROUNDS: usize = 3;
+/// A server that is up is asked every 200 ms whether it is ready.
+const USED_MAX: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by ./test cluster"]
@@ -32,7 +35,7 @@ async fn a_rolling_restart_behind_haproxy_fails_no_request() {
             cluster.stop(number).await;
             load.more(500).await;
             cluster.serve(number).await;
-            until_ready(&cluster, number).await;
+            haproxy.until_used(number).await;
         }
         load.more(500).await;
         load.end(&cluster).await;
@@ -54,10 +57,6 @@ async fn visit(person: Person, port: u16, is_over: Arc<AtomicBool>) -> usize {
     visits
 }
 
-async fn until_ready(cluster: &Cluster, number: usize) {
-    while !cluster.is_ready(number).await {}
-}
-
 /// HAProxy before all servers of a cluster; ended when it is dropped.
 struct Haproxy {
     process: Child,
@@ -72,7 +71,11 @@ impl Haproxy {
             format!("  server kimbai-{number} 127.0.0.1:{public} check port {}\n", cluster.operator(number))
         };
         let servers: Vec<_> = cluster.ports().into_iter().enumerate().map(server).collect();
-        let frontend = format!("frontend public\n  bind 127.0.0.1:{port}\n  default_backend kimbai\n");
+        let frontend = format!(
+            "frontend public\n  bind 127.0.0.1:{port}\n  default_backend kimbai\n\
+             frontend figures\n  bind 127.0.0.1:{}\n  stats enable\n  stats uri /\n",
+            port + 1
+        );
         let configuration = tempfile::NamedTempFile::new().unwrap();
         fs::write(configuration.path(), format!("{DEFAULTS}{frontend}{BACKEND}{}", servers.concat())).unwrap();
         // Debian has it where only root looks.
@@ -82,6 +85,21 @@ impl Haproxy {
         let process = command.spawn().expect("HAProxy: tools/install cluster installs it");
         until("HAProxy", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())).await;
         Self { process, port, _configuration: configuration }
+    }
+
+    /// Waits until requests go to a server again: the next one must not be stopped earlier.
+    async fn until_used(&self, number: usize) {
+        let begun = Instant::now();
+        let mut connection = Connection::to(self.port + 1);
+        loop {
+            let table = connection.send(&Call::get("/;csv")).await.unwrap().expect(200).body;
+            let is_its_line = |line: &&str| line.starts_with(&format!("kimbai,kimbai-{number},"));
+            let line = table.lines().find(is_its_line).unwrap_or_else(|| panic!("no server {number}: {table}"));
+            if line.split(',').any(|field| field == "UP") {
+                return;
+            }
+            assert!(begun.elapsed() < USED_MAX, "{line}");
+        }
     }
 }
 
