@@ -118,13 +118,15 @@ defaults
   timeout connect 2s
   timeout client 60s
   timeout server 30s
+  timeout check 5s
 ";
 /// A server that stops closes its port at once and answers what it has read. What it has not read is sent to the other.
+/// One whose answer is only late must not be given up: there may be no other.
 const BACKEND: &str = "\
 backend kimbai
   balance roundrobin
   option httpchk GET /readyz
-  default-server inter 200ms fall 1 rise 1
+  default-server inter 200ms fall 3 rise 1
   retries 3
   option redispatch 1
   retry-on conn-failure empty-response
