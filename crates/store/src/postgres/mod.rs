@@ -43,8 +43,8 @@ use tokio::time::timeout;
 
 use self::audit::Journal;
 use self::connect::{Connector, Role};
-use self::keeper::Keeper;
 pub use self::examine::{DatabaseFacts, examine};
+use self::keeper::Keeper;
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
 pub(crate) use self::opened::{Opened, explain};
 use self::pool::Pool;
