@@ -79,7 +79,9 @@ pub enum SetupError {
     #[error("the master key does not fit this store: {0}")]
     MasterKey(String),
     /// Another server replaced the master key; what to do with the new one.
-    #[error("another server replaced the master key of this store: put the new one {0}; until then this server changes nothing")]
+    #[error(
+        "another server replaced the master key of this store: put the new one {0}; until then this server changes nothing"
+    )]
     MasterKeyReplaced(String),
     /// Settings or metadata cannot be read or written.
     #[error("{what} cannot be read: {error}")]

@@ -220,7 +220,10 @@ impl Running {
                 }
                 let (now, begun) = (versions.borrow_and_update().clone(), Instant::now());
                 if let Err(error) = administration.follow(&now).await {
-                    tracing::error!(error = &error as &dyn std::error::Error, "not all realms are as the store has them");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "not all realms are as the store has them"
+                    );
                 }
                 if let Err(error) = serving.refresh() {
                     tracing::error!(%error, "not all realms are served as they stand");

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use kimbai_engine::{Engine, SetupError};
 use kimbai_engine::admin::Wire as _;
+use kimbai_engine::{Engine, SetupError};
 use kimbai_server::Serving;
 use kimbai_server::admin::OperatorSocket;
 use kimbai_server::dialects::{Dialects, standard};

@@ -54,9 +54,10 @@ impl From<SetupError> for AdminError {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::Store(error) => error.into(),
-            SetupError::MasterKey(_) | SetupError::MasterKeyReplaced(_) | SetupError::Json { .. } | SetupError::Scopes(_) => {
-                Self::Failed(error.to_string())
-            }
+            SetupError::MasterKey(_)
+            | SetupError::MasterKeyReplaced(_)
+            | SetupError::Json { .. }
+            | SetupError::Scopes(_) => Self::Failed(error.to_string()),
             SetupError::ScopeNumbers(_)
             | SetupError::Settings { .. }
             | SetupError::Client { .. }

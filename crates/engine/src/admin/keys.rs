@@ -47,7 +47,9 @@ impl Command for MasterKeyRotate {
         let engine = &administration.engine;
         let (old, new) = (engine.master(), MasterKey::generate());
         if !fits(&*engine.store, &old).await? {
-            return Err(AdminError::Failed("another server replaced the master key meanwhile: see which one fits".to_owned()));
+            return Err(AdminError::Failed(
+                "another server replaced the master key meanwhile: see which one fits".to_owned(),
+            ));
         }
         let mut changes = vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(&new) }];
         for realm in engine.store.realms().await? {

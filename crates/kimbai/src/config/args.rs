@@ -63,7 +63,10 @@ impl DataArgs {
 
     fn given(&self) -> Vec<Given> {
         let of = |entry, text: &Option<String>| text.as_ref().map(|text| given(entry, text));
-        [of(&keys::DATA_DIRECTORY.entry, &self.data), of(&keys::STORE_URL.entry, &self.store)].into_iter().flatten().collect()
+        [of(&keys::DATA_DIRECTORY.entry, &self.data), of(&keys::STORE_URL.entry, &self.store)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

@@ -59,11 +59,8 @@ pub(crate) static STORE_STATEMENTS: Key<StatementMode> = Key::new(
     Fallback::Text("batched"),
     "PostgreSQL: many grants in one statement, or `single` rows, for engines that speak its protocol and shard.",
 );
-pub(crate) static STORE_LANES: Key<Lanes> = Key::new(
-    "store.lanes",
-    Fallback::Text("4"),
-    "PostgreSQL: so many connections of each server for grants.",
-);
+pub(crate) static STORE_LANES: Key<Lanes> =
+    Key::new("store.lanes", Fallback::Text("4"), "PostgreSQL: so many connections of each server for grants.");
 pub(crate) static STORE_POOL: Key<PoolSize> = Key::new(
     "store.pool",
     Fallback::Text("8"),

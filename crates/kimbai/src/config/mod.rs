@@ -157,7 +157,8 @@ impl Config {
         let proxies = header.map(|header| Proxies { trusted, header });
         // What is missing was a problem; so that all of it is there.
         let whole = (listen, places.zip(postgres), master_key, level.zip(format), connections);
-        let (Some(listen), Some((places, postgres)), Some(master_key), Some((level, format)), Some(connections)) = whole
+        let (Some(listen), Some((places, postgres)), Some(master_key), Some((level, format)), Some(connections)) =
+            whole
         else {
             return Err(Problems::new(Vec::new()));
         };

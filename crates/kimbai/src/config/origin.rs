@@ -104,7 +104,8 @@ pub(crate) fn masked(text: &str) -> String {
         shown += end;
     }
     let Some((scheme, rest)) = shown.split_once("://") else { return shown };
-    let (userinfo, rest) = rest.rsplit_once('@').map_or((String::new(), rest), |(userinfo, rest)| (dots(userinfo) + "@", rest));
+    let (userinfo, rest) =
+        rest.rsplit_once('@').map_or((String::new(), rest), |(userinfo, rest)| (dots(userinfo) + "@", rest));
     format!("{scheme}://{userinfo}{}", without_password(rest))
 }
 
@@ -143,7 +144,10 @@ mod tests {
             (format!("file = \"{key}\" # x"), format!("file = \"{}\" # x", "•".repeat(44))),
             (format!("{key}, ậ"), format!("{}, ậ", "•".repeat(44))),
             ("url = \"postgres://an:pass@word@db/x\"".to_owned(), "url = \"postgres://••••••••••••@db/x\"".to_owned()),
-            ("url = \"postgres://db/x?password=gẹ&a=b\"".to_owned(), "url = \"postgres://db/x?password=••&a=b\"".to_owned()),
+            (
+                "url = \"postgres://db/x?password=gẹ&a=b\"".to_owned(),
+                "url = \"postgres://db/x?password=••&a=b\"".to_owned(),
+            ),
             ("public = \"127.0.0.1:4500\"".to_owned(), "public = \"127.0.0.1:4500\"".to_owned()),
             (String::new(), String::new()),
         ] {

@@ -90,7 +90,12 @@ impl Reading {
     }
 
     /// Which of two keys counts, when they say the same thing: the one that the stronger source has. Both of one source are a problem.
-    pub(super) fn strongest(&mut self, one: &'static Entry, other: &'static Entry, advice: &str) -> Option<&'static Entry> {
+    pub(super) fn strongest(
+        &mut self,
+        one: &'static Entry,
+        other: &'static Entry,
+        advice: &str,
+    ) -> Option<&'static Entry> {
         let (first, second) = (self.find(one), self.find(other));
         let (Some(first), Some(second)) = (first, second) else { return first.or(second).map(|given| given.entry) };
         match first.origin.strength().cmp(&second.origin.strength()) {

@@ -136,7 +136,10 @@ impl Word for StorePlace {
     fn read(text: &str, base: &Path) -> Result<Self, Mistake> {
         if let Some(("postgres" | "postgresql", _)) = text.split_once(':') {
             let url = text.parse().map_err(|error: kimbai_store::postgres::UrlError| {
-                Mistake::new(error.to_string(), "write postgres://user@host/database; docs/operate.md has the parameters")
+                Mistake::new(
+                    error.to_string(),
+                    "write postgres://user@host/database; docs/operate.md has the parameters",
+                )
             });
             return url.map(|url| Self::Postgres(Box::new(url)));
         }

@@ -9,7 +9,9 @@ use kimbai_store::postgres::{Options, Statements};
 
 use super::keys::{self, Fallback};
 use super::reading::Given;
-use super::{Config, Listen, Log, LogFormat, MasterKeySource, Origin, Proxies, ProxyHeader, StorePlace, Surroundings, TlsFiles};
+use super::{
+    Config, Listen, Log, LogFormat, MasterKeySource, Origin, Proxies, ProxyHeader, StorePlace, Surroundings, TlsFiles,
+};
 
 #[test]
 fn without_any_source_the_defaults_hold() {
@@ -83,7 +85,9 @@ fn every_key_is_read_from_the_file_and_from_the_environment_alike() {
         let trusted = vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         assert_eq!(config.proxies, Some(Proxies { trusted, header: ProxyHeader::XForwardedFor }));
         assert_eq!(config.data, Path::new("/data"));
-        assert!(matches!(&config.store, StorePlace::Postgres(url) if url.to_string() == "postgresql://an@[::1]:5432/kimbai"));
+        assert!(
+            matches!(&config.store, StorePlace::Postgres(url) if url.to_string() == "postgresql://an@[::1]:5432/kimbai")
+        );
         let Options { statements, lanes, pool, .. } = config.postgres;
         assert_eq!((statements, lanes, pool), (Statements::Single, 2, 3));
         assert!(matches!(config.master_key, MasterKeySource::File(path) if path == Path::new("/m.key")));
@@ -167,7 +171,10 @@ fn the_url_of_the_store_may_stand_in_a_file_of_its_own_and_its_password_is_not_s
     assert!(!format!("{config:?}").contains("geheim"));
     for (variables, expect) in [
         (vec![("KIMBAI_STORE_URL_FILE", "/none")], "KIMBAI_STORE_URL_FILE: /none cannot be read: "),
-        (vec![("KIMBAI_STORE_URL_FILE", path), ("KIMBAI_STORE_URL", "sqlite:x")], "store.url_file is given as well as store.url"),
+        (
+            vec![("KIMBAI_STORE_URL_FILE", path), ("KIMBAI_STORE_URL", "sqlite:x")],
+            "store.url_file is given as well as store.url",
+        ),
     ] {
         let error = load("", &variables, Vec::new()).unwrap_err().to_string();
         assert!(error.contains(expect) && !error.contains("geheim"), "{error}");

@@ -27,16 +27,24 @@ fn version(url: &StoreUrl, version: u32) -> Check {
     let (major, minor) = (version / 10_000, version % 10_000);
     let found = format!("{url} answers, PostgreSQL {major}.{minor}");
     match major {
-        0..OLDEST => Check::problem(DATABASE, found, format!("use PostgreSQL {OLDEST} or later: earlier ones are not tried")),
+        0..OLDEST => {
+            Check::problem(DATABASE, found, format!("use PostgreSQL {OLDEST} or later: earlier ones are not tried"))
+        }
         _ if TRIED.contains(&major) => Check::ok(DATABASE, found),
         OLDEST..NEWEST => Check::ok(DATABASE, format!("{found}; tried are {OLDEST} and {NEWEST}")),
-        _ => Check::warning(DATABASE, found, format!("tried are PostgreSQL {OLDEST} and {NEWEST}: try it before you trust it")),
+        _ => Check::warning(
+            DATABASE,
+            found,
+            format!("tried are PostgreSQL {OLDEST} and {NEWEST}: try it before you trust it"),
+        ),
     }
 }
 
 fn schema(plan: &Result<MigrationPlan, OpenError>) -> Check {
     match plan {
-        Err(error) => Check::problem(SCHEMA, error.to_string(), "start a kimbai of the version that made it, or a later one"),
+        Err(error) => {
+            Check::problem(SCHEMA, error.to_string(), "start a kimbai of the version that made it, or a later one")
+        }
         Ok(plan) if plan.found == 0 => Check::ok(SCHEMA, "there is none yet; the first start makes it"),
         Ok(plan) if plan.due.is_empty() => Check::ok(SCHEMA, format!("{}, as this version needs it", plan.found)),
         Ok(plan) => {
@@ -49,7 +57,11 @@ fn schema(plan: &Result<MigrationPlan, OpenError>) -> Check {
 fn rights(facts: &DatabaseFacts, plan: &Result<MigrationPlan, OpenError>) -> Check {
     let is_new = plan.as_ref().is_ok_and(|plan| plan.found == 0);
     if is_new && !facts.may_create {
-        return Check::problem(RIGHTS, "the role may not create a schema", "GRANT CREATE ON DATABASE … TO the role, or make it the owner");
+        return Check::problem(
+            RIGHTS,
+            "the role may not create a schema",
+            "GRANT CREATE ON DATABASE … TO the role, or make it the owner",
+        );
     }
     if facts.missing_rights.is_empty() {
         return Check::ok(RIGHTS, "the role may do what a server does");
@@ -59,7 +71,11 @@ fn rights(facts: &DatabaseFacts, plan: &Result<MigrationPlan, OpenError>) -> Che
         0 => format!("the role lacks {shown}"),
         more => format!("the role lacks {shown}, and {more} more"),
     };
-    Check::problem(RIGHTS, found, "make the role the owner of the schema kimbai and of all in it, or grant it what it lacks")
+    Check::problem(
+        RIGHTS,
+        found,
+        "make the role the owner of the schema kimbai and of all in it, or grant it what it lacks",
+    )
 }
 
 /// What is acknowledged and then lost comes back as a token that was revoked, or a refresh that nobody can repeat.
@@ -74,7 +90,11 @@ fn durability(facts: &DatabaseFacts) -> Check {
     match facts.synchronous_commit.as_str() {
         "off" => {
             let found = "synchronous_commit is off; kimbai turns it on for its own sessions";
-            Check::warning(DURABILITY, found, "leave it on: other programs on this database would still lose what they were told is kept")
+            Check::warning(
+                DURABILITY,
+                found,
+                "leave it on: other programs on this database would still lose what they were told is kept",
+            )
         }
         "local" if !facts.synchronous_standby_names.is_empty() => {
             let advice = "set synchronous_commit = on: a fail-over forgets what was acknowledged";
@@ -93,7 +113,8 @@ fn replication(facts: &DatabaseFacts) -> Check {
             Check::warning(REPLICATION, found, advice)
         }
         (names, 0) => {
-            let found = format!("synchronous_standby_names is {names:?}, and no standby is connected: every commit waits");
+            let found =
+                format!("synchronous_standby_names is {names:?}, and no standby is connected: every commit waits");
             Check::problem(REPLICATION, found, "start a standby, or empty the setting")
         }
         (names, standbys) => Check::ok(REPLICATION, format!("{standbys} connected; commits wait for {names}")),

@@ -67,7 +67,8 @@ pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
             missing_rights: Vec::new(),
         })
     };
-    let mut facts = read().map_err(|error| OpenError::Unreachable { place: url.place().to_owned(), reason: error.to_string() })?;
+    let mut facts =
+        read().map_err(|error| OpenError::Unreachable { place: url.place().to_owned(), reason: error.to_string() })?;
     for row in client.query(MISSING_RIGHTS, &[]).await? {
         facts.missing_rights.push(row.try_get(0)?);
     }

@@ -42,8 +42,8 @@ use tokio::time::timeout;
 
 use self::audit::Journal;
 use self::connect::{Connector, Role};
-use self::keeper::Keeper;
 pub use self::examine::{DatabaseFacts, examine};
+use self::keeper::Keeper;
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
 use self::pool::Pool;
 use self::queue::Queue;

@@ -59,7 +59,8 @@ async fn what_another_server_changed_is_known_once_its_version_moved_and_not_bef
     assert!(other.knows("new"));
     let remove = ClientRemove { realm: Some("marketplace".to_owned()), client_id: "new".to_owned() };
     operator.run(remove).await.unwrap();
-    let settings = json!({ "display_name": "Chợ mới", "scopes": scopes(&["offline", "order", "product", "inventory", "more"]) });
+    let settings =
+        json!({ "display_name": "Chợ mới", "scopes": scopes(&["offline", "order", "product", "inventory", "more"]) });
     let _ = operator.apply(of_marketplace(settings)).await;
     // A database that was restored counts from an earlier number on.
     other.follow(&[(&operator.fixture, 1)]).await.unwrap();
