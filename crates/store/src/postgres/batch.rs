@@ -1,5 +1,6 @@
 //! The verbs of one batch, and how far each of them is.
 
+use kimbai_core::time::Micros;
 use tokio_postgres::Row;
 
 use super::Statements;
@@ -104,6 +105,14 @@ impl Batch {
             parcels.iter_mut().for_each(|parcel| parcel.tasks.sort_unstable_by_key(|task| task.verb.key));
         }
         parcels
+    }
+
+    /// The store's time in one of its statements.
+    pub(super) fn time(&self) -> Option<Micros> {
+        self.tasks.iter().find_map(|task| match &task.state {
+            State::Known(found) => Some(found.now),
+            State::At(_) | State::Again | State::Failed(_) => None,
+        })
     }
 
     /// Whether an end rests on what an earlier sending did, of which nobody knows that it is durable.

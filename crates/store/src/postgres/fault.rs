@@ -94,7 +94,7 @@ pub(super) fn explain(failure: &Failure) -> String {
     };
     let advice = match error.code() {
         Some(code) => advice(code),
-        None => advice_without_code(error),
+        None => Some(advice_without_code(error)),
     };
     match advice {
         Some(advice) => format!("{}: {advice}", chain(error)),
@@ -120,33 +120,32 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         "55P03" => {
             "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done"
         }
+        "22021" => "PostgreSQL keeps no text with a NUL character in it: change that text first",
         "0A000" | "42601" | "42883" => "PostgreSQL 15 to 18 are supported",
         _ => return None,
     })
 }
 
-fn advice_without_code(error: &Error) -> Option<&'static str> {
+fn advice_without_code(error: &Error) -> &'static str {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            return Some(match cause.kind() {
+            return match cause.kind() {
                 io::ErrorKind::ConnectionRefused => "start PostgreSQL, or name its host and port",
                 io::ErrorKind::NotFound => "there is no such socket: name the directory that it is in",
                 io::ErrorKind::PermissionDenied => {
                     "this user may not open the socket, or the server is read-only or in recovery: name the primary"
                 }
                 io::ErrorKind::TimedOut => "nobody answers: is the host right, and does a firewall stop it?",
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-                    "what answers there is not PostgreSQL, or its certificate is not trusted"
-                }
-                _ => return None,
-            });
+                _ => WHO,
+            };
         }
         source = cause.source();
     }
-    // The protocol was left without an error of the network.
-    Some("is it PostgreSQL that listens there, and does it speak TLS as the URL's sslmode wants it?")
+    WHO
 }
+
+const WHO: &str = "is it PostgreSQL that listens there, and does it speak TLS as the URL's sslmode wants it?";
 
 /// The error and its causes in one line.
 fn chain(error: &Error) -> String {

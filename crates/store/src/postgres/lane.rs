@@ -112,7 +112,7 @@ impl<'s> Lane<'s> {
     }
 
     async fn carry_out(&self, mut batch: Batch) -> Result<(), Lost> {
-        let (start, size) = (Instant::now(), batch.len());
+        let (start, size, before) = (Instant::now(), batch.len(), self.shared.watch.own_time());
         let warnings = self.connected.heard.warnings();
         let end = self.patiently(self.work(&mut batch)).await;
         if end.is_err() || self.connected.heard.warnings() != warnings {
@@ -120,6 +120,9 @@ impl<'s> Lane<'s> {
             return end;
         }
         self.shared.figures.count(size, start.elapsed());
+        if let Some(now) = batch.time() {
+            self.shared.watch.correct(before, now, self.shared.watch.own_time());
+        }
         batch.answer(&self.shared.queue);
         Ok(())
     }

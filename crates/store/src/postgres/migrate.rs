@@ -216,3 +216,6 @@ fn decide(state: &State, migrations: &[Migration]) -> Result<Due, OpenError> {
 fn digest(migration: &Migration) -> [u8; 16] {
     ShortDigest::of(migration.sql.as_bytes()).0
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,22 @@ impl Watch {
         Ok(self.meet(timeline.cast_unsigned()))
     }
 
+    /// Our own time, for [`Watch::correct`].
+    pub(super) fn own_time(&self) -> Micros {
+        self.clock.now()
+    }
+
+    /// Moves the offset, no further than it must, so that the store's time `now` lies between two instants of ours: a
+    /// clock that was set is noticed with the next answer.
+    pub(super) fn correct(&self, before: Micros, now: Micros, after: Micros) {
+        let (least, most) = (now.0.saturating_sub(after.0), now.0.saturating_sub(before.0));
+        let offset_us = self.offset_us.load(Ordering::Relaxed);
+        // Our own clock may have been set back meanwhile.
+        if least <= most && !(least..=most).contains(&offset_us) {
+            self.offset_us.store(offset_us.clamp(least, most), Ordering::Relaxed);
+        }
+    }
+
     fn meet(&self, timeline: u32) -> Timeline {
         let highest = self.timeline.fetch_max(timeline, Ordering::AcqRel);
         if timeline < highest {

@@ -17,7 +17,7 @@ mod revocation;
 mod scene;
 mod sweeping;
 
-pub use self::scene::{Store, Subject, put_client, put_realm, put_user};
+pub use self::scene::{Store, StoreClock, Subject, put_client, put_realm, put_user};
 
 macro_rules! cases {
     ($dollar:tt $($room:ident { $($case:ident)* })*) => {
