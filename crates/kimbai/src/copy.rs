@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use kimbai_store::{Copied, CopyProgress, CopyStep, copy};
 use kimbai_store::postgres::StoreUrl;
+use kimbai_store::{Copied, CopyProgress, CopyStep, copy};
 use serde_json::{Value as Json, json};
 use tokio::time::{Duration, Instant};
 
@@ -65,7 +65,11 @@ fn text(from: &Path, to: &StoreUrl, copied: &Copied) -> Result<String, std::fmt:
         writeln!(out, "  {rows:>10} {table}")?;
     }
     let key = from.join(MASTER_KEY_FILE);
-    writeln!(out, "Its master key is that of the old store ({}, if it was not kept elsewhere): give it to every server.", key.display())?;
+    writeln!(
+        out,
+        "Its master key is that of the old store ({}, if it was not kept elsewhere): give it to every server.",
+        key.display()
+    )?;
     writeln!(out, "Do not start the old store again: both would go on issuing tokens.")?;
     Ok(out)
 }

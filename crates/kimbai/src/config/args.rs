@@ -19,7 +19,7 @@ pub(crate) struct DataArgs {
     /// This server's own directory; the embedded store is in it [default: kimbai-data].
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// The store: sqlite:DIR or postgres://user@host/database [default: embedded, in the data directory].
+    /// The store: `sqlite:DIR` or `postgres://user@host/database` [default: embedded, in the data directory].
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct TargetArgs {
     /// The configuration file [default: kimbai.toml, if it is there].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The database: postgres://user@host/database [default: the configured store].
+    /// The database: `postgres://user@host/database` [default: the configured store].
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 }

@@ -23,7 +23,10 @@ async fn everything_works_on_postgresql_after_a_copy_and_numbers_are_not_used_ag
         server.stop().await;
         let before = place.json(&["export", "--hashes"], "");
         let said = place.ok(&["copy", "--from", "sqlite:kimbai-data", "--to", &url], "");
-        assert!(said.starts_with("postgresql://kimbai:***@127.0.0.1:") && said.contains("         1 grants\n"), "{said}");
+        assert!(
+            said.starts_with("postgresql://kimbai:***@127.0.0.1:") && said.contains("         1 grants\n"),
+            "{said}"
+        );
         assert!(said.contains("(kimbai-data/master.key, if it was not kept elsewhere)"), "{said}");
         let ended = place.run(&[BINARY, "copy", "--from", "sqlite:kimbai-data", "--to", &url], "");
         assert!(refusal(&ended, 1).contains("already: copy into a new and empty database"), "{ended:?}");
