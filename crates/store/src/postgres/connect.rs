@@ -32,7 +32,7 @@ macro_rules! general {
 macro_rules! lane {
     () => {
         "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_bitmapscan = off; \
-         SET jit = off; SET plan_cache_mode = force_generic_plan;"
+         SET jit = off; SET lock_timeout = '500ms'; SET plan_cache_mode = force_generic_plan;"
     };
 }
 

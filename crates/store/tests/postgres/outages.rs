@@ -144,7 +144,7 @@ async fn verbs_wait_for_a_server_that_restarts_and_find_it_again() {
 async fn a_verb_that_a_frozen_server_has_is_unknown_and_its_repetition_succeeds() {
     let server = Server::start(version(), &[]);
     let database = server.fresh_database();
-    let scene = Scene::new(&database, options(1)).await;
+    let scene = Scene::new(&database, options(3)).await;
     let rows = scene.activated(1).await;
     server.pause();
     assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 5).await, Err(StoreError::Unknown));
