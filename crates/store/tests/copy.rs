@@ -6,8 +6,8 @@ mod grants;
 
 use std::path::PathBuf;
 
-use grants::{CLIENT, REALM, activate, opening, rotate};
-use kimbai_core::grant::{EndReason, Opening, Revocation};
+use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
+use kimbai_core::grant::{EndReason, Opening, Revocation, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_postgres_fixture::{Database, Server, Version};
@@ -93,7 +93,7 @@ async fn filled() -> Source {
     store.revoke(realm, rotated.id, through, AttemptId(77)).await.unwrap();
     for (number, reason) in (3..).zip(EndReason::ALL) {
         let grant = activate(&store, number).await;
-        store.revoke(realm, grant.id, Revocation::Grant(reason), AttemptId(number.into())).await.unwrap();
+        store.revoke(realm, grant.id, Revocation::Grant(reason), AttemptId(number)).await.unwrap();
     }
     for id in [GrantId(0), GrantId(u64::MAX)] {
         let opening = Opening { id, user: UserNumber(u32::MAX), ..opening(99) };
@@ -152,7 +152,8 @@ async fn everything_reads_the_same_in_the_copy() {
         let found = all_of(&store).await;
         assert_eq!(found, expected);
         // A grant goes on where it was, numbers are new, and events come behind the old ones.
-        rotate(&store, &grant).await;
+        let rotated = store.rotate(REALM, grant.id, rotation(&grant), AttemptId(5)).await.unwrap();
+        assert!(matches!(rotated.verdict, Verdict::Done(_)), "{rotated:?}");
         assert_eq!(put_client(&store, REALM, "new").await.0, 4);
         assert_eq!(store.draw_realm_number().await.unwrap(), RealmNumber(2));
         let event =

@@ -205,8 +205,8 @@ impl Parcel<'_> {
                     task.verb.apart = true;
                     State::Again
                 }
-                Fault::Again | Fault::Lost | Fault::ReadOnly if alone => State::Again,
-                Fault::Again | Fault::Locked | Fault::Lost | Fault::ReadOnly | Fault::Refused(_) => State::At(next),
+                Fault::Again | Fault::Lost | Fault::Unfit if alone => State::Again,
+                Fault::Again | Fault::Locked | Fault::Lost | Fault::Unfit | Fault::Refused(_) => State::At(next),
             };
         }
     }

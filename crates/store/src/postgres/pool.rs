@@ -150,7 +150,7 @@ impl Turn {
             Fault::Refused(error) => Err(error),
             Fault::Lost if repetition == Repetition::Never => Err(StoreError::Unknown),
             _ if is_late => Err(StoreError::NotDone),
-            Fault::Lost | Fault::ReadOnly | Fault::Again | Fault::Locked => Ok(None),
+            Fault::Lost | Fault::Unfit | Fault::Again | Fault::Locked => Ok(None),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A grant of one realm and its verbs, for tests of what is one store's own.
+//! A grant of one realm and its verbs, for tests of what is SQLite's own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
@@ -8,6 +8,7 @@ use kimbai_core::grant::{
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::Ledger;
+use kimbai_store::sqlite::SqliteStore;
 
 pub(crate) const REALM: RealmNumber = RealmNumber(1);
 pub(crate) const CLIENT: ClientNumber = ClientNumber(1);
@@ -29,13 +30,13 @@ pub(crate) fn opening(id: u64) -> Opening {
     }
 }
 
-pub(crate) async fn activate(store: &dyn Ledger, id: u64) -> Grant {
+pub(crate) async fn activate(store: &SqliteStore, id: u64) -> Grant {
     store.open(REALM, opening(id), AttemptId(1)).await.unwrap();
     let redemption = Redemption { client: CLIENT, binding: BINDING, terms: TERMS };
     done(store.redeem(REALM, GrantId(id), redemption, AttemptId(2)).await.unwrap())
 }
 
-pub(crate) async fn rotate(store: &dyn Ledger, grant: &Grant) -> Grant {
+pub(crate) async fn rotate(store: &SqliteStore, grant: &Grant) -> Grant {
     let attempt = AttemptId(grant.attempt.0 + 1);
     done(store.rotate(REALM, grant.id, rotation(grant), attempt).await.unwrap())
 }

@@ -5,6 +5,7 @@
 mod batches;
 mod outages;
 mod scene;
+mod servers;
 
 mod batched {
     use kimbai_store::postgres::Statements;
