@@ -143,6 +143,7 @@ impl Place {
         case(&self);
         let log = self.stop();
         assert!(!log.contains(WEB_SECRET) && !log.contains(AN_PASSWORD), "{log}");
+        assert!(!log.contains("not-a-secret"), "the database's password: {log}");
     }
 
     /// Starts a server on this data, and waits until it answers.

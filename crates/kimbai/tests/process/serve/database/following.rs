@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use kimbai_postgres_fixture::{Server as PostgresServer, Stop, Version};
 
 use super::{Place, databases, place_on};
+use crate::browser::Browser;
 use crate::fixture::{Answer, Call, Connection};
+use crate::secrets::Secrets;
 use crate::serve::place::{Server, until};
-use crate::serve::visit::{JOBS, MANIFEST};
+use crate::serve::visit::{App, JOBS, MANIFEST, PASSWORD};
 
 /// Two servers on a database, of which the first made the store.
 struct Two {
@@ -86,6 +88,26 @@ async fn what_a_command_changes_is_served_by_every_server() {
         }
         // What stands is what every command sees, whomever it asks.
         assert_eq!(two.places[1].json(&["export"], ""), two.places[0].json(&["export"], ""));
+    }
+}
+
+#[tokio::test]
+async fn a_server_serves_with_either_form_of_statements() {
+    for database in databases() {
+        for mode in ["batched", "single"] {
+            let place = place_on(&database.url());
+            fs::create_dir(place.path("kimbai-data")).unwrap();
+            place.write("kimbai-data/master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+            let server =
+                place.try_serve(&["env", &format!("KIMBAI_STORE_STATEMENTS={mode}"), crate::BINARY, "serve"]).await;
+            let server = server.unwrap();
+            place.apply(&format!("{MANIFEST}\n[realms.main]\nissuer = 'http://localhost:{}'\n", place.port));
+            let tokens = App::WEB.log_in(&mut Browser::new(place.port), PASSWORD, &mut Secrets::default()).await;
+            let first = server.send(&App::WEB.refresh(&tokens.refresh_token)).await.expect(200);
+            let again = server.send(&App::WEB.refresh(&tokens.refresh_token)).await.expect(200);
+            assert_eq!(first.member("refresh_token"), again.member("refresh_token"), "{mode}");
+            server.stop().await;
+        }
     }
 }
 

@@ -115,9 +115,38 @@ fn a_migration_is_planned_done_and_then_there_is_nothing_to_do() {
     assert!(embedded.ok(&["migrate"], "").contains("there is nothing to do"));
 }
 
-#[test]
-fn a_backup_file_neither_comes_from_postgresql_nor_goes_to_it() {
-    let place = place_on(&database().url());
+#[tokio::test]
+async fn too_few_connections_are_said_with_what_to_change() {
+    let database = database();
+    let place = place_on(&database.url());
+    place.ok(&["migrate"], "");
+    let limit = |limit: i32| {
+        let change = format!("ALTER DATABASE {} CONNECTION LIMIT {limit}", database.name());
+        database.server().sql("postgres", &change);
+    };
+    for few in [0, 1, 3] {
+        limit(few);
+        let ended = place.run(&[BINARY, "serve"], "");
+        let text = refusal(&ended, 1);
+        assert!(text.contains("raise max_connections, or lower store.lanes and store.pool"), "{few}: {text}");
+    }
+    limit(-1);
+    place.serve(&[]).await.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_file_neither_comes_from_postgresql_nor_goes_to_it() {
+    let database = database();
+    let place = place_on(&database.url());
+    let mut server = Some(place.serve(&[]).await);
+    for _ in ["beside a server", "without one"] {
+        let ended = place.run(&[BINARY, "backup", "backup.db"], "");
+        let text = refusal(&ended, 1);
+        assert!(text.contains("pg_dump") && !place.path("backup.db").exists(), "{text}");
+        if let Some(server) = server.take() {
+            server.stop().await;
+        }
+    }
     let ended = place.run(&[BINARY, "restore", "backup.db"], "");
     let text = refusal(&ended, 1);
     assert!(text.contains("`kimbai copy`") && text.contains("PostgreSQL's own tools"), "{text}");
