@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
@@ -10,6 +11,7 @@ use kimbai_keyring::{MasterKey, random_u64};
 use kimbai_store::{AuditEvent, AuditFilter, Ledger, Registry, StoreError, StoreFigures, Upkeep, Versions};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::log_in::Published;
 use crate::realm::Realm;
@@ -150,6 +152,8 @@ pub(crate) const fn seen(verdict: &Verdict) -> Option<&Seen> {
 
 /// How often an attempt whose outcome is unknown is made again before the caller is told so.
 const REPETITIONS_MAX: u32 = 2;
+/// A store that has taken longer than this has tried again by itself, up to its deadline, which is the caller's.
+const REPEATED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes an attempt, and makes it again while its outcome is unknown: a read could not decide it. Once it is unknown, only an
 /// outcome makes it known: that the store would not take a repetition says nothing of the first sending.
@@ -157,9 +161,10 @@ pub(crate) async fn until_known<T, F>(mut verb: impl FnMut() -> F) -> Result<T, 
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    let begun = Instant::now();
     let mut answer = verb().await;
     for _ in 0..REPETITIONS_MAX {
-        if !matches!(answer, Err(StoreError::Unknown)) {
+        if !matches!(answer, Err(StoreError::Unknown)) || begun.elapsed() > REPEATED_WITHIN {
             break;
         }
         answer = match verb().await {
@@ -195,5 +200,16 @@ mod tests {
             };
             assert_eq!((until_known(verb).await, *sent.borrow()), (expect, sendings));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_store_could_not_make_known_until_its_deadline_is_not_begun_again() {
+        let sent = RefCell::new(0);
+        let verb = async || {
+            *sent.borrow_mut() += 1;
+            tokio::time::advance(REPEATED_WITHIN * 2).await;
+            Err::<(), _>(StoreError::Unknown)
+        };
+        assert_eq!((until_known(verb).await, *sent.borrow()), (Err(StoreError::Unknown), 1));
     }
 }

@@ -13,12 +13,14 @@ impl Engine {
     /// are followed all the same.
     ///
     /// # Errors
-    /// The first [`SetupError`]; called again, it tries again what failed.
+    /// The first [`SetupError`], or the one about the master key; called again, it tries again what failed.
     pub async fn follow(&self, now: &Versions) -> Result<(), SetupError> {
         let mut done = Ok(());
         for (number, version) in &now.0 {
             let followed = self.follow_realm(*number, *version).await;
-            done = done.and(followed);
+            if matches!(followed, Err(SetupError::MasterKey(_))) || done.is_ok() {
+                done = followed;
+            }
         }
         done
     }

@@ -155,6 +155,16 @@ impl Engine {
         self.reload_realm(name).await
     }
 
+    /// Makes a realm with its keys.
+    ///
+    /// # Errors
+    /// [`SetupError`]; [`StoreError::Taken`]: there is one of this name, and nothing was changed.
+    pub async fn make_realm(&self, name: &str, settings: &RealmSettings) -> Result<Arc<Realm>, SetupError> {
+        let draft = self.draft_of(name, settings.clone(), None).await?;
+        self.store.change(draft.changes).await?;
+        self.reload_realm(name).await
+    }
+
     /// Makes a client, or gives an existing one new metadata.
     ///
     /// # Errors
@@ -182,10 +192,20 @@ impl Engine {
 
     /// What makes a realm with its keys, or gives an existing one new settings; nothing is stored yet.
     pub(crate) async fn draft_realm(&self, name: &str, settings: RealmSettings) -> Result<RealmDraft, SetupError> {
+        let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
+        self.draft_of(name, settings, known).await
+    }
+
+    /// The same, of a realm that is known to be there or not.
+    async fn draft_of(
+        &self,
+        name: &str,
+        settings: RealmSettings,
+        known: Option<RealmRow>,
+    ) -> Result<RealmDraft, SetupError> {
         settings.check().map_err(|error| SetupError::Settings { realm: name.to_owned(), error })?;
         let scopes = ScopeTable::new(settings.scopes.clone())
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
-        let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
         let master = self.master();
         let (number, keys, new_keys) = if let Some(row) = &known {
             check_scope_numbers(row, &settings)?;

@@ -28,7 +28,7 @@ use crate::installation;
 /// The master key's name in a data directory.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
-const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+const FOLLOW_EVERY: Duration = Duration::from_secs(5);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
@@ -219,6 +219,10 @@ impl Running {
                     () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 }
                 let (now, begun) = (versions.borrow_and_update().clone(), Instant::now());
+                if now.0.is_empty() {
+                    // Nobody else can have changed anything.
+                    continue;
+                }
                 if let Err(error) = administration.follow(&now).await {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,

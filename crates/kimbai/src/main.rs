@@ -10,6 +10,7 @@ mod boot;
 mod command_line;
 mod completions;
 mod config;
+mod copy;
 mod doctor;
 mod exit;
 mod installation;
@@ -56,6 +57,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Brings the schema of a PostgreSQL database to what this version needs.
     Migrate(migrate::MigrateArgs),
+    /// Copies an embedded store into an empty PostgreSQL database.
+    Copy(copy::CopyArgs),
     #[command(flatten)]
     Admin(admin::AdminCommand),
     /// Writes what completes this command line in a shell.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Copy(args) => copy::run(&args).map(|()| ExitStatus::Done),
         Command::Admin(command) => admin::run(command),
         Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
         Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),

@@ -85,7 +85,7 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
 async fn make_first_realm(config: &Config, engine: &Engine) -> anyhow::Result<bool> {
     let issuer = first_issuer(config);
     let settings = Dialects.defaults(standard::NAME, "Kimbai", &issuer).context("no standard dialect")?;
-    match engine.put_realm(FIRST_REALM, &settings).await {
+    match engine.make_realm(FIRST_REALM, &settings).await {
         Ok(_) => Ok(true),
         Err(SetupError::Store(StoreError::Taken)) => {
             engine.load().await?;

@@ -87,7 +87,9 @@ pub enum CopyError {
     #[error("kimbai.{0} did not come out as it went in: nothing was kept; try another server")]
     Differs(&'static str),
     /// The connection went while the copy was committed.
-    #[error("the connection was lost while the copy was committed: if the database has rows in kimbai.realms it is whole")]
+    #[error(
+        "the connection was lost while the copy was committed: if the database has rows in kimbai.realms it is whole"
+    )]
     Unknown,
 }
 
@@ -195,7 +197,7 @@ fn read(database: &Path, table: &Table, to: &mpsc::Sender<Batch>) -> Result<(), 
     let text = |error: rusqlite::Error| error.to_string();
     let connection = rusqlite::Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(text)?;
     let count = format!("SELECT count(*) FROM {}", table.name);
-    let all = connection.query_row(&count, [], |row| row.get(0)).map_err(text)?;
+    let all = connection.query_row(&count, [], |row| row.get::<_, i64>(0)).map_err(text)?.cast_unsigned();
     let select = format!("SELECT {} FROM {}", table.columns(), table.name);
     let mut statement = connection.prepare(&select).map_err(text)?;
     let mut found = statement.query([]).map_err(text)?;

@@ -5,6 +5,7 @@
 
 mod clock;
 mod columns;
+mod copy;
 mod error;
 mod figures;
 mod ledger;
@@ -17,6 +18,7 @@ pub mod suite;
 mod upkeep;
 
 pub use clock::Clock;
+pub use copy::{Copied, CopyError, CopyProgress, CopyStep, copy};
 pub use error::StoreError;
 pub use ledger::{Answer, GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{

@@ -42,6 +42,12 @@ pub enum BackupError {
     /// The store has no file to copy.
     #[error("a store in memory has nothing to back up")]
     Memory,
+    /// The store is in a database that has its own backups.
+    #[error(
+        "the store is in PostgreSQL, whose own tools back it up: pg_dump of the database, or a base backup with its log \
+         archived; keep the master key apart from it, because without the key nobody can use what is in it"
+    )]
+    Elsewhere,
     /// Another one is being written.
     #[error("another backup is being written; wait for its end")]
     Busy,

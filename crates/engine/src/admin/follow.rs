@@ -30,7 +30,17 @@ impl Administration {
     /// The same, with what stands in the store this very moment: a command must not go by what was.
     pub(super) async fn catch_up(&self) -> Result<(), SetupError> {
         let now = self.engine.store.read_versions().await?;
-        self.follow(&now).await
+        match self.follow(&now).await {
+            Err(error @ (SetupError::Store(_) | SetupError::MasterKey(_) | SetupError::MasterKeyReplaced(_))) => {
+                Err(error)
+            }
+            // A realm that cannot be read is no reason to refuse what may mend it.
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a realm stays as it was");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Takes over the master key that fits the store, if it is there.

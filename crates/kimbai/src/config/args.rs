@@ -19,9 +19,31 @@ pub(crate) struct DataArgs {
     /// This server's own directory; the embedded store is in it [default: kimbai-data].
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// The store: sqlite:DIR or postgres://user@host/database [default: embedded, in the data directory].
+    /// The store: `sqlite:DIR` or `postgres://user@host/database` [default: embedded, in the data directory].
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+}
+
+/// Where a store is carried to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TargetArgs {
+    /// The configuration file [default: kimbai.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database: `postgres://user@host/database` [default: the configured store].
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+impl TargetArgs {
+    /// The configuration with these flags over it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn config(&self) -> Result<Config, Problems> {
+        let to = self.to.iter().map(|url| Given::of_text(&keys::STORE_URL.entry, url, &Origin::Flag("--to")));
+        Config::load(self.config.as_deref(), to.collect(), Surroundings::of_this_process())
+    }
 }
 
 /// All flags of what serves, and of what checks that it could.

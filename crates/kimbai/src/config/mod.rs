@@ -28,7 +28,7 @@ use ipnet::IpNet;
 use kimbai_keyring::MasterKey;
 use kimbai_store::postgres::Options;
 
-pub(crate) use self::args::{DataArgs, ServeArgs};
+pub(crate) use self::args::{DataArgs, ServeArgs, TargetArgs};
 use self::file::Presence;
 use self::keys::Entry;
 pub(crate) use self::origin::{Origin, Source};

@@ -90,10 +90,7 @@ pub(super) const TABLES: &[Table] = &[
             ("last_used", Bigint),
         ],
     },
-    Table {
-        name: "browsers",
-        columns: &[("realm", Integer), ("user", Integer), ("browser", Bytes), ("seen", Bigint)],
-    },
+    Table { name: "browsers", columns: &[("realm", Integer), ("user", Integer), ("browser", Bytes), ("seen", Bigint)] },
     Table {
         name: "log_ins",
         columns: &[("realm", Integer), ("key", Bytes), ("failures", Integer), ("last", Bigint), ("ends", Bigint)],

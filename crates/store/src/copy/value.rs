@@ -131,7 +131,9 @@ pub(super) struct Checksum {
 impl Checksum {
     pub(super) fn add(&mut self, row: &[Value]) {
         let mut spelled = Vec::with_capacity(SPELLED_BYTES);
-        row.iter().for_each(|value| value.spell(&mut spelled));
+        for value in row {
+            value.spell(&mut spelled);
+        }
         self.rows += 1;
         self.sum = self.sum.wrapping_add(u128::from_be_bytes(ShortDigest::of(&spelled).0));
     }
@@ -152,7 +154,9 @@ mod tests {
     fn a_checksum_tells_rows_apart_and_not_their_order() {
         let of = |rows: &[&[Value]]| {
             let mut checksum = Checksum::default();
-            rows.iter().for_each(|row| checksum.add(row));
+            for row in rows {
+                checksum.add(row);
+            }
             checksum
         };
         let text = |text: &str| Value::Text(text.to_owned());

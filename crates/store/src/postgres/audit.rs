@@ -269,3 +269,40 @@ const INSERT: &str = "INSERT INTO kimbai.audit (realm, at, event, \"grant\", cli
 
 const EVENTS_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use kimbai_postgres_fixture::{Server, Version};
+
+    use super::super::connect::{Connector, Role};
+    use super::super::migrate;
+    use super::*;
+
+    #[tokio::test]
+    async fn no_filter_reads_the_whole_table_or_sorts() {
+        for version in Version::under_test() {
+            let database = Server::shared(*version).fresh_database();
+            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+            let client = connector.connect(Role::General).await.unwrap();
+            migrate::prepare(&connector, &client.client).await.unwrap();
+            let fill = "INSERT INTO kimbai.audit (realm, at, event, \"grant\", client, \"user\") \
+                 SELECT 1, n, 'event', n / 10, n / 1000, n / 100 FROM generate_series(1, 100000) AS n; ANALYZE kimbai.audit";
+            client.client.batch_execute(fill).await.unwrap();
+            for (name, sql, index, parameters) in [
+                ("grant", OF_GRANT, "audit_of_grant", "1, 10, 0, 7, NULL, NULL"),
+                ("user", OF_USER, "audit_of_user", "1, 10, 0, NULL, NULL, 7"),
+                ("client", OF_CLIENT, "audit_of_client", "1, 10, 0, NULL, 7, NULL"),
+                ("realm", OF_REALM, "audit_of_realm", "1, 10, 0, NULL, NULL, NULL"),
+            ] {
+                let types = "integer, bigint, bigint, bigint, integer, integer";
+                let prepare = format!("SET plan_cache_mode = force_generic_plan; PREPARE of_{name} ({types}) AS {sql}");
+                client.client.batch_execute(&prepare).await.unwrap();
+                let plan =
+                    client.client.simple_query(&format!("EXPLAIN EXECUTE of_{name} ({parameters})")).await.unwrap();
+                let plan = format!("{plan:?}");
+                assert!(plan.contains(index), "{name}: {plan}");
+                assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "{name}: {plan}");
+            }
+        }
+    }
+}

@@ -18,7 +18,7 @@ pub(super) struct Batch {
 
 /// One verb of a batch.
 pub(super) struct Task {
-    pub(super) verb: Box<Verb>,
+    pub(super) verb: Verb,
     state: State,
 }
 
@@ -78,10 +78,12 @@ pub(super) struct Parcel<'t> {
 
 impl Batch {
     /// These verbs, which are of different grants.
-    pub(super) fn new(mut verbs: Vec<Box<Verb>>) -> Self {
+    pub(super) fn new(mut verbs: Vec<Verb>) -> Self {
         verbs.sort_unstable_by_key(|verb| (verb.kind(), verb.key));
-        let step = |verb: &Verb| if verb.apart { Step::ChangeAlone } else { Step::Change };
-        let tasks = verbs.into_iter().map(|verb| Task { state: State::At(step(&verb)), verb });
+        let tasks = verbs.into_iter().map(|verb| {
+            let first = if verb.apart { Step::ChangeAlone } else { Step::Change };
+            Task { verb, state: State::At(first) }
+        });
         Self { tasks: tasks.collect() }
     }
 
@@ -102,7 +104,9 @@ impl Batch {
         }
         if step == Step::Look {
             // They come from verbs of all kinds.
-            parcels.iter_mut().for_each(|parcel| parcel.tasks.sort_unstable_by_key(|task| task.verb.key));
+            for parcel in &mut parcels {
+                parcel.tasks.sort_unstable_by_key(|task| task.verb.key);
+            }
         }
         parcels
     }
@@ -159,7 +163,7 @@ impl Task {
 
 impl Parcel<'_> {
     pub(super) fn verbs(&self) -> impl Iterator<Item = &Verb> {
-        self.tasks.iter().map(|task| &*task.verb)
+        self.tasks.iter().map(|task| &task.verb)
     }
 
     /// Takes what the server answered.
@@ -205,8 +209,8 @@ impl Parcel<'_> {
                     task.verb.apart = true;
                     State::Again
                 }
-                Fault::Again | Fault::Lost | Fault::ReadOnly if alone => State::Again,
-                Fault::Again | Fault::Locked | Fault::Lost | Fault::ReadOnly | Fault::Refused(_) => State::At(next),
+                Fault::Again | Fault::Lost | Fault::Unfit if alone => State::Again,
+                Fault::Again | Fault::Locked | Fault::Lost | Fault::Unfit | Fault::Refused(_) => State::At(next),
             };
         }
     }

@@ -32,7 +32,7 @@ macro_rules! general {
 macro_rules! lane {
     () => {
         "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_bitmapscan = off; \
-         SET jit = off; SET plan_cache_mode = force_generic_plan;"
+         SET jit = off; SET lock_timeout = '500ms'; SET plan_cache_mode = force_generic_plan;"
     };
 }
 
@@ -81,13 +81,14 @@ impl Heard {
     }
 
     fn hear(&self, message: &AsyncMessage) {
-        match message {
-            AsyncMessage::Notice(notice) if is_warning(notice) => {
-                tracing::warn!(code = notice.code().code(), "PostgreSQL warns: {}", notice.message());
-                self.warnings.fetch_add(1, Ordering::AcqRel);
-            }
-            AsyncMessage::Notification(_) => self.notifications.notify_one(),
-            _ => {}
+        if let AsyncMessage::Notice(notice) = message
+            && is_warning(notice)
+        {
+            tracing::warn!(code = notice.code().code(), "PostgreSQL warns: {}", notice.message());
+            self.warnings.fetch_add(1, Ordering::AcqRel);
+        }
+        if let AsyncMessage::Notification(_) = message {
+            self.notifications.notify_one();
         }
     }
 }

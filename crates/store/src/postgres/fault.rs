@@ -17,7 +17,7 @@ pub(super) enum Fault {
     /// The connection went, or the server is going: what was sent may have been carried out.
     Lost,
     /// This connection or server cannot be used any more: certainly not carried out, and another connection is needed.
-    ReadOnly,
+    Unfit,
     /// Certainly not carried out, and a repetition may succeed: a deadlock.
     Again,
     /// Certainly not carried out: somebody else held a lock for too long. A repetition may succeed.
@@ -37,9 +37,9 @@ impl Fault {
         match code {
             "40001" | "40P01" | "57014" => Self::Again,
             "55P03" => Self::Locked,
-            "25006" => Self::ReadOnly,
-            // The connection, or whoever is between, has forgotten our statements, or the tables have changed.
-            "26000" | "0A000" => Self::ReadOnly,
+            // The server is read-only; or the connection, or whoever is between, has forgotten our statements, or the tables
+            // have changed.
+            "25006" | "26000" | "0A000" => Self::Unfit,
             "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
             "23505" => Self::Refused(StoreError::Taken),
             "23514" if database.constraint() == Some("a_key_has_one_of_256_numbers") => {
@@ -65,7 +65,7 @@ impl Fault {
     pub(super) fn answer(self) -> StoreError {
         match self {
             Self::Lost => StoreError::Unknown,
-            Self::ReadOnly | Self::Again | Self::Locked => StoreError::NotDone,
+            Self::Unfit | Self::Again | Self::Locked => StoreError::NotDone,
             Self::Refused(error) => error,
         }
     }
@@ -73,7 +73,7 @@ impl Fault {
     /// Whether the connection it happened on must not be used again.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
-            Self::Lost | Self::ReadOnly => true,
+            Self::Lost | Self::Unfit => true,
             Self::Again | Self::Locked | Self::Refused(_) => false,
         }
     }
@@ -120,6 +120,7 @@ fn advice(code: &SqlState) -> Option<&'static str> {
         "55P03" => {
             "another kimbai is migrating the database, or somebody holds a lock on it: try again when it is done"
         }
+        "22021" => "PostgreSQL keeps no text with a NUL character in it: change that text first",
         "0A000" | "42601" | "42883" => "PostgreSQL 15 to 18 are supported",
         _ => return None,
     })
@@ -129,20 +130,24 @@ fn advice_without_code(error: &Error) -> &'static str {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            return match cause.kind() {
-                io::ErrorKind::ConnectionRefused => "start PostgreSQL, or name its host and port",
-                io::ErrorKind::NotFound => "there is no such socket: name the directory that it is in",
-                io::ErrorKind::PermissionDenied => {
-                    "this user may not open the socket, or the server is read-only or in recovery: name the primary"
-                }
-                io::ErrorKind::TimedOut => "nobody answers: is the host right, and does a firewall stop it?",
-                _ => WHO,
-            };
+            let kind = cause.kind();
+            let advice = OF_THE_NETWORK.iter().find(|(known, _)| *known == kind);
+            return advice.map_or(WHO, |(_, advice)| advice);
         }
         source = cause.source();
     }
     WHO
 }
+
+const OF_THE_NETWORK: [(io::ErrorKind, &str); 4] = [
+    (io::ErrorKind::ConnectionRefused, "start PostgreSQL, or name its host and port"),
+    (io::ErrorKind::NotFound, "there is no such socket: name the directory that it is in"),
+    (
+        io::ErrorKind::PermissionDenied,
+        "this user may not open the socket, or the server is read-only or in recovery: name the primary",
+    ),
+    (io::ErrorKind::TimedOut, "nobody answers: is the host right, and does a firewall stop it?"),
+];
 
 const WHO: &str = "is it PostgreSQL that listens there, and does it speak TLS as the URL's sslmode wants it?";
 

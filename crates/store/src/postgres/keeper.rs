@@ -17,11 +17,13 @@ use super::backoff::Backoff;
 use super::connect::{Connected, Connector, Role};
 use super::locks::Lock;
 use super::sweep::Sweeper;
+use super::watch::{Timeline, Watch};
 use crate::{StoreError, SweepStep, Versions};
 
 /// The task's end that callers see.
 pub(super) struct Keeper {
     connector: Connector,
+    watch: Arc<Watch>,
     versions: watch::Sender<Versions>,
     /// While this server is the one that sweeps.
     session: Mutex<Option<Arc<Session>>>,
@@ -34,14 +36,22 @@ struct Session {
     sweeper: Sweeper,
 }
 
+/// Whether a session was good for anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Never,
+    Once,
+}
+
 impl Keeper {
     /// Connects, and attends to everything once.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub(super) async fn start(connector: Connector) -> Result<Arc<Self>, OpenError> {
+    pub(super) async fn start(connector: Connector, watch: Arc<Watch>) -> Result<Arc<Self>, OpenError> {
         let keeper = Arc::new(Self {
             connector,
+            watch,
             versions: watch::Sender::default(),
             session: Mutex::default(),
             closed: watch::Sender::new(false),
@@ -82,14 +92,13 @@ impl Keeper {
         let mut backoff = Backoff::default();
         loop {
             let work = async {
-                match session.take() {
-                    Some(session) => {
+                if let Some(session) = session.take() {
+                    if self.follow(&session).await == Followed::Once {
                         backoff.reset();
-                        self.follow(&session).await;
-                        self.hold(None);
                     }
-                    None => backoff.next().await,
+                    self.hold(None);
                 }
+                backoff.next().await;
                 session = self.connect().await.ok();
             };
             tokio::select! {
@@ -112,25 +121,40 @@ impl Keeper {
     }
 
     /// Attends to everything at each notification and every few seconds, until the connection fails.
-    async fn follow(&self, session: &Arc<Session>) {
+    async fn follow(&self, session: &Arc<Session>) -> Followed {
         let mut ticks = interval(POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut followed = Followed::Never;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = session.connected.heard.notification() => {}
             }
             match timeout(ANSWER_MAX, self.attend(session)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return tracing::warn!(%error, "the keeper's connection failed"),
-                Err(_) => return tracing::warn!("the keeper's connection answers no more"),
+                Ok(Ok(Timeline::Latest(_))) => followed = Followed::Once,
+                Ok(Ok(Timeline::Overtaken)) => {
+                    tracing::warn!("the keeper's server was overtaken by another one");
+                    return followed;
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the keeper's connection failed");
+                    return followed;
+                }
+                Err(_) => {
+                    tracing::warn!("the keeper's connection answers no more");
+                    return followed;
+                }
             }
         }
     }
 
-    /// Reads the versions, and takes the lock of the sweep if nobody has it.
-    async fn attend(&self, session: &Arc<Session>) -> Result<(), Error> {
+    /// Reads the versions, and takes the lock of the sweep if nobody has it; nothing on a server that was overtaken.
+    async fn attend(&self, session: &Arc<Session>) -> Result<Timeline, Error> {
         let client = &session.connected.client;
+        let timeline = self.watch.measure(client).await?;
+        if timeline == Timeline::Overtaken {
+            return Ok(timeline);
+        }
         let versions = versions(client).await?;
         self.versions.send_if_modified(|known| {
             let moved = *known != versions;
@@ -140,7 +164,7 @@ impl Keeper {
         if !self.holds() && Lock::Sweep.try_take(client).await? {
             self.hold(Some(Arc::clone(session)));
         }
-        Ok(())
+        Ok(timeline)
     }
 
     fn holds(&self) -> bool {

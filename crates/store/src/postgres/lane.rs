@@ -85,7 +85,7 @@ impl<'s> Lane<'s> {
                 biased;
                 _ = ticks.tick() => self.patiently(self.check()).await?,
                 verbs = self.shared.queue.batch(&mut keys) => {
-                    let Some(verbs) = verbs else { return Ok(Closed) };
+                    let Some((verbs, _turn)) = verbs else { return Ok(Closed) };
                     self.carry_out(Batch::new(verbs)).await?;
                 }
             }
@@ -218,7 +218,8 @@ impl<'s> Lane<'s> {
 const TICK: Duration = Duration::from_secs(1);
 /// So long a server may say nothing before another connection is tried.
 const SILENCE: Duration = Duration::from_secs(10);
-const LOCK: &str = "SET lock_timeout = '2s'";
+/// As in the settings of a lane. Locks are held for one commit by those who play by these rules.
+const LOCK: &str = "SET lock_timeout = '500ms'";
 /// Verbs of other grants wait behind it.
 const LOCK_ALONE: &str = "SET lock_timeout = '50ms'";
 /// A transaction that changes nothing, and is durable like any other only after all that were committed before it.

@@ -4,6 +4,7 @@
 //! once are 200 attempts and no lock is held over a way to us.
 
 use kimbai_core::number::RealmNumber;
+use tokio_postgres::types::ToSql;
 
 use super::fault::column;
 use super::pool::{Pool, Repetition};
@@ -19,10 +20,12 @@ pub(super) async fn count(
     let LogInLimits { free_failures, first_delay_s, lock_failures, lock_s, source_failures, source_window_s, keys_max } =
         *limits;
     let limits = [free_failures, first_delay_s, lock_failures, lock_s, source_failures, source_window_s, keys_max];
-    let [a, b, c, d, e, f, g] = limits.map(i64::from);
+    let limits = limits.map(i64::from);
     let sql = "SELECT verdict, wait_s FROM kimbai.count_log_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let (realm, account, source) = (realm.0.cast_signed(), &account.0[..], &source.0[..]);
-    let row = pool.row_once(sql, &[&realm, &account, &source, &a, &b, &c, &d, &e, &f, &g]).await?;
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&realm, &account, &source];
+    parameters.extend(limits.iter().map(|limit| limit as &(dyn ToSql + Sync)));
+    let row = pool.row_once(sql, &parameters).await?;
     let wait_s = u32::try_from(column::<i64>(&row, 1)?).unwrap_or(u32::MAX);
     match column::<i16>(&row, 0)? {
         0 => Ok(LogInVerdict::Allowed),

@@ -16,6 +16,7 @@ mod lists;
 mod locks;
 mod log_in;
 mod migrate;
+mod opened;
 mod parties;
 mod pool;
 mod queue;
@@ -45,6 +46,7 @@ use self::connect::{Connector, Role};
 pub use self::examine::{DatabaseFacts, DatabaseUse, examine};
 use self::keeper::Keeper;
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
+pub(crate) use self::opened::{Opened, explain};
 use self::pool::Pool;
 use self::queue::Queue;
 pub use self::url::{StoreUrl, UrlError};
@@ -66,7 +68,7 @@ pub enum Statements {
 pub struct Options {
     /// How verbs are written.
     pub statements: Statements,
-    /// Connections for verbs.
+    /// Connections for verbs. Batches need few of them, single statements many: each waits for its own commit.
     pub lanes: usize,
     /// Connections for everything else.
     pub pool: usize,
@@ -140,7 +142,7 @@ struct Shared {
     keeper: Arc<Keeper>,
     journal: Arc<Journal>,
     queue: Queue,
-    watch: Watch,
+    watch: Arc<Watch>,
     figures: Figures,
     options: Options,
     /// Turns true once.
@@ -156,13 +158,13 @@ impl PostgresStore {
         let connector = Connector::new(url)?;
         let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
         migrate::prepare(&connector, &first.client).await?;
-        let watch = Watch::default();
+        let watch = Arc::new(Watch::default());
         watch.measure(&first.client).await?;
-        let pool = Arc::new(Pool::new(&connector, options.pool, options.deadline)?);
-        let keeper = Keeper::start(connector.clone()).await?;
+        let pool = Arc::new(Pool::new(&connector, Arc::clone(&watch), options)?);
+        let keeper = Keeper::start(connector.clone(), Arc::clone(&watch)).await?;
         let journal = Arc::new(Journal::new());
         tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
-        let (queue, figures, closing) = (Queue::default(), Figures::default(), Sender::new(false));
+        let (queue, figures, closing) = (Queue::new(options.statements), Figures::default(), Sender::new(false));
         let shared = Shared { connector, pool, keeper, journal, queue, watch, figures, options, closing };
         let shared = Arc::new(shared);
         let lanes = (0..options.lanes.max(1)).map(|_| tokio::spawn(lane::run(Arc::clone(&shared)))).collect();

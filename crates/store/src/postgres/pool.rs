@@ -1,6 +1,7 @@
 //! Statements of everything that is not a verb: each alone on a connection of the pool, with the caller's deadline.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, PoolError};
@@ -8,16 +9,20 @@ use tokio::time::{Instant, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::OpenError;
 use super::backoff::Backoff;
 use super::connect::{Connector, Heard};
 use super::fault::Fault;
+use super::watch::{Timeline, Watch};
+use super::{OpenError, Options};
 use crate::StoreError;
 
 /// Connections for single statements and for changes of the registry.
 pub(super) struct Pool {
     connections: deadpool_postgres::Pool,
     heard: Arc<Heard>,
+    watch: Arc<Watch>,
+    /// Of the connections that lie here unused.
+    timeline: AtomicU32,
     deadline: Duration,
 }
 
@@ -34,12 +39,14 @@ pub(super) enum Repetition {
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Pool {
-    /// So many connections; each call is answered within this time.
+    /// No connections yet; how many, and how long each call may take, is in the options.
     ///
     /// # Errors
     /// [`OpenError::Unreachable`]: there is no runtime for it.
-    pub(super) fn new(connector: &Connector, size: usize, deadline: Duration) -> Result<Self, OpenError> {
-        Ok(Self { connections: connector.pool(size)?, heard: connector.heard_by_pool(), deadline })
+    pub(super) fn new(connector: &Connector, watch: Arc<Watch>, options: Options) -> Result<Self, OpenError> {
+        let (connections, heard) = (connector.pool(options.pool)?, connector.heard_by_pool());
+        let timeline = AtomicU32::new(watch.timeline());
+        Ok(Self { connections, heard, watch, timeline, deadline: options.deadline })
     }
 
     /// How many warnings any of its connections got so far.
@@ -101,8 +108,18 @@ impl Pool {
     pub(super) async fn connection(&self, turn: &mut Turn) -> Result<Connection, StoreError> {
         loop {
             turn.pause().await?;
+            // What was connected before a fail-over may be connected to a server that was overtaken.
+            let timeline = self.watch.timeline();
+            if self.timeline.swap(timeline, Ordering::AcqRel) != timeline {
+                self.connections.retain(|_, _| false);
+            }
             match turn.within(self.connections.get()).await {
-                Ok(Ok(object)) => return Ok(Connection(object)),
+                Ok(Ok(object)) => {
+                    if self.is_latest(&object, turn).await {
+                        return Ok(Connection(object));
+                    }
+                    Connection(object).discard();
+                }
                 Err(Late) => return Err(StoreError::NotDone),
                 Ok(Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::Timeout(_))) => {
                     return Err(StoreError::NotDone);
@@ -110,6 +127,12 @@ impl Pool {
                 Ok(Err(PoolError::Backend(_) | PoolError::PostCreateHook(_))) => {}
             }
         }
+    }
+
+    /// Whether a new connection is to a server that no other has overtaken.
+    async fn is_latest(&self, object: &Object, turn: &Turn) -> bool {
+        let is_used = Object::metrics(object).recycled.is_some();
+        is_used || matches!(turn.within(self.watch.measure(object)).await, Ok(Ok(Timeline::Latest(_))))
     }
 }
 
@@ -150,7 +173,7 @@ impl Turn {
             Fault::Refused(error) => Err(error),
             Fault::Lost if repetition == Repetition::Never => Err(StoreError::Unknown),
             _ if is_late => Err(StoreError::NotDone),
-            Fault::Lost | Fault::ReadOnly | Fault::Again | Fault::Locked => Ok(None),
+            Fault::Lost | Fault::Unfit | Fault::Again | Fault::Locked => Ok(None),
         }
     }
 
@@ -187,5 +210,32 @@ impl Connection {
     /// Closes it: an answer may come on it that nobody waits for, or none ever.
     fn discard(self) {
         drop(Object::take(self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kimbai_postgres_fixture::{Server, Version};
+
+    use super::super::connect::Role;
+    use super::super::migrate;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_was_overtaken_is_not_asked() {
+        for version in Version::under_test() {
+            let database = Server::shared(*version).fresh_database();
+            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+            let connected = connector.connect(Role::General).await.unwrap();
+            migrate::prepare(&connector, &connected.client).await.unwrap();
+            let watch = Arc::new(Watch::default());
+            let options = Options { deadline: Duration::from_secs(1), ..Options::default() };
+            let pool = Pool::new(&connector, Arc::clone(&watch), options).unwrap();
+            let ask = async || pool.row("SELECT 1", &[]).await.map(|row| row.is_some());
+            assert_eq!(ask().await, Ok(true));
+            // Another server has taken over meanwhile, as a lane has seen.
+            watch.meet(1_000_000);
+            assert_eq!(ask().await, Err(StoreError::NotDone));
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};
 
 impl Upkeep for PostgresStore {
     fn backup(&self, _: PathBuf, _: Arc<BackupProgress>) -> Answer<'_, Result<BackupDone, BackupError>> {
-        Box::pin(async { Ok(Err(BackupError::Memory)) })
+        Box::pin(async { Ok(Err(BackupError::Elsewhere)) })
     }
 
     fn figures(&self) -> StoreFigures {
@@ -18,6 +18,7 @@ impl Upkeep for PostgresStore {
             waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
             turned_away,
             outages: self.shared.watch.outages(),
+            events_dropped: self.shared.journal.dropped(),
             ..self.shared.figures.read()
         }
     }

@@ -322,3 +322,94 @@ const PARAMETERS: [&str; 10] = [
 const PORT: u16 = 5432;
 const CONNECT_S: u64 = 10;
 const CONNECT_S_MAX: u64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_the_database_is_and_never_shows_the_password() {
+        for (url, place, shown) in [
+            ("postgres://", "localhost:5432/postgres", "postgresql://postgres@localhost:5432/postgres"),
+            (
+                "postgresql://kimbai:p%40ss@db.example/tokens",
+                "db.example:5432/tokens",
+                "postgresql://kimbai:***@db.example:5432/tokens",
+            ),
+            ("postgres://k@a,b:6000/t", "a:5432,b:6000/t", "postgresql://k@a:5432,b:6000/t"),
+            ("postgres://k@a,b/t?port=7", "a:7,b:7/t", "postgresql://k@a:7,b:7/t"),
+            ("postgres://k@[2001:db8::1]:7/t", "[2001:db8::1]:7/t", "postgresql://k@[2001:db8::1]:7/t"),
+            ("postgres:///t?host=/run/pg&user=k&password=pw", "/run/pg:5432/t", "postgresql://k:***@/run/pg:5432/t"),
+            ("postgres://k@%2Frun%2Fpg:7/t", "/run/pg:7/t", "postgresql://k@/run/pg:7/t"),
+        ] {
+            let parsed: StoreUrl = url.parse().unwrap();
+            assert_eq!((parsed.place(), &*parsed.to_string()), (place, shown), "{url}");
+            assert_eq!(format!("{parsed:?}"), format!("StoreUrl({shown})"));
+            assert_eq!(parsed.config().get_target_session_attrs(), TargetSessionAttrs::ReadWrite, "{url}");
+        }
+        let parsed: StoreUrl = "postgres://kimbai:p%40s:s@db.example/tokens".parse().unwrap();
+        assert_eq!(parsed.config().get_password(), Some(b"p@s:s".as_slice()));
+    }
+
+    #[test]
+    fn the_way_is_verified_unless_nobody_else_is_on_it() {
+        let file = || Roots::File(Path::new("/ca.pem").to_owned());
+        for (url, tls) in [
+            ("postgres://h/t", Tls::VerifyFull(Roots::System)),
+            ("postgres://localhost/t", Tls::Disable),
+            ("postgres://127.3.2.1,[::1]/t", Tls::Disable),
+            ("postgres://localhost,h/t", Tls::VerifyFull(Roots::System)),
+            ("postgres:///t?host=/run", Tls::Disable),
+            ("postgres://localhost/t?sslrootcert=/ca.pem", Tls::VerifyFull(file())),
+            ("postgres://h/t?sslrootcert=system", Tls::VerifyFull(Roots::System)),
+            ("postgres://h/t?sslmode=disable", Tls::Disable),
+            ("postgres://h/t?sslmode=prefer", Tls::Prefer),
+            ("postgres://h/t?sslmode=require", Tls::Require),
+            ("postgres://h/t?sslmode=require&sslrootcert=/ca.pem", Tls::VerifyAuthority(file())),
+            ("postgres://h/t?sslmode=verify-ca", Tls::VerifyAuthority(Roots::System)),
+            ("postgres://h/t?sslmode=verify-full&sslrootcert=%2Fca.pem", Tls::VerifyFull(file())),
+        ] {
+            assert_eq!(url.parse::<StoreUrl>().unwrap().tls(), &tls, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_showing_the_url() {
+        for (url, names) in [
+            ("mysql://k:secret@h/t", "postgres://"),
+            ("host=h password=secret", "postgres://"),
+            ("postgres://k:secret@h:x/t", "`port`"),
+            ("postgres://k:secret@h:0/t", "`port`"),
+            ("postgres://k:secret@h:65536/t", "`port`"),
+            ("postgres://k:secret@[::1/t", "host"),
+            ("postgres://k:secret@[::1]5/t", "host"),
+            ("postgres://k:secret@a,,b/t", "`host`"),
+            ("postgres://k:secret@a,b,c/t?port=1,2", "`port`"),
+            ("postgres://k:secret@h/t?host=i", "`host` twice"),
+            ("postgres://k:secret@h/t?dbname=u", "`dbname` twice"),
+            ("postgres://k:secret@h/t?user=u", "`user` twice"),
+            ("postgres://k:secret@h/t?sslmode=require&sslmode=disable", "`sslmode` twice"),
+            ("postgres://k:secret@h/t?sslmode=verify", "`sslmode`"),
+            ("postgres://k:secret@h/t?ssl=true", "`ssl`"),
+            ("postgres://k:secret@h/t?options=-c%20fsync", "`options`"),
+            ("postgres://k:secret@h/t?sslmode=disable&sslrootcert=/ca", "`sslrootcert`"),
+            ("postgres://k:secret@h/t?sslmode=prefer&sslrootcert=system", "`sslrootcert`"),
+            ("postgres:///t?host=/run&sslmode=require&password=secret", "`sslmode`"),
+            ("postgres:///t?host=/run,h&password=secret", "`host`"),
+            ("postgres://k:secret@h/t?target_session_attrs=any", "`target_session_attrs`"),
+            ("postgres://k:secret@h/t?connect_timeout=0", "`connect_timeout`"),
+            ("postgres://k:secret@h/t?connect_timeout=61", "`connect_timeout`"),
+            ("postgres://k:secret@h/t?sslmode=disable&channel_binding=require", "`channel_binding`"),
+            ("postgres://k:secret@h/t?channel_binding=no", "`channel_binding`"),
+            ("postgres://k:secret%00@h/t", "password"),
+            ("postgres://k%FF:secret@h/t", "user name"),
+            ("postgres://k:secret@h/t%00", "database name"),
+        ] {
+            let error = url.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains(names), "{url}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

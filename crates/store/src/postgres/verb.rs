@@ -108,11 +108,11 @@ impl Verb {
         key: Key,
         wish: Wish,
         attempt: AttemptId,
-    ) -> (Box<Self>, Arc<Stage>, oneshot::Receiver<Result<Found, StoreError>>) {
+    ) -> (Self, Arc<Stage>, oneshot::Receiver<Result<Found, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         let stage = Arc::new(Stage::default());
         let verb = Self { key, attempt, wish, apart: false, doubtful: false, stage: Arc::clone(&stage), reply };
-        (Box::new(verb), stage, answer)
+        (verb, stage, answer)
     }
 
     /// Whether somebody waits for its end.
@@ -138,7 +138,7 @@ impl Verb {
     }
 
     /// Tells its end. A caller that has gone needs none.
-    pub(super) fn answer(self: Box<Self>, end: Result<Found, StoreError>) {
+    pub(super) fn answer(self, end: Result<Found, StoreError>) {
         let end = end.map_err(|error| if self.doubtful { StoreError::Unknown } else { error });
         drop(self.reply.send(end));
     }

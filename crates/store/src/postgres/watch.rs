@@ -43,6 +43,11 @@ impl Watch {
         self.lanes.load(Ordering::Acquire) > 0
     }
 
+    /// The latest timeline that this process has seen.
+    pub(super) fn timeline(&self) -> u32 {
+        self.timeline.load(Ordering::Acquire)
+    }
+
     /// Asks the server for its time and its timeline. A server in recovery has none, which is an error.
     ///
     /// # Errors
@@ -73,7 +78,8 @@ impl Watch {
         }
     }
 
-    fn meet(&self, timeline: u32) -> Timeline {
+    /// Whether a server of this timeline is the latest; if so, the others were overtaken.
+    pub(super) fn meet(&self, timeline: u32) -> Timeline {
         let highest = self.timeline.fetch_max(timeline, Ordering::AcqRel);
         if timeline < highest {
             return Timeline::Overtaken;

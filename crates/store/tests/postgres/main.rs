@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod batches;
+mod outages;
 mod scene;
+mod servers;
 
 mod batched {
     use kimbai_store::postgres::Statements;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use kimbai_core::realm::RealmSettings;
 use kimbai_engine::admin::{Administration, ClientAdd, ClientManifest, ClientRemove, MasterKeyHome, MasterKeyRotate};
 use kimbai_engine::{Engine, SetupError};
 use kimbai_keyring::{KeyFile, MasterKey};
-use kimbai_store::{Change, Registry as _, Versions};
+use kimbai_store::{Change, Registry as _, StoreError, Versions};
 use serde_json::json;
 
 use super::{Dialects, Operator, apply, of_marketplace, scopes};
@@ -70,6 +71,19 @@ async fn what_another_server_changed_is_known_once_its_version_moved_and_not_bef
     let twin = operator.fixture.beside("twin", &standard()).await;
     other.follow(&[(&operator.fixture, 1), (&twin, 1)]).await.unwrap();
     assert!(other.engine.realm("twin").is_some());
+}
+
+#[tokio::test]
+async fn of_two_servers_that_make_the_same_realm_the_second_is_told_so_and_changes_nothing() {
+    let fixture = Fixture::marketplace().await;
+    let other = Other::of(&fixture).await;
+    let made = fixture.engine.make_realm("twin", &standard()).await.unwrap();
+    let settings = RealmSettings { display_name: "Another".to_owned(), ..standard() };
+    let refused = other.engine.make_realm("twin", &settings).await.unwrap_err();
+    assert!(matches!(refused, SetupError::Store(StoreError::Taken)), "{refused:?}");
+    other.engine.load().await.unwrap();
+    let theirs = other.engine.realm("twin").unwrap();
+    assert_eq!((theirs.number, &theirs.settings), (made.number, &made.settings));
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ struct Server {
 fn each_way(case: impl Fn(&Place)) {
     each_way_embedded(&case);
     let versions = Version::under_test();
-    let mut place = Place::new_on(versions[0]).and_realm();
+    let place = Place::new_on(versions[0]).and_realm();
     let there = place.path().join("elsewhere");
     fs::create_dir(&there).unwrap();
     fs::copy(place.data().join("master.key"), there.join("master.key")).unwrap();
@@ -143,6 +143,7 @@ impl Place {
         case(&self);
         let log = self.stop();
         assert!(!log.contains(WEB_SECRET) && !log.contains(AN_PASSWORD), "{log}");
+        assert!(!log.contains("not-a-secret"), "the database's password: {log}");
     }
 
     /// Starts a server on this data, and waits until it answers.

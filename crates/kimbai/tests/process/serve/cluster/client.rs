@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::super::visit::{App, CALLBACK, VERIFIER, introspection};
-use super::servers::{Cluster, Person};
+use super::servers::Person;
 use crate::fixture::{Answer, Call, Connection};
 
 /// Nothing keeps a store or all servers away for so long here.
@@ -50,14 +50,14 @@ impl Route {
 }
 
 impl Client {
-    /// Gets its first tokens for a code of this person.
-    pub(super) async fn begin(cluster: &Cluster, person: &Person, number: usize) -> Self {
-        let server = number % cluster.ports().len();
-        let code = person.code(cluster, server).await;
-        let tokens = cluster.send(server, redemption(&code)).await.expect(200);
+    /// Gets its first tokens for a code of this person, at this port.
+    pub(super) async fn begin(person: &Person, number: usize, port: u16) -> Self {
+        let code = person.code(port).await;
+        let sent = Connection::to(port).send(&redemption(&code).header("host", &person.host)).await;
+        let tokens = sent.unwrap_or_else(|broken| panic!("client {number}: {broken:?}")).expect(200);
         Self {
             number,
-            host: cluster.host(),
+            host: person.host.clone(),
             refresh_token: tokens.member("refresh_token"),
             access_token: tokens.member("access_token"),
             spent: VecDeque::new(),

@@ -69,14 +69,14 @@ async fn nobody_is_refused_or_logged_out_by_a_clock_that_is_wrong_by_five_minute
         let environments = [wrong_by("+5m"), wrong_by("-5m"), Vec::new()];
         let cluster = Cluster::start_with(&database.url(), &environments).await;
         let person = cluster.person(0).await;
-        let mut load = Load::begin(&cluster, &person, &cluster.ports(), Patience::Endless).await;
+        let mut load = Load::begin(&person, &cluster.ports(), Patience::Endless).await;
         for (offset, moved_s) in [("+5m", 300), ("-5m", -300), ("+0", 0)] {
             load.more(200).await;
             clock.move_to(offset);
             load.pass(MOVED).await;
             assert_eq!(moved(&postgres), moved_s, "libfaketime does not reach PostgreSQL");
-            for number in 0..environments.len() {
-                person.code(&cluster, number).await;
+            for port in cluster.ports() {
+                person.code(port).await;
             }
             load.more(200).await;
         }

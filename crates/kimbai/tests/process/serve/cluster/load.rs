@@ -40,11 +40,11 @@ struct Task {
 
 impl Load {
     /// Clients of this person, at these ports.
-    pub(super) async fn begin(cluster: &Cluster, person: &Person, ports: &[u16], patience: Patience) -> Self {
+    pub(super) async fn begin(person: &Person, ports: &[u16], patience: Patience) -> Self {
         let mut load = Self { running: JoinSet::new(), is_over: Arc::default(), rotations: Arc::default() };
         let mut clients = Vec::new();
         for number in 0..CLIENTS {
-            clients.push(Client::begin(cluster, person, number).await);
+            clients.push(Client::begin(person, number, ports[number % ports.len()]).await);
         }
         let (is_over, rotations) = (Arc::clone(&load.is_over), Arc::clone(&load.rotations));
         let task = Task { ports: ports.to_vec(), patience, is_over, rotations };

@@ -27,7 +27,7 @@ async fn spread(cluster: &Cluster, call: &Call, times: usize, ports: &[u16]) -> 
 }
 
 async fn tokens(cluster: &Cluster, person: &Person) -> (String, String) {
-    let code = person.code(cluster, 0).await;
+    let code = person.code(cluster.ports()[0]).await;
     let answer = cluster.send(0, redemption(&code)).await.expect(200);
     (answer.member("refresh_token"), answer.member("access_token"))
 }
@@ -49,7 +49,7 @@ async fn one_of_64_redemptions_of_a_code_spread_over_three_servers_succeeds() {
         let cluster = Cluster::start(&database, SERVERS).await;
         let person = cluster.person(0).await;
         for from in 0..SERVERS {
-            let code = person.code(&cluster, from).await;
+            let code = person.code(cluster.ports()[from]).await;
             let answers = spread(&cluster, &redemption(&code), 64, &cluster.ports()).await;
             let (redeemed, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
             assert_eq!((redeemed.len(), refused.len()), (1, 63));

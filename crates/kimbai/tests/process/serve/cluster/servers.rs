@@ -30,9 +30,11 @@ struct Node {
 }
 
 impl Cluster {
-    /// So many servers on a database.
+    /// So many servers on a database. The last one writes a statement for each verb: both ways agree, row by row.
     pub(super) async fn start(database: &Database<'_>, servers: usize) -> Self {
-        Self::start_with(&database.url(), &vec![Vec::new(); servers]).await
+        let mut environments = vec![Vec::new(); servers];
+        environments[servers - 1].push("KIMBAI_STORE_STATEMENTS=single".to_owned());
+        Self::start_with(&database.url(), &environments).await
     }
 
     /// One server for each environment, on the database with this URL, which is empty.
@@ -125,31 +127,34 @@ impl Cluster {
 
     /// A person who has logged in at one of them and allowed the app what it asks for.
     pub(super) async fn person(&self, number: usize) -> Person {
-        let mut browser = self.browser(number);
+        let mut person = Person { host: self.host(), cookies: BTreeMap::new() };
+        let mut browser = person.browser(self.nodes[number].place.port);
         let led = App::WEB.allowed(&mut browser, PASSWORD, &mut Secrets::default()).await;
         parameter(&led, "code");
-        Person { cookies: browser.cookies }
-    }
-
-    fn browser(&self, number: usize) -> Browser {
-        let mut browser = Browser::new(self.nodes[number].place.port);
-        browser.headers.push(("host", self.host()));
-        browser
+        person.cookies = browser.cookies;
+        person
     }
 }
 
 /// A browser's session and consent.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
+    pub(super) host: String,
     cookies: BTreeMap<String, String>,
 }
 
 impl Person {
-    /// Sends the person to one of the servers, which gives a code at once: nobody asks for the password again.
-    pub(super) async fn code(&self, cluster: &Cluster, number: usize) -> String {
-        let mut browser = cluster.browser(number);
-        browser.cookies.clone_from(&self.cookies);
+    /// Sends the person to the server at this port, which gives a code at once: nobody asks for the password again.
+    pub(super) async fn code(&self, port: u16) -> String {
+        let mut browser = self.browser(port);
         let led = browser.get(&App::WEB.authorization_request(), &mut Secrets::default()).await.expect(303);
         parameter(&led, "code")
+    }
+
+    fn browser(&self, port: u16) -> Browser {
+        let mut browser = Browser::new(port);
+        browser.headers.push(("host", self.host.clone()));
+        browser.cookies.clone_from(&self.cookies);
+        browser
     }
 }

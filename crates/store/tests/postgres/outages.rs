@@ -1,0 +1,175 @@
+//! What becomes of verbs while connections, standbys and servers fail.
+
+use std::process::Command;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use kimbai_core::grant::Verdict;
+use kimbai_postgres_fixture::{Server, Stop};
+use kimbai_store::postgres::{Options, Statements};
+use kimbai_store::{Ledger, StoreError, Upkeep};
+
+use crate::scene::{Scene, active, done, rotate, until, version};
+
+fn options(deadline_s: u64) -> Options {
+    Options { lanes: 2, pool: 2, deadline: Duration::from_secs(deadline_s), ..Options::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_that_are_cut_under_load_lose_no_verb_and_fork_no_chain() {
+    for statements in [Statements::Batched, Statements::Single] {
+        let database = Server::shared(version()).fresh_database();
+        let scene = Scene::new(&database, Options { statements, ..options(20) }).await;
+        let rows = scene.activated(64).await;
+        let cuts = async {
+            let mut cut = 0;
+            let mut ticks = tokio::time::interval(Duration::from_millis(150));
+            while cut < 10 {
+                ticks.tick().await;
+                let pids = database.sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND application_name = 'kimbai' AND query LIKE 'WITH t AS%'",
+                );
+                cut += usize::from(!pids.is_empty());
+            }
+        };
+        let mut cuts = std::pin::pin!(cuts);
+        let mut rows = rows;
+        let mut round = 1;
+        loop {
+            let rotations = join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, round)));
+            let outcomes = tokio::select! {
+                biased;
+                () = &mut cuts => break,
+                outcomes = rotations => outcomes,
+            };
+            for (row, outcome) in rows.iter_mut().zip(outcomes) {
+                let next = done(&outcome.unwrap());
+                assert_eq!(Some(active(&next).generation), active(row).generation.next(), "{statements:?}");
+                *row = next;
+            }
+            round += 1;
+        }
+        // The last round may have been carried out or not; never twice.
+        let looks = join_all(rows.iter().map(|row| scene.store.lookup(scene.realm, row.grant.id))).await;
+        for (row, look) in rows.iter().zip(looks) {
+            let (known, now) =
+                (active(row).generation.number(), active(&look.unwrap().seen.unwrap()).generation.number());
+            assert!(now == known || now == known + 1, "{statements:?}: {known} became {now}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_its_standby_does_not_have_is_not_answered_until_it_has() {
+    let server = Server::start(version(), &[]);
+    let database = server.fresh_database();
+    let scene = Scene::new(&database, options(60)).await;
+    let first = scene.activated(1).await.remove(0);
+    server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    until("the standby is waited for", || database.sql("SHOW synchronous_standby_names") == "nobody").await;
+    let mut rotation = Box::pin(rotate(&scene.store, scene.realm, &first, 9));
+    for wait in 1..=3 {
+        // The cancelled wait says no more than a warning; the commit stands here, and would be lost with this server.
+        let cancelled = async {
+            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event = 'SyncRep'";
+            until("somebody waits for the standby", || database.sql(waiting) != "0").await;
+        };
+        tokio::select! {
+            outcome = &mut rotation => panic!("answered after wait {wait}: {outcome:?}"),
+            () = cancelled => {}
+        }
+    }
+    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "2", "it is visible, and not answered");
+    server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let seen = done(&rotation.await.unwrap());
+    assert_eq!((active(&seen).generation.number(), seen.grant.attempt.0), (2, 9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_an_overtaken_timeline_is_not_asked() {
+    let server = Server::start(version(), &[]);
+    let database = server.fresh_database();
+    let scene = Scene::new(&database, options(2)).await;
+    let rows = scene.activated(1).await;
+    server.stop(Stop::Fast);
+    let (data, old) = (server.data_directory(), server.data_directory().with_extension("old"));
+    let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+        assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program}");
+    };
+    run("cp", &["-a".as_ref(), data.as_os_str(), old.as_os_str()]);
+    std::fs::write(data.join("standby.signal"), "").unwrap();
+    server.start_again();
+    assert_eq!(server.sql("postgres", "SELECT pg_promote()"), "t");
+    until("the new timeline is served", || scene.store.is_ready()).await;
+    let rotated = done(&rotate(&scene.store, scene.realm, &rows[0], 5).await.unwrap());
+    assert_eq!(active(&rotated).generation.number(), 2);
+
+    server.stop(Stop::Fast);
+    run("rm", &["-r".as_ref(), data.as_os_str()]);
+    run("mv", &[old.as_os_str(), data.as_os_str()]);
+    server.start_again();
+    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "the old server is up");
+    assert_eq!(scene.store.lookup(scene.realm, rows[0].grant.id).await, Err(StoreError::NotDone));
+    assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 6).await, Err(StoreError::NotDone));
+    assert!(!scene.store.is_ready());
+    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "nothing was written there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verbs_wait_for_a_server_that_restarts_and_find_it_again() {
+    let server = Server::start(version(), &[]);
+    let database = server.fresh_database();
+    let scene = Scene::new(&database, options(30)).await;
+    let rows = scene.activated(20).await;
+    let before = scene.store.available_since();
+    server.stop(Stop::Immediate);
+    until("the outage is known", || !scene.store.is_ready()).await;
+    let (outcomes, ()) =
+        tokio::join!(join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, 3))), async {
+            server.start_again();
+        });
+    for outcome in outcomes {
+        assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
+    }
+    assert!(scene.store.available_since() > before, "retries are counted from the outage's end");
+    assert!(scene.store.is_ready());
+    assert_eq!(scene.store.figures().outages, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verb_that_a_frozen_server_has_is_unknown_and_its_repetition_succeeds() {
+    let server = Server::start(version(), &[]);
+    let database = server.fresh_database();
+    let scene = Scene::new(&database, options(3)).await;
+    let rows = scene.activated(1).await;
+    server.pause();
+    assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 5).await, Err(StoreError::Unknown));
+    server.resume();
+    let mut outcome = Err(StoreError::NotDone);
+    while outcome.is_err() {
+        outcome = rotate(&scene.store, scene.realm, &rows[0], 5).await;
+    }
+    let outcome = outcome.unwrap();
+    assert!(matches!(outcome.verdict, Verdict::Done(_)), "{outcome:?}");
+    assert_eq!(active(&done(&outcome)).generation.number(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_takes_nothing_and_finishes_what_it_has() {
+    let database = Server::shared(version()).fresh_database();
+    let scene = Scene::new(&database, options(5)).await;
+    let rows = scene.activated(50).await;
+    let mut rotations = Box::pin(join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, 3))));
+    // All of them are in the queue once they were asked for.
+    assert!(futures_util::poll!(&mut rotations).is_pending());
+    let (outcomes, ()) = tokio::join!(rotations, scene.store.close());
+    for outcome in outcomes {
+        assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
+    }
+    assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 4).await, Err(StoreError::NotDone));
+    assert!(!scene.store.is_ready());
+}
