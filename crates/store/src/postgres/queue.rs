@@ -161,7 +161,8 @@ impl Queue {
         }
         waiting.busy += 1;
         waiting.taken += 1;
-        if waiting.verbs.len() >= self.shape.company {
+        if !waiting.verbs.is_empty() {
+            // Another lane's patience with what is left begins now.
             self.bell.notify_one();
         }
         Taken::Batch(batch)
