@@ -124,12 +124,10 @@ async fn too_few_connections_are_said_with_what_to_change() {
         let change = format!("ALTER DATABASE {} CONNECTION LIMIT {limit}", database.name());
         database.server().sql("postgres", &change);
     };
-    for few in [0, 1, 3] {
-        limit(few);
-        let ended = place.run(&[BINARY, "serve"], "");
-        let text = refusal(&ended, 1);
-        assert!(text.contains("raise max_connections, or lower store.lanes and store.pool"), "{few}: {text}");
-    }
+    limit(0);
+    let ended = place.run(&[BINARY, "serve"], "");
+    let text = refusal(&ended, 1);
+    assert!(text.contains("raise max_connections, or lower store.lanes and store.pool"), "{text}");
     limit(-1);
     place.serve(&[]).await.stop().await;
 }
