@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use crate::run::Run;
 
@@ -80,7 +80,9 @@ impl Version {
         if is_runnable.is_ok_and(|output| output.status.success()) {
             return installed;
         }
-        // Root's home is closed to other users.
+        // Root's home is closed to other users. One test copies, others that begin meanwhile wait for it.
+        static COPYING: Mutex<()> = Mutex::new(());
+        let _copying = COPYING.lock().unwrap();
         let copy = run.directory().join(format!("postgres-{}", self.major()));
         if !copy.exists() {
             copy_folder(&installed, &copy);
