@@ -119,10 +119,12 @@ impl Batch {
         })
     }
 
-    /// Whether an end rests on what an earlier sending did, of which nobody knows that it is durable.
+    /// Whether an end rests on what was done before, of which nobody knows that it is durable.
     pub(super) fn rests_on_earlier(&self) -> bool {
-        let earlier = |task: &Task| matches!(&task.state, State::Known(found) if found.end == End::ChangedBefore);
-        self.tasks.iter().any(earlier)
+        self.tasks.iter().any(|task| match &task.state {
+            State::Known(found) => matches!(found.end, End::ChangedBefore | End::ChangedByAnother),
+            State::At(_) | State::Again | State::Failed(_) => false,
+        })
     }
 
     /// Nobody knows what was done: all of it must be sent again.

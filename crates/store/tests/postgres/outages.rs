@@ -4,8 +4,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use kimbai_core::grant::Verdict;
-use kimbai_postgres_fixture::{Server, Stop};
+use kimbai_core::grant::{EndReason, Revocation, State, Verdict};
+use kimbai_core::number::{AttemptId, Generation};
+use kimbai_postgres_fixture::{Database, Server, Stop, Version};
 use kimbai_store::postgres::{Options, Statements};
 use kimbai_store::{Ledger, StoreError, Upkeep};
 
@@ -61,32 +62,82 @@ async fn connections_that_are_cut_under_load_lose_no_verb_and_fork_no_chain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_its_standby_does_not_have_is_not_answered_until_it_has() {
-    let server = Server::start(version(), &[]);
-    let database = server.fresh_database();
-    let scene = Scene::new(&database, options(60)).await;
-    let first = scene.activated(1).await.remove(0);
+async fn a_rotation_that_its_standby_does_not_have_is_not_answered_until_it_has() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(60)).await;
+        let first = scene.activated(1).await.remove(0);
+        wait_for_standby(server).await;
+        let mut rotation = Box::pin(rotate(&scene.store, scene.realm, &first, 9));
+        cancelled_thrice(&database, &mut rotation).await;
+        assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "2", "it is visible, and not answered");
+        wait_for_no_standby(server);
+        let seen = done(&rotation.await.unwrap());
+        assert_eq!((active(&seen).generation.number(), seen.grant.attempt.0), (2, 9));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_that_its_standby_does_not_have_is_not_answered_until_it_has() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        // What the role is told to be spared is the only sign.
+        server.sql("postgres", "ALTER ROLE kimbai SET client_min_messages = error");
+        let scene = Scene::new(&database, options(60)).await;
+        let id = scene.activated(1).await.remove(0).grant.id;
+        wait_for_standby(server).await;
+        let grant = Revocation::Grant(EndReason::RevokedByClient);
+        let revoke = |revocation, attempt| scene.store.revoke(scene.realm, id, revocation, AttemptId(attempt));
+        let mut revocation = revoke(grant, 9);
+        cancelled_thrice(&database, &mut revocation).await;
+        assert_eq!(database.sql("SELECT state FROM kimbai.grants"), "2", "it is visible, and not answered");
+        drop(revocation);
+        // Another attempt, as after a restart, finds the grant ended, which is as little durable.
+        for revocation in [grant, Revocation::AccessThrough(Generation::FIRST)] {
+            cancelled_thrice(&database, &mut revoke(revocation, 10)).await;
+        }
+        let again = revoke(grant, 11);
+        wait_for_no_standby(server);
+        let seen = again.await.unwrap().seen.unwrap();
+        assert!(matches!(seen.grant.state, State::Ended { reason: EndReason::RevokedByClient, .. }), "{seen:?}");
+    })
+    .await;
+}
+
+/// On a server of one's own, of each version under test.
+async fn for_each_version(test: impl AsyncFn(&Server)) {
+    for version in Version::under_test() {
+        test(&Server::start(*version, &[])).await;
+    }
+}
+
+/// From now on no commit is durable.
+async fn wait_for_standby(server: &Server) {
     server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     server.sql("postgres", "SELECT pg_reload_conf()");
-    until("the standby is waited for", || database.sql("SHOW synchronous_standby_names") == "nobody").await;
-    let mut rotation = Box::pin(rotate(&scene.store, scene.realm, &first, 9));
-    for wait in 1..=3 {
-        // The cancelled wait says no more than a warning; the commit stands here, and would be lost with this server.
-        let cancelled = async {
-            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND wait_event = 'SyncRep'";
-            until("somebody waits for the standby", || database.sql(waiting) != "0").await;
-        };
-        tokio::select! {
-            outcome = &mut rotation => panic!("answered after wait {wait}: {outcome:?}"),
-            () = cancelled => {}
-        }
-    }
-    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "2", "it is visible, and not answered");
+    until("the standby is waited for", || server.sql("postgres", "SHOW synchronous_standby_names") == "nobody").await;
+}
+
+fn wait_for_no_standby(server: &Server) {
     server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
     server.sql("postgres", "SELECT pg_reload_conf()");
-    let seen = done(&rotation.await.unwrap());
-    assert_eq!((active(&seen).generation.number(), seen.grant.attempt.0), (2, 9));
+}
+
+/// Waits until waits for the standby were cancelled three times, in which nothing is answered. A cancelled wait says no more
+/// than a warning; the commit stands here, and would be lost with this server.
+async fn cancelled_thrice<T: std::fmt::Debug>(database: &Database<'_>, verb: &mut (impl Future<Output = T> + Unpin)) {
+    let cancelled = async {
+        for _ in 0..3 {
+            let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event = 'SyncRep'";
+            until("somebody waits for the standby", || database.sql(cancel) != "0").await;
+        }
+    };
+    tokio::select! {
+        answer = verb => panic!("answered without a standby: {answer:?}"),
+        () = cancelled => {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
