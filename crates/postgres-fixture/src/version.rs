@@ -75,13 +75,13 @@ impl Version {
 
     /// A folder with `bin/initdb` and `bin/postgres` that the user of the servers may run.
     pub(crate) fn programs(self, run: &Run) -> PathBuf {
+        static COPYING: Mutex<()> = Mutex::new(());
         let installed = self.installed_at();
         let is_runnable = run.command(&installed.join("bin/postgres")).arg("--version").output();
         if is_runnable.is_ok_and(|output| output.status.success()) {
             return installed;
         }
         // Root's home is closed to other users. One test copies, others that begin meanwhile wait for it.
-        static COPYING: Mutex<()> = Mutex::new(());
         let _copying = COPYING.lock().unwrap();
         let copy = run.directory().join(format!("postgres-{}", self.major()));
         if !copy.exists() {

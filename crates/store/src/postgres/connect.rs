@@ -176,8 +176,10 @@ pub(super) enum Failure {
     /// Nobody says anything.
     #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
     Silent,
-    /// It was the primary once.
-    #[error("the server is on a timeline that another one has overtaken: it must not be written any more")]
+    /// It was the primary once, or is of another cluster.
+    #[error(
+        "another server has overtaken this one, or it is of another cluster than the one in use: it must not be written"
+    )]
     Overtaken,
 }
 

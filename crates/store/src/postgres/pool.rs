@@ -45,7 +45,7 @@ impl Pool {
     /// [`OpenError::Unreachable`]: there is no runtime for it.
     pub(super) fn new(connector: &Connector, watch: Arc<Watch>, options: Options) -> Result<Self, OpenError> {
         let (connections, heard) = (connector.pool(options.pool)?, connector.heard_by_pool());
-        let timeline = AtomicU32::new(watch.timeline());
+        let timeline = AtomicU32::new(watch.moves());
         Ok(Self { connections, heard, watch, timeline, deadline: options.deadline })
     }
 
@@ -109,7 +109,7 @@ impl Pool {
         loop {
             turn.pause().await?;
             // What was connected before a fail-over may be connected to a server that was overtaken.
-            let timeline = self.watch.timeline();
+            let timeline = self.watch.moves();
             if self.timeline.swap(timeline, Ordering::AcqRel) != timeline {
                 self.connections.retain(|_, _| false);
             }
@@ -234,7 +234,7 @@ mod tests {
             let ask = async || pool.row("SELECT 1", &[]).await.map(|row| row.is_some());
             assert_eq!(ask().await, Ok(true));
             // Another server has taken over meanwhile, as a lane has seen.
-            watch.meet(1_000_000);
+            watch.overtake();
             assert_eq!(ask().await, Err(StoreError::NotDone));
         }
     }

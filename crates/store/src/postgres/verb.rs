@@ -59,7 +59,8 @@ pub(super) enum End {
     Changed,
     /// An earlier sending of the same attempt did, and its end was not heard of.
     ChangedBefore,
-    /// Another verb did, of which nobody here knows whether it is durable: the grant that was to be ended has ended.
+    /// Another verb did, of which nobody here knows whether it is durable: a revocation finds the grant ended, or a rotation,
+    /// which may be a retry of that verb and be answered in its stead, finds the next generation.
     ChangedByAnother,
     /// It is not.
     Unchanged,
@@ -178,7 +179,13 @@ impl Verb {
             }
             Wish::Look => return End::Unchanged,
         };
-        if succeeded_before(seen, destination, self.attempt) { End::ChangedBefore } else { End::Unchanged }
+        if succeeded_before(seen, destination, self.attempt) {
+            End::ChangedBefore
+        } else if destination.is(&seen.grant.state) {
+            End::ChangedByAnother
+        } else {
+            End::Unchanged
+        }
     }
 
     /// The parameters of its statement, in the order of [`Kind::parameters`].
