@@ -86,6 +86,7 @@ fn step(change: &Change) -> Step {
         Change::EndSessions { realm, user } => {
             step!(sessions::END_ALL, realm.0.cast_signed(), user.0.cast_signed())
         }
+        Change::ExpectMeta { key, value } => step!(realm_rows::EXPECT_META, key.clone(), value.clone()),
         Change::SetMeta { key, value } => step!(realm_rows::SET_META, key.clone(), value.clone()),
     }
 }
@@ -107,11 +108,12 @@ const fn touched(change: &Change) -> Option<RealmNumber> {
         Change::PutUser { .. }
         | Change::SetUserActivity { .. }
         | Change::EndSessions { .. }
+        | Change::ExpectMeta { .. }
         | Change::SetMeta { .. } => None,
     }
 }
 
-async fn prepare(connection: &Connection, steps: &[Step]) -> Result<Vec<Statement>, Fault> {
+async fn prepare(connection: &Connection<'_>, steps: &[Step]) -> Result<Vec<Statement>, Fault> {
     let mut statements = Vec::with_capacity(steps.len());
     for step in steps {
         statements.push(connection.prepare(step.sql).await?);
