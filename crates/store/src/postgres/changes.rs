@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use kimbai_core::number::RealmNumber;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Error, Statement};
 
 use super::fault::Fault;
 use super::locks::Lock;
@@ -26,11 +26,11 @@ pub(super) async fn carry_out(pool: &Pool, changes: &[Change]) -> Result<(), Sto
         let connection = pool.connection(&mut turn).await?;
         let prepared = turn.within(prepare(&connection, &steps)).await;
         let Some((connection, statements)) = turn.judge(connection, prepared, Repetition::Harmless)? else { continue };
-        let warnings = pool.warnings();
-        let done = turn.within(transaction(connection.client(), &statements, &steps)).await;
-        let Some((_, ())) = turn.judge(connection, done, Repetition::Never)? else { continue };
+        let warnings = connection.warnings();
+        let done = turn.within(transaction(&connection, &statements, &steps)).await;
+        let Some((connection, ())) = turn.judge(connection, done, Repetition::Never)? else { continue };
         // A wait for the standby that was cancelled ends in success and a warning.
-        return if pool.warnings() == warnings { Ok(()) } else { Err(StoreError::Unknown) };
+        return if connection.warnings() == warnings { Ok(()) } else { Err(StoreError::Unknown) };
     }
 }
 
@@ -122,7 +122,8 @@ async fn prepare(connection: &Connection<'_>, steps: &[Step]) -> Result<Vec<Stat
 }
 
 /// All of it is on its way when this waits for the first time; its dropping changes nothing any more.
-async fn transaction(client: &Client, statements: &[Statement], steps: &[Step]) -> Result<(), Fault> {
+async fn transaction(connection: &Connection<'_>, statements: &[Statement], steps: &[Step]) -> Result<(), Fault> {
+    let client = connection.client()?;
     let parameters: Vec<Vec<&(dyn ToSql + Sync)>> = steps.iter().map(Step::parameters).collect();
     let mut sent: Vec<Sent<'_>> = vec![Box::pin(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"))];
     for (statement, parameters) in statements.iter().zip(&parameters) {

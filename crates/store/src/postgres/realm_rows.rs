@@ -14,7 +14,7 @@ pub(super) async fn meta(pool: &Pool, key: &str) -> Result<Option<Vec<u8>>, Stor
 
 pub(super) async fn init_meta(pool: &Pool, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
     let sql = "INSERT INTO kimbai.meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    pool.rows(sql, &[&key, &value], Repetition::Harmless).await?;
+    pool.rows(sql, &[&key, &value], Repetition::Idempotent).await?;
     // By a later statement: one that was there, or came at the same moment, stands.
     let standing = meta(pool, key).await?;
     standing.ok_or_else(|| StoreError::Unreadable(format!("the value `{key}` was removed while it was set")))
