@@ -85,9 +85,9 @@ pub struct StoreFigures {
     pub waiting: u64,
     /// What was turned away because too much waited.
     pub turned_away: u64,
-    /// Bytes in the log now.
+    /// Bytes in the log now; 0 where the log is PostgreSQL's.
     pub log_bytes: u64,
-    /// Bytes of the database file.
+    /// Bytes of the database file, or of the whole database on PostgreSQL, which is asked once a minute.
     pub database_bytes: u64,
     /// Audit events that were dropped because the store did not keep up.
     pub events_dropped: u64,

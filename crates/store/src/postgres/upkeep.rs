@@ -18,6 +18,9 @@ impl Upkeep for PostgresStore {
             waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
             turned_away,
             outages: self.shared.watch.outages(),
+            // PostgreSQL's own log is for its own tools.
+            log_bytes: 0,
+            database_bytes: self.shared.keeper.database_bytes(),
             events_dropped: self.shared.journal.dropped(),
             ..self.shared.figures.read()
         }
