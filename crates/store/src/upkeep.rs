@@ -1,6 +1,7 @@
 //! Upkeep: what an operator does to a store as a whole, and what is measured of it.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::ledger::Answer;
@@ -15,6 +16,10 @@ pub trait Upkeep: Send + Sync {
 
     /// What has been measured since the start.
     fn figures(&self) -> StoreFigures;
+
+    /// Finishes what waits and closes everything, within about the time that a caller waits for an answer; every later call is
+    /// answered [`crate::StoreError::NotDone`].
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// How far a backup has come, written by the store and read by whoever shows it.

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use tokio::sync::watch::Sender;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::audit::Journal;
 use self::connect::{Connector, Failure, Role};
@@ -199,15 +199,19 @@ impl PostgresStore {
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
     pub async fn close(&self) {
         self.shared.close();
+        let ends = Instant::now() + self.shared.options.deadline;
         let lanes = mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
-        for mut lane in lanes {
-            // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
-            if timeout(self.shared.options.deadline, &mut lane).await.is_err() {
-                lane.abort();
+        let lanes = async {
+            for mut lane in lanes {
+                // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
+                if timeout_at(ends, &mut lane).await.is_err() {
+                    lane.abort();
+                }
             }
-        }
-        self.shared.queue.clear();
-        self.shared.journal.close().await;
+            self.shared.queue.clear();
+        };
+        // Events that are not written by then are counted as lost.
+        let (_, ()) = tokio::join!(timeout_at(ends, self.shared.journal.close()), lanes);
         self.shared.pool.close();
     }
 

@@ -1,6 +1,7 @@
 //! Upkeep on PostgreSQL: what is measured. Its backups are PostgreSQL's own.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::PostgresStore;
@@ -10,6 +11,10 @@ use crate::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};
 impl Upkeep for PostgresStore {
     fn backup(&self, _: PathBuf, _: Arc<BackupProgress>) -> Answer<'_, Result<BackupDone, BackupError>> {
         Box::pin(async { Ok(Err(BackupError::Elsewhere)) })
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Self::close(self))
     }
 
     fn figures(&self) -> StoreFigures {
