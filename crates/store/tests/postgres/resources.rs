@@ -137,7 +137,7 @@ async fn a_full_disk_fails_what_needs_room_and_loses_nothing() {
         server.sql("postgres", &format!("ALTER DATABASE {} SET TABLESPACE small", database.name()));
         let scene = Scene::new(&database, few(2, 2)).await;
         let rows = scene.activated(4).await;
-        database.sql("CREATE TABLE filler (x text STORAGE plain)");
+        database.sql("CREATE TABLE filler (x text); ALTER TABLE filler ALTER x SET STORAGE plain");
         while server
             .try_sql(database.name(), "INSERT INTO filler SELECT repeat('x', 7000) FROM generate_series(1, 20)")
             .is_ok()
