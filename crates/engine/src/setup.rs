@@ -127,8 +127,30 @@ pub enum SetupError {
     Secret(String),
 }
 
+impl SetupError {
+    /// Whether it says nothing of other realms: what is stored of this one cannot be read.
+    pub(crate) const fn is_of_one_realm(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Unreadable(_))
+            | Self::Json { .. }
+            | Self::Scopes(_)
+            | Self::ScopeNumbers(_)
+            | Self::Settings { .. }
+            | Self::Client { .. }
+            | Self::Subject(_)
+            | Self::ClientId(_)
+            | Self::Username(_)
+            | Self::Secret(_) => true,
+            Self::Store(StoreError::NotDone | StoreError::Unknown | StoreError::Taken)
+            | Self::MasterKey(_)
+            | Self::MasterKeyReplaced(_) => false,
+        }
+    }
+}
+
 impl Engine {
-    /// Checks the master key against the store and loads every realm.
+    /// Checks the master key against the store and loads every realm. One whose rows cannot be read is left out and logged; the
+    /// others are served.
     ///
     /// # Errors
     /// [`SetupError`].
@@ -140,9 +162,26 @@ impl Engine {
         // Asked for first: what is read afterwards is as late, or later.
         *reading = self.store.read_versions().await?;
         for row in self.store.realms().await? {
-            self.load_realm(row).await?;
+            let (number, name) = (row.number, row.name.clone());
+            match self.load_realm(row).await {
+                Ok(_) => {}
+                Err(error) if error.is_of_one_realm() => {
+                    tracing::error!(realm = name, error = &error as &dyn std::error::Error, "a realm is left out");
+                    // It is tried again.
+                    reading.0.remove(&number);
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// Whether the store has no realm, also none that could not be loaded.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_vacant(&self) -> Result<bool, StoreError> {
+        Ok(self.store.realms().await?.is_empty())
     }
 
     /// Makes a realm with its keys, or gives an existing one new settings.
@@ -229,9 +268,15 @@ impl Engine {
 
     /// Reads a realm and its clients anew.
     pub(crate) async fn reload_realm(&self, name: &str) -> Result<Arc<Realm>, SetupError> {
-        let _reading = self.reading.lock().await;
+        let mut reading = self.reading.lock().await;
+        // Asked for first, as in `load`.
+        let now = self.store.read_versions().await?;
         let row = self.store.realms().await?.into_iter().find(|row| row.name == name);
-        self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await
+        let realm = self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await?;
+        if let Some(version) = now.0.get(&realm.number) {
+            reading.0.insert(realm.number, *version);
+        }
+        Ok(realm)
     }
 
     /// Reads a client anew.
@@ -256,10 +301,11 @@ impl Engine {
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
-        let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
-        let before = realms.get(&row.name).map(Arc::as_ref);
-        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
+        // Nobody else puts a realm there meanwhile: `reading` is held.
+        let before = self.realm(&row.name);
+        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before.as_deref()));
         realm.put_clients(clients);
+        let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
     }

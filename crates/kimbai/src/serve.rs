@@ -55,15 +55,18 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let mut running = Running::new()?;
     let installation = Installation::open(config, Absent::Make).await?;
     let (engine, administration) = (Arc::clone(&installation.engine), Arc::clone(&installation.administration));
-    let is_new = engine.realms().is_empty() && make_first_realm(config, &engine).await?;
+    let is_new = engine.is_vacant().await? && make_first_realm(config, &engine).await?;
     let metrics = Arc::new(Metrics::default());
     let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics), proxies(config)));
-    serving.refresh()?;
+    if let Err(error) = serving.refresh() {
+        tracing::error!(%error, "not all realms are served; mend them with `kimbai apply`");
+    }
     let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
     let operator_too = Operator::new(Arc::clone(&engine), metrics);
     let socket = socket(&config.data);
     let following = (Arc::clone(&administration), Arc::clone(&serving));
-    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving) };
+    let store = config.store.name();
+    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving), store };
     running.serve(operator, on_tcp);
     running.serve(vec![SocketListener::bind(&socket).await.context("the operator's socket")?], on_socket);
     running.heed_hang_ups(tls.as_ref())?;

@@ -22,6 +22,17 @@ pub(crate) enum StorePlace {
     Postgres(Box<StoreUrl>),
 }
 
+impl StorePlace {
+    /// What a command and the server that it meets must agree on: not by whom or how the store is reached.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            // The directory is the one in which they meet.
+            Self::Sqlite(_) => "the embedded store".to_owned(),
+            Self::Postgres(url) => format!("postgresql://{}", url.place()),
+        }
+    }
+}
+
 /// How verbs are written as statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StatementMode {

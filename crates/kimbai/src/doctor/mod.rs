@@ -17,6 +17,7 @@ use kimbai_store::Clock;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::boot;
 use crate::config::{Config, DataArgs, Problems, StorePlace};
 use crate::exit::ExitStatus;
 
@@ -76,6 +77,7 @@ impl Verdict {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitStatus> {
+    boot::warnings_to_stderr();
     let checks = match args.data.config() {
         Ok(config) => all(&config),
         Err(problems) => vec![unreadable(&problems)],

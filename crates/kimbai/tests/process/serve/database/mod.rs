@@ -1,5 +1,6 @@
 //! `kimbai serve` and the commands on PostgreSQL: how they begin, what they refuse, and how servers follow each other.
 
+mod another_store;
 mod copying;
 mod doctor;
 mod first_start;
