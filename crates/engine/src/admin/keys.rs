@@ -83,7 +83,7 @@ impl Command for MasterKeyRotate {
 async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &MasterKey) -> Result<(), AdminError> {
     match stored {
         Ok(()) => Ok(()),
-        Err(StoreError::Unknown) => match fits(store, new).await {
+        Err(StoreError::Unknown | StoreError::Changed) => match fits(store, new).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(StoreError::NotDone.into()),
             Err(_) => Err(AdminError::Failed(

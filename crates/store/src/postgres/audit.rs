@@ -133,7 +133,7 @@ impl Journal {
                 Ok(()) => return true,
                 Err(StoreError::NotDone) => {}
                 Err(StoreError::Unknown) => may_be_there = true,
-                Err(error @ (StoreError::Unreadable(_) | StoreError::Taken)) => {
+                Err(error @ (StoreError::Unreadable(_) | StoreError::Taken | StoreError::Changed)) => {
                     tracing::error!(%error, "audit events cannot be stored");
                     return false;
                 }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Connect, Manager, Pool, Runtime};
-use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -51,8 +49,6 @@ pub(super) struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
     place: String,
-    /// By all connections of the pool.
-    pooled: Arc<Heard>,
 }
 
 /// A connection, and what its driver hears on it.
@@ -115,12 +111,7 @@ impl Connector {
             .keepalives_interval(SILENCE / 5)
             .keepalives_retries(2)
             .tcp_user_timeout(SILENCE);
-        Ok(Self { config, tls, place, pooled: Arc::default() })
-    }
-
-    /// What all connections of the pool have heard together.
-    pub(super) fn heard_by_pool(&self) -> Arc<Heard> {
-        Arc::clone(&self.pooled)
+        Ok(Self { config, tls, place })
     }
 
     /// What the operator is told when there is no connection.
@@ -147,22 +138,6 @@ impl Connector {
             Err(_) => Err(Failure::Silent),
         }
     }
-
-    /// A pool of so many connections for everything that is not a verb.
-    ///
-    /// # Errors
-    /// [`OpenError::Unreachable`]: there is no runtime for it.
-    pub(super) fn pool(&self, size: usize) -> Result<Pool, OpenError> {
-        let manager =
-            Manager::from_connect(self.config.clone(), self.clone(), deadpool_postgres::ManagerConfig::default());
-        Pool::builder(manager)
-            .max_size(size)
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(CONNECT_MAX))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| OpenError::Unreachable { place: self.place.clone(), reason: error.to_string() })
-    }
 }
 
 /// Why there is no connection.
@@ -177,17 +152,6 @@ pub(super) enum Failure {
     /// It was the primary once.
     #[error("the server is on a timeline that another one has overtaken: it must not be written any more")]
     Overtaken,
-}
-
-impl Connect for Connector {
-    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        Box::pin(async move {
-            let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            let driver = tokio::spawn(drive(connection, Arc::clone(&self.pooled)));
-            client.batch_execute(settings(Role::General)).await?;
-            Ok((client, driver))
-        })
-    }
 }
 
 async fn drive<S, T>(mut connection: Connection<S, T>, heard: Arc<Heard>)
@@ -220,4 +184,3 @@ const fn settings(role: Role) -> &'static str {
 /// So long nobody answers before a connection counts as dead.
 const SILENCE: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(15);
-const POOL_WAIT: Duration = Duration::from_secs(5);

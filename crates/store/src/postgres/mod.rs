@@ -24,6 +24,7 @@ mod realm_rows;
 mod registry;
 mod rowless;
 mod rows;
+mod seldom;
 mod sessions;
 mod statements;
 mod sweep;
@@ -160,7 +161,8 @@ impl PostgresStore {
         migrate::prepare(&connector, &first.client).await?;
         let watch = Arc::new(Watch::default());
         watch.measure(&first.client).await?;
-        let pool = Arc::new(Pool::new(&connector, Arc::clone(&watch), options)?);
+        let pool = Pool::new(&connector, Arc::clone(&watch), options);
+        pool.start().await.map_err(|failure| connector.unreachable(&failure))?;
         let keeper = Keeper::start(connector.clone(), Arc::clone(&watch)).await?;
         let journal = Arc::new(Journal::new());
         tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));

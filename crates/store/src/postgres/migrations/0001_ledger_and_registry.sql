@@ -191,9 +191,10 @@ BEGIN
 END $$;
 
 -- Ends a transaction whose statements are all on their way already.
-CREATE FUNCTION kimbai.refuse(reason text) RETURNS void LANGUAGE plpgsql AS $$
+-- KB001: what it needs is not there. KB002: what it was made from has been replaced.
+CREATE FUNCTION kimbai.refuse(code text, reason text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'KB001', MESSAGE = reason;
+    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = reason;
 END $$;
 
 -- Nobody else counts for either of these keys until this transaction ends. In one order, so that nobody waits for each other.
