@@ -141,7 +141,7 @@ impl SetupError {
             | Self::ClientId(_)
             | Self::Username(_)
             | Self::Secret(_) => true,
-            Self::Store(StoreError::NotDone | StoreError::Unknown | StoreError::Taken)
+            Self::Store(StoreError::NotDone | StoreError::Unknown | StoreError::Changed | StoreError::Taken)
             | Self::MasterKey(_)
             | Self::MasterKeyReplaced(_) => false,
         }
@@ -246,21 +246,20 @@ impl Engine {
         let scopes = ScopeTable::new(settings.scopes.clone())
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
         let master = self.master();
-        let (number, keys, new_keys) = if let Some(row) = &known {
+        let (number, keys, mut changes) = if let Some(row) = &known {
             check_scope_numbers(row, &settings)?;
             (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
         } else {
             // What is sealed under a key that was replaced could not be opened by anybody.
-            if !fits(&*self.store, &master).await? {
-                return Err(SetupError::MasterKey("another server replaced it".to_owned()));
-            }
+            let expected = expect_master(&*self.store, &master).await?;
             let number = self.store.draw_realm_number().await?;
-            let keys = first_keys(&master, number);
-            (number, keys.clone(), keys)
+            (number, first_keys(&master, number), vec![expected])
         };
+        let is_new = known.is_none();
         let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
         let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
-        let changes = std::iter::once(put).chain(new_keys.into_iter().map(add)).collect();
+        changes.push(put);
+        changes.extend(is_new.then(|| keys.iter().cloned().map(add)).into_iter().flatten());
         let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         Ok(RealmDraft { number, settings, scopes, keyring, changes })
@@ -349,6 +348,19 @@ pub async fn is_claimed(store: &dyn Store) -> Result<bool, StoreError> {
 pub async fn fits(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
     let check = store.meta(CHECK_VALUE).await?;
     Ok(check.is_none_or(|check| master.unwrap(CHECK_VALUE, &check).is_ok()))
+}
+
+/// What refuses the changes beside it unless this is the master key of the store when they are carried out.
+///
+/// # Errors
+/// It is not the store's now, or the store failed.
+pub(crate) async fn expect_master(store: &dyn Store, master: &MasterKey) -> Result<Change, SetupError> {
+    match store.meta(CHECK_VALUE).await? {
+        Some(value) if master.unwrap(CHECK_VALUE, &value).is_ok() => {
+            Ok(Change::ExpectMeta { key: CHECK_VALUE.to_owned(), value })
+        }
+        Some(_) | None => Err(SetupError::MasterKey("another server replaced it".to_owned())),
+    }
 }
 
 /// A realm about to be made or changed: what its clients and users are registered with, and the changes that store it.
