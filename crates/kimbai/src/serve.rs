@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -22,6 +24,7 @@ use kimbai_store::StoreError;
 
 use crate::boot::{self, Running};
 use crate::config::{Config, DataArgs, ProxyHeader, ServeArgs, StorePlace};
+use crate::doctor::data::is_open_to_all;
 use crate::installation::{Absent, Installation, socket};
 
 /// The realm that a new installation has.
@@ -52,6 +55,9 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let public = boot::bind_each(&config.listen.public, "listen.public").await?;
     let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
     let tls = config.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.private_key)).transpose()?;
+    if let Some(file) = config.url_file.as_deref().filter(|file| may_be_read_by_all(file)) {
+        tracing::warn!(file = %file.display(), "everybody may read the file with the store's URL: chmod o= it");
+    }
     let mut running = Running::new()?;
     let installation = Installation::open(config, Absent::Make).await?;
     let (engine, administration) = (Arc::clone(&installation.engine), Arc::clone(&installation.administration));
@@ -82,6 +88,10 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     running.until_told_to_stop().await?;
     engine.settle().await;
     Ok(())
+}
+
+fn may_be_read_by_all(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| is_open_to_all(metadata.mode()))
 }
 
 /// Makes the realm of a new installation; false where another server was first.

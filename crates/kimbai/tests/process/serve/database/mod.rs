@@ -5,7 +5,10 @@ mod copying;
 mod doctor;
 mod first_start;
 mod following;
+mod operating;
 mod refusals;
+
+use std::time::Duration;
 
 use kimbai_postgres_fixture::{Database, Server, Version};
 
@@ -36,3 +39,6 @@ fn refusal(ended: &Ended, code: i32) -> &str {
     assert!(!text.contains("not-a-secret"), "{text}");
     text
 }
+
+/// Within five seconds also without a notification; a busy machine may need longer.
+const FOLLOWED_MAX: Duration = Duration::from_secs(30);
