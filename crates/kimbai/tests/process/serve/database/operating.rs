@@ -74,7 +74,7 @@ async fn a_role_with_the_rights_of_the_document_serves_and_cannot_change_the_sch
         let introspect = Call::post("/introspect", &[("token", &*refreshed.member("access_token"))]).by(JOBS);
         assert!(server.send(&introspect).await.expect(200).body.contains("\"active\":true"));
         place.ok(&["grant", "list", "--user", "an"], "");
-        place.ok(&["audit"], "");
+        place.ok(&["audit", "list"], "");
         place.ok(&["client", "remove", "jobs"], "");
         place.ok(&["master-key", "rotate"], "");
         let doctor = place.json_of(&["doctor"]);
