@@ -157,7 +157,10 @@ async fn a_realm_that_is_made_while_another_server_replaces_the_master_key_can_b
         assert!(matches!(error, SetupError::MasterKey(_) | SetupError::Store(StoreError::Changed)), "{error:?}");
         let restarted = Engine::new(fixture.store.clone(), one.file.read().unwrap().unwrap());
         restarted.load().await.unwrap();
-        assert_eq!(restarted.realms().len(), made + 1, "each opens with the new key");
+        // The last one may stand, although who made it could not open it any more.
+        let stored = fixture.store.realms().await.unwrap().len();
+        assert!((made + 1..=made + 2).contains(&stored), "{made} of {stored}");
+        assert_eq!(restarted.realms().len(), stored, "each opens with the new key");
     }
 }
 
