@@ -11,7 +11,7 @@ use kimbai_engine::admin::{Administration, MasterKeyHome};
 use kimbai_engine::{Engine, Store, claim, fits, is_claimed};
 use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_server::dialects::Dialects;
-use kimbai_store::postgres::{self, PostgresStore, StoreUrl};
+use kimbai_store::postgres::{self, PostgresStore, ProcessRole, StoreUrl};
 use kimbai_store::sqlite::{self, Location, SqliteStore};
 use kimbai_store::{Clock, StoreError};
 
@@ -134,7 +134,7 @@ async fn open_postgres(config: &Config, url: &StoreUrl, absent: Absent) -> anyho
     let options = match absent {
         Absent::Make => config.postgres,
         // A command asks one thing after the other.
-        Absent::Refuse => postgres::Options { lanes: 1, pool: 2, ..config.postgres },
+        Absent::Refuse => postgres::Options { lanes: 1, pool: 2, process: ProcessRole::Command, ..config.postgres },
     };
     let none = || NoStore { place: url.to_string(), naming: "its database with --store" };
     if absent == Absent::Refuse && postgres::plan_migration(url).await?.found == 0 {

@@ -86,7 +86,7 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     running.follow(following.0, following.1);
     announce(config, &engine, is_new.then_some(data))?;
     running.until_told_to_stop().await?;
-    engine.settle().await;
+    engine.close().await;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::StoreUrl;
-use super::{OpenError, fault, tls};
+use super::{OpenError, advice, tls};
 
 /// What every session sets: no setting of the role or the database may end a verb in its middle, or make a commit less than
 /// durable.
@@ -21,7 +21,9 @@ macro_rules! general {
     () => {
         "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '2s'; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
+         SELECT set_config('transaction_timeout', '0', false) \
+         WHERE current_setting('transaction_timeout', true) IS NOT NULL;"
     };
 }
 
@@ -116,7 +118,7 @@ impl Connector {
 
     /// What the operator is told when there is no connection.
     pub(super) fn unreachable(&self, failure: &Failure) -> OpenError {
-        OpenError::Unreachable { place: self.place.clone(), reason: fault::explain(failure) }
+        OpenError::Unreachable { place: self.place.clone(), reason: advice::explain(failure) }
     }
 
     /// A connection for this role; it is closed when it is dropped.

@@ -72,10 +72,19 @@ pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
     };
     let mut facts =
         read().map_err(|error| OpenError::Unreachable { place: url.place().to_owned(), reason: error.to_string() })?;
-    for row in client.query(MISSING_RIGHTS, &[]).await? {
-        facts.missing_rights.push(row.try_get(0)?);
-    }
+    facts.missing_rights = missing_rights(client).await?;
     Ok(facts)
+}
+
+/// Refuses a role that lacks a right that verbs or changes need.
+pub(super) async fn rights(client: &Client) -> Result<(), OpenError> {
+    let missing = missing_rights(client).await?;
+    if missing.is_empty() { Ok(()) } else { Err(OpenError::Rights(missing)) }
+}
+
+async fn missing_rights(client: &Client) -> Result<Vec<String>, OpenError> {
+    let rows = client.query(MISSING_RIGHTS, &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The best of a few answers: the clock was read somewhere within its round trip.

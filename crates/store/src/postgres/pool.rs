@@ -375,4 +375,22 @@ mod tests {
             assert_eq!(ask().await, Err(StoreError::NotDone));
         }
     }
+    #[tokio::test]
+    async fn no_setting_of_the_database_ends_a_statement_in_its_middle() {
+        for version in Version::under_test() {
+            let database = Server::shared(*version).fresh_database();
+            let has_it = database.sql("SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'") == "1";
+            for setting in ["statement_timeout", "transaction_timeout"].into_iter().take(1 + usize::from(has_it)) {
+                database.sql(&format!("ALTER DATABASE {} SET {setting} = '1s'", database.name()));
+            }
+            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+            let connected = connector.connect(Role::General).await.unwrap();
+            migrate::prepare(&connector, &connected.client).await.unwrap();
+            let pool = Pool::new(&connector, Arc::default(), Options::default());
+            let sql = "SELECT current_setting('statement_timeout'), current_setting('transaction_timeout', true)";
+            let row = pool.row(sql, &[]).await.unwrap().unwrap();
+            assert_eq!(row.get::<_, &str>(0), "0");
+            assert_eq!(row.get::<_, Option<&str>>(1), has_it.then_some("0"));
+        }
+    }
 }

@@ -4,8 +4,10 @@
 
 mod batches;
 mod outages;
+mod resources;
 mod scene;
 mod servers;
+mod tls;
 
 mod batched {
     use kimbai_store::postgres::Statements;

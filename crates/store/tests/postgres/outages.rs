@@ -7,9 +7,19 @@ use futures_util::future::join_all;
 use kimbai_core::grant::Verdict;
 use kimbai_postgres_fixture::{Server, Stop};
 use kimbai_store::postgres::{Options, Statements};
-use kimbai_store::{Ledger, StoreError, Upkeep};
+use kimbai_store::{Ledger, LogInKey, LogInLimits, Registry, SessionId, StoreError, Upkeep};
 
 use crate::scene::{Scene, active, done, rotate, until, version};
+
+const LIMITS: LogInLimits = LogInLimits {
+    free_failures: 5,
+    first_delay_s: 1,
+    lock_failures: 10,
+    lock_s: 900,
+    source_failures: 100,
+    source_window_s: 900,
+    keys_max: 1_000,
+};
 
 fn options(deadline_s: u64) -> Options {
     Options { lanes: 2, pool: 2, deadline: Duration::from_secs(deadline_s), ..Options::default() }
@@ -117,6 +127,40 @@ async fn a_server_on_an_overtaken_timeline_is_not_asked() {
     assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 6).await, Err(StoreError::NotDone));
     assert!(!scene.store.is_ready());
     assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "nothing was written there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_verbs_is_answered_either_before_its_standby_has_it() {
+    let server = Server::start(version(), &[]);
+    let database = server.fresh_database();
+    let scene = Scene::new(&database, options(60)).await;
+    let (store, realm) = (&scene.store, scene.realm);
+    let id = SessionId([1; 16]);
+    store.put_session(realm, id, scene.user, 0).await.unwrap();
+    server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    until("the standby is waited for", || database.sql("SHOW synchronous_standby_names") == "nobody").await;
+    let cancelled = async || {
+        let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event = 'SyncRep'";
+        until("somebody waits for the standby", || database.sql(waiting) != "0").await;
+    };
+    // What must not be repeated is of unknown outcome.
+    let [account, source] = [LogInKey([1; 16]), LogInKey([2; 16])];
+    let (counted, ()) = tokio::join!(store.count_log_in(realm, account, source, LIMITS), cancelled());
+    assert_eq!(counted, Err(StoreError::Unknown));
+    // What may be is, and answered when the standby has what it finds done.
+    let mut removed = Box::pin(store.remove_session(realm, id));
+    for wait in 1..=3 {
+        tokio::select! {
+            answer = &mut removed => panic!("answered after wait {wait}: {answer:?}"),
+            () = cancelled() => {}
+        }
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM kimbai.sessions"), "0", "it is visible, and not answered");
+    server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    assert_eq!(removed.await, Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
