@@ -94,6 +94,7 @@ async fn what_a_command_changes_is_served_by_every_server() {
 }
 
 #[tokio::test]
+#[ignore = "run by ./test cluster"]
 async fn a_server_serves_with_either_form_of_statements() {
     for database in databases() {
         for mode in ["batched", "single"] {
@@ -136,6 +137,7 @@ async fn a_master_key_that_was_replaced_elsewhere_is_taken_over_once_it_is_there
 }
 
 #[tokio::test]
+#[ignore = "run by ./test cluster"]
 async fn a_server_that_lost_its_store_says_so_serves_what_needs_none_and_takes_it_up_again() {
     for version in Version::under_test() {
         let server = PostgresServer::start(*version, &[]);

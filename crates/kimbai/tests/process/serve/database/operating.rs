@@ -26,6 +26,7 @@ fn end_all(database: &Database<'_>, ago: &str) {
 }
 
 #[tokio::test]
+#[ignore = "run by ./test cluster"]
 async fn after_the_statements_for_a_restored_database_nothing_lives_that_was_issued_before() {
     for database in databases() {
         let place = place_on(&database.url());
