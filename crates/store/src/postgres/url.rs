@@ -95,8 +95,9 @@ impl StoreUrl {
         &self.tls
     }
 
-    /// Hosts, ports and the database, for messages.
-    pub(super) fn place(&self) -> &str {
+    /// Hosts, ports and the database, for messages; nothing of the role.
+    #[must_use]
+    pub fn place(&self) -> &str {
         &self.place
     }
 }
