@@ -227,4 +227,4 @@ async fn versions(client: &Client) -> Result<Versions, Error> {
 const POLL_EVERY: Duration = Duration::from_secs(4);
 /// A connection that answers later than this is given up.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-const SIZE_EVERY: Duration = Duration::from_secs(60);
+const SIZE_EVERY: Duration = Duration::from_mins(1);

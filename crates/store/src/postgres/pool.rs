@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -199,8 +199,10 @@ impl Pool {
 /// Tries again while no connection can be made, whether or not anybody asks for one: who is told that the store is not
 /// ready does not ask.
 async fn mend(pool: Weak<Pool>, mut failing: watch::Receiver<bool>) {
+    let mut ticks = interval(MEND_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while failing.wait_for(|failing| *failing).await.is_ok() {
-        sleep(MEND_EVERY).await;
+        ticks.tick().await;
         let Some(pool) = pool.upgrade() else { return };
         if pool.permits.is_closed() {
             return;
