@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use crate::run::Run;
 
@@ -75,12 +75,14 @@ impl Version {
 
     /// A folder with `bin/initdb` and `bin/postgres` that the user of the servers may run.
     pub(crate) fn programs(self, run: &Run) -> PathBuf {
+        static COPYING: Mutex<()> = Mutex::new(());
         let installed = self.installed_at();
         let is_runnable = run.command(&installed.join("bin/postgres")).arg("--version").output();
         if is_runnable.is_ok_and(|output| output.status.success()) {
             return installed;
         }
-        // Root's home is closed to other users.
+        // Root's home is closed to other users. One test copies, others that begin meanwhile wait for it.
+        let _copying = COPYING.lock().unwrap();
         let copy = run.directory().join(format!("postgres-{}", self.major()));
         if !copy.exists() {
             copy_folder(&installed, &copy);

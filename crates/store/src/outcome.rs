@@ -18,7 +18,8 @@ impl Destination {
         Self(generation.next())
     }
 
-    fn is(self, state: &State) -> bool {
+    /// Whether this is where a grant of this state stands.
+    pub(crate) fn is(self, state: &State) -> bool {
         match state {
             State::Code { .. } => self.0 == Some(Generation::CODE),
             State::Active(active) => self.0 == Some(active.generation),

@@ -119,10 +119,21 @@ impl Batch {
         })
     }
 
-    /// Whether an end rests on what an earlier sending did, of which nobody knows that it is durable.
+    /// Whether an end rests on what was done before, of which nobody knows that it is durable.
     pub(super) fn rests_on_earlier(&self) -> bool {
-        let earlier = |task: &Task| matches!(&task.state, State::Known(found) if found.end == End::ChangedBefore);
-        self.tasks.iter().any(earlier)
+        self.ends().any(|end| matches!(end, End::ChangedBefore | End::ChangedByAnother))
+    }
+
+    /// Whether it took a commit to know all ends, that of a barrier included.
+    pub(super) fn has_committed(&self) -> bool {
+        self.ends().any(|end| end != End::Unchanged)
+    }
+
+    fn ends(&self) -> impl Iterator<Item = End> {
+        self.tasks.iter().filter_map(|task| match &task.state {
+            State::Known(found) => Some(found.end),
+            State::At(_) | State::Again | State::Failed(_) => None,
+        })
     }
 
     /// Nobody knows what was done: all of it must be sent again.

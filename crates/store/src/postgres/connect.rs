@@ -15,15 +15,15 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::url::StoreUrl;
 use super::{OpenError, advice, tls};
 
-/// What every session sets: no setting of the role or the database may end a verb in its middle, or make a commit less than
-/// durable.
+/// What every session sets: no setting of the role or the database may end a verb in its middle, make a commit less than
+/// durable, or keep the warning from us that it is. The limit of a transaction's time is there from PostgreSQL 17 on.
 macro_rules! general {
     () => {
         "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '2s'; \
+         SET idle_session_timeout = 0; SET client_min_messages = warning; \
+         SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
-         SELECT set_config('transaction_timeout', '0', false) \
-         WHERE current_setting('transaction_timeout', true) IS NOT NULL;"
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
     };
 }
 
@@ -151,8 +151,10 @@ pub(super) enum Failure {
     /// Nobody says anything.
     #[error("nobody answered within {} s", CONNECT_MAX.as_secs())]
     Silent,
-    /// It was the primary once.
-    #[error("the server is on a timeline that another one has overtaken: it must not be written any more")]
+    /// It was the primary once, or is of another cluster.
+    #[error(
+        "another server has overtaken this one, or it is of another cluster than the one in use: it must not be written"
+    )]
     Overtaken,
 }
 
@@ -186,3 +188,36 @@ const fn settings(role: Role) -> &'static str {
 /// So long nobody answers before a connection counts as dead.
 const SILENCE: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use kimbai_postgres_fixture::{Server, Version};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn settings_of_the_role_end_no_verb_and_hide_no_warning() {
+        for version in Version::under_test() {
+            let server = Server::start(*version, &[]);
+            let database = server.fresh_database();
+            let (timed, hidden) = (["statement_timeout", "idle_session_timeout"], "client_min_messages");
+            let timed = timed.into_iter().chain((*version >= Version::V18).then_some("transaction_timeout"));
+            let timed: Vec<_> = timed.collect();
+            for name in &timed {
+                server.sql("postgres", &format!("ALTER ROLE kimbai SET {name} = '30s'"));
+            }
+            server.sql("postgres", &format!("ALTER ROLE kimbai SET {hidden} = error"));
+            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+            for role in [Role::Lane, Role::General] {
+                let connected = connector.connect(role).await.unwrap();
+                let setting = async |name: &str| -> String {
+                    connected.client.query_one(&format!("SHOW {name}"), &[]).await.unwrap().get(0)
+                };
+                for name in &timed {
+                    assert_eq!(setting(name).await, "0", "{name}");
+                }
+                assert_eq!(setting(hidden).await, "warning");
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 
 use super::connect::{Connector, Role};
 use super::fault::column;
-use super::{OpenError, StoreUrl};
+use super::{OpenError, PostgresStore, StoreUrl};
 use crate::{Clock, StoreError};
 
 /// What a database says of itself.
@@ -37,6 +37,27 @@ pub struct DatabaseFacts {
     pub may_create: bool,
     /// Rights on what is in the schema that the role lacks, each as `SELECT on grants`.
     pub missing_rights: Vec<String>,
+}
+
+/// What it takes to measure a database from beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseUse {
+    /// The number of a process that serves one of the store's connections, on the database's machine.
+    pub backend: u32,
+    /// The size of the database, without the log that its server keeps for all of them.
+    pub bytes: u64,
+}
+
+impl PostgresStore {
+    /// Asks what it takes to measure the database.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn database_use(&self) -> Result<DatabaseUse, StoreError> {
+        let row = self.pool().row_once("SELECT pg_backend_pid(), pg_database_size(current_database())", &[]).await?;
+        let (backend, bytes): (i32, i64) = (column(&row, 0)?, column(&row, 1)?);
+        Ok(DatabaseUse { backend: backend.cast_unsigned(), bytes: bytes.cast_unsigned() })
+    }
 }
 
 /// Asks a database about itself.

@@ -19,7 +19,7 @@ use super::batch::{Batch, Parcel, Step};
 use super::connect::{Connected, Failure, Role};
 use super::fault::Fault;
 use super::statements::{Form, Prepared, Value};
-use super::watch::Timeline;
+use super::watch::{Server, Timeline};
 use super::{OpenError, Shared};
 
 /// Serves the queue until it is closed, over one connection after another.
@@ -57,7 +57,7 @@ struct Lane<'s> {
     shared: &'s Shared,
     connected: Connected,
     prepared: Prepared,
-    timeline: u32,
+    server: Server,
 }
 
 impl<'s> Lane<'s> {
@@ -69,7 +69,7 @@ impl<'s> Lane<'s> {
             Ok::<_, Error>((timeline, Prepared::new(&connected.client).await?))
         };
         match timeout(SILENCE, opening).await {
-            Ok(Ok((Timeline::Latest(timeline), prepared))) => Ok(Self { shared, connected, prepared, timeline }),
+            Ok(Ok((Timeline::Latest(server), prepared))) => Ok(Self { shared, connected, prepared, server }),
             Ok(Ok((Timeline::Overtaken, _))) => Err(shared.connector.unreachable(&Failure::Overtaken)),
             Ok(Err(error)) => Err(shared.connector.unreachable(&error.into())),
             Err(_) => Err(shared.connector.unreachable(&Failure::Silent)),
@@ -92,13 +92,13 @@ impl<'s> Lane<'s> {
         }
     }
 
-    /// Whether this is still the server to ask. Plans are made anew, because a table that has grown since wants others.
+    /// Whether this is still the server to ask, and whether its commits end. Plans are made anew, because a table that has grown since wants others.
     async fn check(&self) -> Result<(), Lost> {
         let client = &self.connected.client;
         let (measured, discarded) =
             tokio::join!(self.shared.watch.measure(client), client.batch_execute("DISCARD PLANS"));
         match (measured, discarded) {
-            (Ok(Timeline::Latest(timeline)), Ok(())) if timeline == self.timeline => Ok(()),
+            (Ok(Timeline::Latest(server)), Ok(())) if server == self.server => self.try_commit().await,
             (Ok(Timeline::Latest(_)), Ok(())) => Err(Lost),
             (Ok(Timeline::Overtaken), _) => {
                 tracing::error!("a server was asked that another one has overtaken; it is left");
@@ -111,6 +111,17 @@ impl<'s> Lane<'s> {
         }
     }
 
+    /// A commit that changes nothing, where nobody knows whether commits end.
+    async fn try_commit(&self) -> Result<(), Lost> {
+        let Some(_trial) = self.shared.watch.trial() else { return Ok(()) };
+        let (sent, warnings) = (Instant::now(), self.connected.heard.warnings());
+        self.execute(BARRIER).await?;
+        if self.connected.heard.warnings() == warnings {
+            self.shared.watch.committed(sent);
+        }
+        Ok(())
+    }
+
     async fn carry_out(&self, mut batch: Batch) -> Result<(), Lost> {
         let (start, size, before) = (Instant::now(), batch.len(), self.shared.watch.own_time());
         let warnings = self.connected.heard.warnings();
@@ -120,6 +131,9 @@ impl<'s> Lane<'s> {
             return end;
         }
         self.shared.figures.count(size, start.elapsed());
+        if batch.has_committed() {
+            self.shared.watch.committed(start);
+        }
         if let Some(now) = batch.time() {
             self.shared.watch.correct(before, now, self.shared.watch.own_time());
         }
@@ -200,7 +214,7 @@ impl<'s> Lane<'s> {
             let probe = async {
                 let probe = self.shared.connector.connect(Role::General).await.ok()?;
                 let timeline = self.shared.watch.measure(&probe.client).await.ok()?;
-                (timeline == Timeline::Latest(self.timeline)).then_some(())
+                (timeline == Timeline::Latest(self.server)).then_some(())
             };
             tokio::select! {
                 biased;

@@ -45,7 +45,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use self::audit::Journal;
 use self::connect::{Connector, Failure, Role};
-pub use self::examine::{DatabaseFacts, examine};
+pub use self::examine::{DatabaseFacts, DatabaseUse, examine};
 use self::keeper::Keeper;
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
 pub(crate) use self::opened::{Opened, explain};

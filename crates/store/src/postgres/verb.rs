@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use kimbai_core::grant::{EndReason, Look, Opening, Outcome, Redemption, Rotation, Seen, Terms, Verdict};
+use kimbai_core::grant::{EndReason, Look, Opening, Outcome, Redemption, Rotation, Seen, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::oneshot;
@@ -59,6 +59,9 @@ pub(super) enum End {
     Changed,
     /// An earlier sending of the same attempt did, and its end was not heard of.
     ChangedBefore,
+    /// Another verb did, of which nobody here knows whether it is durable: a revocation finds the grant ended, or a rotation,
+    /// which may be a retry of that verb and be answered in its stead, finds the next generation.
+    ChangedByAnother,
     /// It is not.
     Unchanged,
 }
@@ -68,7 +71,9 @@ impl Found {
     pub(super) fn outcome(self) -> Outcome {
         let verdict = match (self.end, self.seen) {
             (End::Changed | End::ChangedBefore, Some(seen)) => Verdict::Done(seen),
-            (_, seen) => Verdict::Refused(seen),
+            (End::Changed | End::ChangedBefore | End::ChangedByAnother | End::Unchanged, seen) => {
+                Verdict::Refused(seen)
+            }
         };
         Outcome { now: self.now, verdict }
     }
@@ -157,15 +162,30 @@ impl Verb {
 
     /// What its row, which it did not change now, says of it.
     pub(super) fn judge(&self, now: Micros, seen: Option<Seen>) -> Found {
+        let end = seen.as_ref().map_or(End::Unchanged, |seen| self.end(seen));
+        Found { now, end, seen }
+    }
+
+    fn end(&self, seen: &Seen) -> End {
         let destination = match self.wish {
-            Wish::Open(_) => Some(Destination::CODE),
-            Wish::Redeem(_) => Some(Destination::FIRST),
-            Wish::Rotate(rotation) => Some(Destination::after(rotation.generation)),
-            Wish::End(_) | Wish::EndAccess(_) | Wish::Look => None,
+            Wish::Open(_) => Destination::CODE,
+            Wish::Redeem(_) => Destination::FIRST,
+            Wish::Rotate(rotation) => Destination::after(rotation.generation),
+            Wish::End(_) | Wish::EndAccess(_) => {
+                return match seen.grant.state {
+                    State::Ended { .. } => End::ChangedByAnother,
+                    State::Code { .. } | State::Active(_) => End::Unchanged,
+                };
+            }
+            Wish::Look => return End::Unchanged,
         };
-        let succeeded =
-            seen.as_ref().is_some_and(|seen| destination.is_some_and(|led| succeeded_before(seen, led, self.attempt)));
-        Found { now, end: if succeeded { End::ChangedBefore } else { End::Unchanged }, seen }
+        if succeeded_before(seen, destination, self.attempt) {
+            End::ChangedBefore
+        } else if destination.is(&seen.grant.state) {
+            End::ChangedByAnother
+        } else {
+            End::Unchanged
+        }
     }
 
     /// The parameters of its statement, in the order of [`Kind::parameters`].

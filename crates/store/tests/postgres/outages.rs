@@ -1,15 +1,17 @@
 //! What becomes of verbs while connections, standbys and servers fail.
 
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use kimbai_core::grant::Verdict;
-use kimbai_postgres_fixture::{Server, Stop};
+use kimbai_core::grant::{EndReason, Revocation, State, Verdict};
+use kimbai_core::number::{AttemptId, Generation};
+use kimbai_postgres_fixture::{Database, Server, Stop, Version};
 use kimbai_store::postgres::{Options, Statements};
 use kimbai_store::{Ledger, LogInKey, LogInLimits, Registry, SessionId, StoreError, Upkeep};
 
-use crate::scene::{Scene, active, done, rotate, until, version};
+use crate::scene::{Scene, active, done, open, rotate, until, version};
 
 const LIMITS: LogInLimits = LogInLimits {
     free_failures: 5,
@@ -71,62 +73,220 @@ async fn connections_that_are_cut_under_load_lose_no_verb_and_fork_no_chain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_its_standby_does_not_have_is_not_answered_until_it_has() {
-    let server = Server::start(version(), &[]);
-    let database = server.fresh_database();
-    let scene = Scene::new(&database, options(60)).await;
-    let first = scene.activated(1).await.remove(0);
-    server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    until("the standby is waited for", || database.sql("SHOW synchronous_standby_names") == "nobody").await;
-    let mut rotation = Box::pin(rotate(&scene.store, scene.realm, &first, 9));
-    for wait in 1..=3 {
-        // The cancelled wait says no more than a warning; the commit stands here, and would be lost with this server.
-        let cancelled = async {
-            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND wait_event = 'SyncRep'";
-            until("somebody waits for the standby", || database.sql(waiting) != "0").await;
-        };
-        tokio::select! {
-            outcome = &mut rotation => panic!("answered after wait {wait}: {outcome:?}"),
-            () = cancelled => {}
-        }
-    }
-    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "2", "it is visible, and not answered");
-    server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    let seen = done(&rotation.await.unwrap());
-    assert_eq!((active(&seen).generation.number(), seen.grant.attempt.0), (2, 9));
+async fn a_rotation_that_its_standby_does_not_have_is_not_answered_until_it_has() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(60)).await;
+        let first = scene.activated(1).await.remove(0);
+        wait_for_standby(server).await;
+        let mut rotation = Box::pin(rotate(&scene.store, scene.realm, &first, 9));
+        cancelled_thrice(&database, &mut rotation).await;
+        assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "2", "it is visible, and not answered");
+        wait_for_no_standby(server);
+        let seen = done(&rotation.await.unwrap());
+        assert_eq!((active(&seen).generation.number(), seen.grant.attempt.0), (2, 9));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_on_an_overtaken_timeline_is_not_asked() {
-    let server = Server::start(version(), &[]);
-    let database = server.fresh_database();
-    let scene = Scene::new(&database, options(2)).await;
-    let rows = scene.activated(1).await;
-    server.stop(Stop::Fast);
-    let (data, old) = (server.data_directory(), server.data_directory().with_extension("old"));
-    let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
-        assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program}");
-    };
-    run("cp", &["-a".as_ref(), data.as_os_str(), old.as_os_str()]);
-    std::fs::write(data.join("standby.signal"), "").unwrap();
-    server.start_again();
-    assert_eq!(server.sql("postgres", "SELECT pg_promote()"), "t");
-    until("the new timeline is served", || scene.store.is_ready()).await;
-    let rotated = done(&rotate(&scene.store, scene.realm, &rows[0], 5).await.unwrap());
-    assert_eq!(active(&rotated).generation.number(), 2);
+async fn a_revocation_that_its_standby_does_not_have_is_not_answered_until_it_has() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        // What the role is told to be spared is the only sign.
+        server.sql("postgres", "ALTER ROLE kimbai SET client_min_messages = error");
+        let scene = Scene::new(&database, options(60)).await;
+        let id = scene.activated(1).await.remove(0).grant.id;
+        wait_for_standby(server).await;
+        let grant = Revocation::Grant(EndReason::RevokedByClient);
+        let revoke = |revocation, attempt| scene.store.revoke(scene.realm, id, revocation, AttemptId(attempt));
+        let mut revocation = revoke(grant, 9);
+        cancelled_thrice(&database, &mut revocation).await;
+        assert_eq!(database.sql("SELECT state FROM kimbai.grants"), "2", "it is visible, and not answered");
+        drop(revocation);
+        // Another attempt, as after a restart, finds the grant ended, which is as little durable.
+        for revocation in [grant, Revocation::AccessThrough(Generation::FIRST)] {
+            cancelled_thrice(&database, &mut revoke(revocation, 10)).await;
+        }
+        let again = revoke(grant, 11);
+        wait_for_no_standby(server);
+        let seen = again.await.unwrap().seen.unwrap();
+        assert!(matches!(seen.grant.state, State::Ended { reason: EndReason::RevokedByClient, .. }), "{seen:?}");
+    })
+    .await;
+}
 
-    server.stop(Stop::Fast);
-    run("rm", &["-r".as_ref(), data.as_os_str()]);
-    run("mv", &[old.as_os_str(), data.as_os_str()]);
-    server.start_again();
-    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "the old server is up");
-    assert_eq!(scene.store.lookup(scene.realm, rows[0].grant.id).await, Err(StoreError::NotDone));
-    assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 6).await, Err(StoreError::NotDone));
-    assert!(!scene.store.is_ready());
-    assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "nothing was written there");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_is_not_answered_from_a_rotation_that_its_standby_does_not_have() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(60)).await;
+        let first = scene.activated(1).await.remove(0);
+        wait_for_standby(server).await;
+        cancelled_thrice(&database, &mut Box::pin(rotate(&scene.store, scene.realm, &first, 9))).await;
+        let mut retry = Box::pin(rotate(&scene.store, scene.realm, &first, 10));
+        cancelled_thrice(&database, &mut retry).await;
+        wait_for_no_standby(server);
+        match retry.await.unwrap().verdict {
+            Verdict::Refused(Some(seen)) => {
+                assert_eq!((active(&seen).generation.number(), seen.grant.attempt), (2, AttemptId(9)));
+            }
+            verdict => panic!("{verdict:?}"),
+        }
+    })
+    .await;
+}
+
+/// On a server of one's own, of each version under test.
+async fn for_each_version(test: impl AsyncFn(&Server)) {
+    for version in Version::under_test() {
+        test(&Server::start(*version, &[])).await;
+    }
+}
+
+/// From now on no commit is durable.
+async fn wait_for_standby(server: &Server) {
+    server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    until("the standby is waited for", || server.sql("postgres", "SHOW synchronous_standby_names") == "nobody").await;
+}
+
+fn wait_for_no_standby(server: &Server) {
+    server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+}
+
+/// Waits until waits for the standby were cancelled three times, in which nothing is answered. A cancelled wait says no more
+/// than a warning; the commit stands here, and would be lost with this server.
+async fn cancelled_thrice<T: std::fmt::Debug>(database: &Database<'_>, verb: &mut (impl Future<Output = T> + Unpin)) {
+    let cancelled = async {
+        for _ in 0..3 {
+            let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event = 'SyncRep'";
+            until("somebody waits for the standby", || database.sql(cancel) != "0").await;
+        }
+    };
+    tokio::select! {
+        answer = verb => panic!("answered without a standby: {answer:?}"),
+        () = cancelled => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_an_overtaken_timeline_is_not_asked_and_one_of_another_cluster_is() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(2)).await;
+        let rows = scene.activated(1).await;
+        server.stop(Stop::Fast);
+        let (data, old) = (server.data_directory(), server.data_directory().with_extension("old"));
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program}");
+        };
+        run("cp", &["-a".as_ref(), data.as_os_str(), old.as_os_str()]);
+        std::fs::write(data.join("standby.signal"), "").unwrap();
+        server.start_again();
+        assert_eq!(server.sql("postgres", "SELECT pg_promote()"), "t");
+        until("the new timeline is served", || scene.store.is_ready()).await;
+        let rotated = done(&rotate(&scene.store, scene.realm, &rows[0], 5).await.unwrap());
+        assert_eq!(active(&rotated).generation.number(), 2);
+
+        server.stop(Stop::Fast);
+        run("rm", &["-r".as_ref(), data.as_os_str()]);
+        run("mv", &[old.as_os_str(), data.as_os_str()]);
+        server.start_again();
+        assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "the old server is up");
+        assert_eq!(scene.store.lookup(scene.realm, rows[0].grant.id).await, Err(StoreError::NotDone));
+        assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 6).await, Err(StoreError::NotDone));
+        assert!(!scene.store.is_ready());
+        assert_eq!(database.sql("SELECT generation FROM kimbai.grants"), "1", "nothing was written there");
+
+        server.stop(Stop::Fast);
+        make_another_cluster(&data);
+        let moved = scene.store.now();
+        server.start_again();
+        until("the other cluster is served", || scene.store.is_ready()).await;
+        assert!(scene.store.available_since() > moved, "retries are counted from the move");
+        let rotated = done(&rotate(&scene.store, scene.realm, &rows[0], 7).await.unwrap());
+        assert_eq!(active(&rotated).generation.number(), 2);
+    })
+    .await;
+}
+
+/// Gives the cluster of a server that has stopped another number, as if it had been made anew and had got the same data:
+/// in its control file, which ends with a checksum, and at the head of each file of its log.
+fn make_another_cluster(data: &Path) {
+    let file = data.join("global/pg_control");
+    let mut control = std::fs::read(&file).unwrap();
+    let is_sum = |end: &usize| crc32c(&control[..*end]).to_le_bytes() == control[*end..*end + 4];
+    let end = (64..control.len() - 4).step_by(4).find(is_sum).unwrap();
+    control[0] ^= 1;
+    let sum = crc32c(&control[..end]);
+    control[end..end + 4].copy_from_slice(&sum.to_le_bytes());
+    std::fs::write(file, &control).unwrap();
+    for entry in std::fs::read_dir(data.join("pg_wal")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let mut log = std::fs::read(&path).unwrap();
+            log[24..32].copy_from_slice(&control[..8]);
+            std::fs::write(path, log).unwrap();
+        }
+    }
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, byte: &u8| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { (sum >> 1) ^ 0x82f6_3b78 } else { sum >> 1 })
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_no_commit_ends_no_server_is_ready_and_retries_are_counted_from_the_end() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(2)).await;
+        let idle = open(&database, options(2)).await;
+        let first = scene.activated(1).await.remove(0);
+        until("both are ready", || scene.store.is_ready() && idle.is_ready()).await;
+        wait_for_standby(server).await;
+        let begun = Instant::now();
+        assert_eq!(rotate(&scene.store, scene.realm, &first, 9).await, Err(StoreError::Unknown));
+        until("both know", || !scene.store.is_ready() && !idle.is_ready()).await;
+        assert!(begun.elapsed() < Duration::from_secs(8), "after {:?}", begun.elapsed());
+        let look = idle.lookup(scene.realm, first.grant.id).await.unwrap();
+        assert_eq!(active(&look.seen.unwrap()).generation.number(), 1, "look-ups are answered");
+        until("it has taken long", || begun.elapsed() > Duration::from_secs(7)).await;
+        let end = idle.now();
+        wait_for_no_standby(server);
+        until("both are ready again", || scene.store.is_ready() && idle.is_ready()).await;
+        for store in [&*scene.store, &idle] {
+            let (since, now) = (store.available_since(), store.now());
+            assert!(since > end && since < now, "since {since:?}, and {now:?} now");
+            assert_eq!(store.figures().outages, 0);
+        }
+        assert!(matches!(
+            rotate(&idle, scene.realm, &first, 10).await.unwrap().verdict,
+            Verdict::Refused(Some(seen)) if active(&seen).generation.number() == 2
+        ));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_not_ready_within_seconds() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(2)).await;
+        until("it is ready", || scene.store.is_ready()).await;
+        server.pause();
+        let begun = Instant::now();
+        until("it is known", || !scene.store.is_ready()).await;
+        assert!(begun.elapsed() < Duration::from_secs(6), "after {:?}", begun.elapsed());
+        server.resume();
+        until("it is ready again", || scene.store.is_ready()).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
