@@ -4,7 +4,6 @@ use kimbai_core::time::Micros;
 use tokio_postgres::Row;
 
 use super::Statements;
-use super::fault::Fault;
 use super::queue::Queue;
 use super::rows;
 use super::statements::{Form, Kind};
@@ -68,6 +67,16 @@ impl Step {
     }
 }
 
+/// What went wrong with a statement, of which nothing was done and whose connection is as good as before.
+pub(super) enum Setback {
+    /// A repetition may succeed.
+    Again,
+    /// Somebody else held a lock for too long.
+    Locked,
+    /// This is what the caller is told, if it is one verb's.
+    Refused(StoreError),
+}
+
 /// Verbs that go out as one statement.
 pub(super) struct Parcel<'t> {
     pub(super) kind: Kind,
@@ -91,11 +100,12 @@ impl Batch {
         self.tasks.len()
     }
 
-    /// What goes out in this step.
+    /// What goes out in this step; of those that go alone, the next few.
     pub(super) fn parcels(&mut self, step: Step, statements: Statements) -> Vec<Parcel<'_>> {
         let form = step.form(statements);
+        let most = if step == Step::ChangeAlone { APART_MAX } else { usize::MAX };
         let mut parcels: Vec<Parcel<'_>> = Vec::new();
-        for task in self.tasks.iter_mut().filter(|task| task.is_at(step)) {
+        for task in self.tasks.iter_mut().filter(|task| task.is_at(step)).take(most) {
             let kind = step.kind(&task.verb);
             match parcels.last_mut() {
                 Some(parcel) if form == Form::Rows && parcel.kind == kind => parcel.tasks.push(task),
@@ -109,6 +119,11 @@ impl Batch {
             }
         }
         parcels
+    }
+
+    /// How many were found locked by somebody else, and did nothing.
+    pub(super) fn locked(&self) -> usize {
+        self.tasks.iter().filter(|task| task.verb.apart && matches!(task.state, State::Again)).count()
     }
 
     /// The store's time in one of its statements.
@@ -147,13 +162,18 @@ impl Batch {
     /// What is known is durable.
     pub(super) fn answer(self, queue: &Queue) {
         let mut again = Vec::new();
-        for Task { verb, state } in self.tasks {
+        for Task { mut verb, state } in self.tasks {
             match state {
                 State::Known(found) => verb.answer(Ok(found)),
                 State::Failed(error) => verb.answer(Err(error)),
-                State::Again | State::At(_) => {
+                State::Again => {
                     verb.unsend();
                     again.push(verb);
+                }
+                // It was answered with something that is no row of it.
+                State::At(_) => {
+                    verb.doubt();
+                    verb.answer(Err(StoreError::Unknown));
                 }
             }
         }
@@ -194,7 +214,13 @@ impl Parcel<'_> {
         let is_look = self.kind == Kind::Look;
         let Some(task) = self.task(key) else { return Ok(()) };
         task.state = match rows::seen(row, key.id) {
-            Err(error) => State::Failed(error),
+            Err(error) => {
+                if !is_look {
+                    // The row was changed.
+                    task.verb.doubt();
+                }
+                State::Failed(error)
+            }
             Ok(seen) if is_look => State::Known(task.verb.judge(now, seen)),
             // Not of this attempt: that cannot be, and is looked at.
             Ok(Some(seen)) if seen.grant.attempt != task.verb.attempt => return Ok(()),
@@ -209,20 +235,48 @@ impl Parcel<'_> {
     }
 
     /// Takes what went wrong, in which nothing was done.
-    pub(super) fn fail(&mut self, fault: &Fault) {
+    pub(super) fn fail(&mut self, setback: &Setback) {
         let alone = self.tasks.len() == 1;
         let next =
             if matches!(self.step, Step::Change | Step::ChangeAlone) { Step::ChangeAlone } else { Step::LookAlone };
         for task in &mut self.tasks {
-            task.state = match fault {
-                Fault::Refused(error) if alone => State::Failed(error.clone()),
-                Fault::Locked if alone => {
+            task.state = match setback {
+                Setback::Again | Setback::Locked | Setback::Refused(_) if !alone => State::At(next),
+                Setback::Again => State::Again,
+                Setback::Locked => {
                     task.verb.apart = true;
                     State::Again
                 }
-                Fault::Again | Fault::Lost | Fault::Unfit if alone => State::Again,
-                Fault::Again | Fault::Locked | Fault::Lost | Fault::Unfit | Fault::Refused(_) => State::At(next),
+                Setback::Refused(error) => State::Failed(error.clone()),
             };
         }
+    }
+}
+
+/// So many verbs whose rows may be locked go alone at a time, and so many such are in a batch from its start.
+pub(super) const APART_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use kimbai_core::number::{AttemptId, GrantId, RealmNumber};
+
+    use super::super::verb::Wish;
+    use super::*;
+
+    #[test]
+    fn a_verb_that_was_sent_and_has_no_answer_is_unknown_and_not_sent_again() {
+        let queue = Queue::new(Statements::Batched);
+        let key = Key { realm: RealmNumber(1), id: GrantId(1) };
+        let (verb, _, mut answer) = Verb::new(key, Wish::Look, AttemptId(1));
+        let mut batch = Batch::new(vec![verb]);
+        for mut parcel in batch.parcels(Step::Change, Statements::Batched) {
+            parcel.take(&[]);
+        }
+        for mut parcel in batch.parcels(Step::Look, Statements::Batched) {
+            parcel.take(&[]);
+        }
+        batch.answer(&queue);
+        assert_eq!(answer.try_recv().unwrap().unwrap_err(), StoreError::Unknown);
+        assert_eq!(queue.figures().0, 0);
     }
 }

@@ -15,12 +15,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::{Error, Row};
 
 use super::backoff::Backoff;
-use super::batch::{Batch, Parcel, Step};
+use super::batch::{APART_MAX, Batch, Parcel, Setback, Step};
 use super::connect::{Connected, Failure, Role};
 use super::fault::Fault;
 use super::statements::{Form, Prepared, Value};
 use super::watch::{Server, Timeline};
-use super::{OpenError, Shared};
+use super::{OpenError, Shared, Statements};
 
 /// Serves the queue until it is closed, over one connection after another.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -52,6 +52,13 @@ struct Closed;
 #[derive(Debug)]
 struct Lost;
 
+/// Whether a step had anything to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Some,
+    Nothing,
+}
+
 /// One connection with its statements.
 struct Lane<'s> {
     shared: &'s Shared,
@@ -66,6 +73,7 @@ impl<'s> Lane<'s> {
         let connected = connected.map_err(|failure| shared.connector.unreachable(&failure))?;
         let opening = async {
             let timeline = shared.watch.measure(&connected.client).await?;
+            connected.client.batch_execute(lock(shared.options.statements)).await?;
             Ok::<_, Error>((timeline, Prepared::new(&connected.client).await?))
         };
         match timeout(SILENCE, opening).await {
@@ -144,19 +152,9 @@ impl<'s> Lane<'s> {
     /// All statements of a batch.
     async fn work(&self, batch: &mut Batch) -> Result<(), Lost> {
         for step in Step::ALL {
-            let parcels = batch.parcels(step, self.shared.options.statements);
-            if parcels.is_empty() {
-                continue;
-            }
-            if step == Step::ChangeAlone {
-                self.execute(LOCK_ALONE).await?;
-            }
-            join_all(parcels.into_iter().map(|parcel| self.send(parcel)))
-                .await
-                .into_iter()
-                .collect::<Result<(), _>>()?;
-            if step == Step::ChangeAlone {
-                self.execute(LOCK).await?;
+            match step {
+                Step::ChangeAlone => self.change_alone(batch).await?,
+                Step::Change | Step::Look | Step::LookAlone => drop(self.step(batch, step).await?),
             }
         }
         if batch.rests_on_earlier() {
@@ -165,13 +163,42 @@ impl<'s> Lane<'s> {
         Ok(())
     }
 
+    /// What goes out in a step, if anything does.
+    async fn step(&self, batch: &mut Batch, step: Step) -> Result<Sent, Lost> {
+        let parcels = batch.parcels(step, self.shared.options.statements);
+        if parcels.is_empty() {
+            return Ok(Sent::Nothing);
+        }
+        let sent = join_all(parcels.into_iter().map(|parcel| self.send(parcel))).await;
+        sent.into_iter().collect::<Result<(), _>>()?;
+        Ok(Sent::Some)
+    }
+
+    /// Those that go alone, a few at a time: where many rows are locked, the batch does not wait for each of them.
+    async fn change_alone(&self, batch: &mut Batch) -> Result<(), Lost> {
+        if batch.parcels(Step::ChangeAlone, self.shared.options.statements).is_empty() {
+            return Ok(());
+        }
+        self.execute(LOCK_ALONE).await?;
+        let mut is_patient = true;
+        while self.step(batch, Step::ChangeAlone).await? == Sent::Some {
+            if is_patient && batch.locked() >= APART_MAX {
+                is_patient = false;
+                self.execute(LOCK_AMONG_MANY).await?;
+            }
+        }
+        self.execute(lock(self.shared.options.statements)).await
+    }
+
     /// One statement, and what came of it.
     async fn send(&self, mut parcel: Parcel<'_>) -> Result<(), Lost> {
         match self.query(&parcel).await {
             Ok(rows) => parcel.take(&rows),
             Err(error) => match Fault::of(&error) {
-                fault if fault.ends_connection() => return Err(Lost),
-                fault => parcel.fail(&fault),
+                Fault::Lost | Fault::Unfit => return Err(Lost),
+                Fault::Again => parcel.fail(&Setback::Again),
+                Fault::Locked => parcel.fail(&Setback::Locked),
+                Fault::Refused(error) => parcel.fail(&Setback::Refused(error)),
             },
         }
         Ok(())
@@ -232,9 +259,19 @@ impl<'s> Lane<'s> {
 const TICK: Duration = Duration::from_secs(1);
 /// So long a server may say nothing before another connection is tried.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How long the statements of a batch wait for a lock: all verbs of one kind together, or each by itself.
+const fn lock(statements: Statements) -> &'static str {
+    match statements {
+        Statements::Batched => LOCK,
+        Statements::Single => LOCK_ALONE,
+    }
+}
+
 /// As in the settings of a lane. Locks are held for one commit by those who play by these rules.
 const LOCK: &str = "SET lock_timeout = '500ms'";
 /// Verbs of other grants wait behind it.
 const LOCK_ALONE: &str = "SET lock_timeout = '50ms'";
+/// Others wait behind many of them.
+const LOCK_AMONG_MANY: &str = "SET lock_timeout = '1ms'";
 /// A transaction that changes nothing, and is durable like any other only after all that were committed before it.
 const BARRIER: &str = "SELECT pg_logical_emit_message(true, 'kimbai', '')";

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::Statements;
+use super::batch::APART_MAX;
 use super::verb::{Key, Verb};
 
 /// So many verbs may wait; one more is not taken.
@@ -100,10 +101,13 @@ impl Queue {
         }
     }
 
-    /// Puts back what was sent and must be sent again, before all others.
-    pub(super) fn put_back(&self, verbs: impl DoubleEndedIterator<Item = Verb>) {
+    /// Puts back what was sent and must be sent again, before all others; but what is sent apart behind them, so that those
+    /// whose rows stay locked are not all that is tried.
+    pub(super) fn put_back(&self, verbs: impl Iterator<Item = Verb>) {
         let mut waiting = self.lock();
-        for verb in verbs.rev() {
+        let (apart, others): (Vec<_>, Vec<_>) = verbs.partition(|verb| verb.apart);
+        waiting.verbs.extend(apart);
+        for verb in others.into_iter().rev() {
             waiting.verbs.push_front(verb);
         }
         drop(waiting);
@@ -143,14 +147,17 @@ impl Queue {
             return Taken::Few(waiting.taken);
         }
         let mut batch = Vec::with_capacity(count.min(self.shape.batch_max));
+        let mut apart = 0;
         for _ in 0..count {
             let Some(verb) = waiting.verbs.pop_front() else { break };
             if !verb.is_wanted() {
                 continue;
             }
-            if batch.len() >= self.shape.batch_max || keys.contains(&verb.key) {
+            let is_full = batch.len() >= self.shape.batch_max || (verb.apart && apart >= APART_MAX);
+            if is_full || keys.contains(&verb.key) {
                 waiting.verbs.push_back(verb);
             } else if verb.send() {
+                apart += usize::from(verb.apart);
                 keys.insert(verb.key);
                 batch.push(verb);
             }
@@ -238,6 +245,25 @@ mod tests {
         assert_eq!(ids(&queue.take(&mut keys, None)).len(), 64);
         waiting.push(look(&queue, 65));
         assert_eq!(ids(&queue.take(&mut keys, Some(2))), [65], "nobody else has been at work meanwhile");
+    }
+
+    #[test]
+    fn verbs_of_locked_rows_go_a_few_at_a_time_and_take_turns() {
+        let (queue, mut keys) = (Queue::new(Statements::Batched), HashSet::new());
+        let waiting: Vec<_> = (0..18).map(|id| look(&queue, id)).collect();
+        let Taken::Batch(mut verbs) = queue.take(&mut keys, None) else { panic!("none") };
+        for verb in &mut verbs {
+            verb.apart = verb.key.id.0 < 17;
+        }
+        queue.put_back(verbs.into_iter());
+        drop(Turn(&queue));
+        let first = queue.take(&mut keys, None);
+        assert_eq!(ids(&first), [vec![17], (0..16).collect()].concat());
+        let Taken::Batch(verbs) = first else { panic!("none") };
+        queue.put_back(verbs.into_iter().skip(1));
+        drop(Turn(&queue));
+        assert_eq!(ids(&queue.take(&mut keys, None)), [vec![16], (0..15).collect()].concat());
+        drop(waiting);
     }
 
     #[test]

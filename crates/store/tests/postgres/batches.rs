@@ -5,27 +5,20 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::AttemptId;
-use kimbai_postgres_fixture::{Database, Server};
-use kimbai_store::Ledger;
+use kimbai_postgres_fixture::{Database, Server, Version};
 use kimbai_store::postgres::{Options, PostgresStore, Statements};
+use kimbai_store::{Ledger, StoreError};
 use tokio_postgres::NoTls;
 
-use crate::scene::{Scene, active, done, open, rotate, until, version};
-
-const FORMS: [Statements; 2] = [Statements::Batched, Statements::Single];
+use crate::scene::{Scene, active, databases, done, forms, open, rotate, until};
 
 fn options(statements: Statements) -> Options {
     Options { statements, lanes: 1, pool: 2, ..Options::default() }
 }
 
-fn database() -> Database<'static> {
-    Server::shared(version()).fresh_database()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_ids_wait_for_each_other_and_one_of_them_wins() {
-    for statements in FORMS {
-        let database = database();
+    for (statements, database) in forms() {
         let scene = Scene::new(&database, options(statements)).await;
         let first = &scene.activated(1).await[0];
         let rotations = (1..=100).map(|attempt| rotate(&scene.store, scene.realm, first, attempt));
@@ -43,8 +36,7 @@ async fn equal_ids_wait_for_each_other_and_one_of_them_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_row_is_never_the_one_from_before_the_winner() {
-    for statements in FORMS {
-        let database = database();
+    for (statements, database) in forms() {
         let scene = Scene::new(&database, options(statements)).await;
         let other = open(&database, options(statements)).await;
         let mut seen = scene.activated(1).await.remove(0);
@@ -68,8 +60,7 @@ async fn a_refused_row_is_never_the_one_from_before_the_winner() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn servers_that_rotate_the_same_grants_in_opposite_orders_have_no_deadlock() {
-    for statements in FORMS {
-        let database = database();
+    for (statements, database) in forms() {
         let scene = Scene::new(&database, Options { lanes: 2, ..options(statements) }).await;
         let other = open(&database, Options { lanes: 2, ..options(statements) }).await;
         let rows = scene.activated(200).await;
@@ -110,8 +101,7 @@ async fn contend(store: &PostgresStore, scene: &Scene, rows: &[Seen]) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_somebody_holds_keeps_nobody_else_waiting_for_long() {
-    for statements in FORMS {
-        let database = database();
+    for (statements, database) in forms() {
         let scene = Scene::new(&database, Options { deadline: Duration::from_secs(4), ..options(statements) }).await;
         let rows = scene.activated(50).await;
         let (holder, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
@@ -152,9 +142,52 @@ async fn a_row_that_somebody_holds_keeps_nobody_else_waiting_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_rows_that_somebody_holds_keep_nobody_else_waiting_for_long() {
+    for database in databases() {
+        let scene = Scene::new(&database, options(Statements::Batched)).await;
+        let rows = scene.activated(220).await;
+        let (holder, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        holder.batch_execute("BEGIN; SELECT FROM kimbai.grants WHERE id % 11 <> 0 FOR UPDATE").await.unwrap();
+        for attempt in [7, 8] {
+            let (start, store) = (Instant::now(), &scene.store);
+            let rotations = rows.iter().enumerate().map(async |(place, seen)| {
+                let outcome = rotate(store, scene.realm, seen, attempt).await;
+                (place, outcome, start.elapsed())
+            });
+            let mut held = 0;
+            for (place, outcome, time) in join_all(rotations).await {
+                match outcome {
+                    Ok(_) => assert!(time < Duration::from_secs(4), "{place} waited {time:?}"),
+                    Err(_) => held += 1,
+                }
+            }
+            assert_eq!(held, 200);
+        }
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        done(&rotate(&scene.store, scene.realm, &rows[1], 9).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_whose_row_cannot_be_read_back_is_unknown() {
+    for (statements, database) in forms() {
+        let scene = Scene::new(&database, options(statements)).await;
+        let rows = scene.activated(2).await;
+        database.sql("UPDATE kimbai.grants SET auth_time_s = -1 WHERE id = (SELECT min(id) FROM kimbai.grants)");
+        let rotation = |seen| rotate(&scene.store, scene.realm, seen, 9);
+        let (unreadable, other) = tokio::join!(rotation(&rows[0]), rotation(&rows[1]));
+        assert_eq!(unreadable, Err(StoreError::Unknown));
+        done(&other.unwrap());
+        assert_eq!(database.sql("SELECT string_agg(generation::text, ' ') FROM kimbai.grants"), "2 2");
+        let look = scene.store.lookup(scene.realm, rows[0].grant.id).await;
+        assert!(matches!(look, Err(StoreError::Unreadable(_))), "{look:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_the_database_refuses_fails_alone() {
-    for statements in FORMS {
-        let database = database();
+    for (statements, database) in forms() {
         let scene = Scene::new(&database, options(statements)).await;
         database.sql(
             "CREATE FUNCTION kimbai.refuse_some() RETURNS trigger LANGUAGE plpgsql AS \
@@ -176,8 +209,15 @@ async fn a_member_that_the_database_refuses_fails_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rotations_are_heap_only_updates() {
-    let database = database();
-    let scene = Scene::new(&database, options(Statements::Batched)).await;
+    for version in Version::under_test() {
+        // A transaction of another test, though in another database, would keep dead rows from being reused.
+        let server = Server::start(*version, &[]);
+        rotates_heap_only(&server.fresh_database()).await;
+    }
+}
+
+async fn rotates_heap_only(database: &Database<'_>) {
+    let scene = Scene::new(database, options(Statements::Batched)).await;
     let mut rows = scene.activated(500).await;
     // A full table finds its room first.
     for round in 0..10 {
