@@ -311,7 +311,7 @@ async fn a_commit_that_the_standby_has_not_confirmed_is_unknown() {
         server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
         server.sql("postgres", "SELECT pg_reload_conf()");
         let cancel = async {
-            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'";
             while server.sql("postgres", waiting) == "0" {
                 tokio::task::yield_now().await;
             }
