@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::connect::{Connected, Connector, Failure, Role};
 use super::fault::Fault;
 use super::seldom::Seldom;
-use super::watch::{Timeline, Watch};
+use super::watch::{Server, Timeline, Watch};
 use crate::StoreError;
 
 /// Connections for single statements and for changes of the registry.
@@ -36,8 +36,8 @@ pub(super) struct Pool {
 /// A connection and what is known of it.
 struct Pooled {
     connected: Connected,
-    /// Of the watch, before it was made: a server that was overtaken since must not be asked.
-    moves: u32,
+    /// Which one is at its other end: one that was overtaken since must not be asked.
+    server: Server,
     statements: Mutex<HashMap<&'static str, Statement>>,
     _open: Arc<()>,
 }
@@ -169,17 +169,17 @@ impl Pool {
         let connected = self.connector.connect(Role::General).await?;
         match self.watch.measure(&connected.client).await? {
             Timeline::Overtaken => Err(Failure::Overtaken),
-            Timeline::Latest(_) => {
-                Ok(Pooled { connected, moves, statements: Mutex::default(), _open: Arc::clone(&self.open) })
+            Timeline::Latest(server) => {
+                Ok(Pooled { connected, server, statements: Mutex::default(), _open: Arc::clone(&self.open) })
             }
         }
     }
 
     /// One that lies unused, and may be used.
     fn take_idle(&self) -> Option<Pooled> {
-        let moves = self.watch.moves();
+        let latest = self.watch.latest();
         let mut idle = self.idle();
-        idle.retain(|pooled| pooled.moves == moves && !pooled.connected.client.is_closed());
+        idle.retain(|pooled| Some(pooled.server) == latest && !pooled.connected.client.is_closed());
         idle.pop()
     }
 
@@ -201,8 +201,10 @@ impl Pool {
 /// Tries again while no connection can be made, whether or not anybody asks for one: who is told that the store is not
 /// ready does not ask.
 async fn mend(pool: Weak<Pool>, mut failing: watch::Receiver<bool>) {
+    let mut ticks = interval(MEND_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while failing.wait_for(|failing| *failing).await.is_ok() {
-        sleep(MEND_EVERY).await;
+        ticks.tick().await;
         let Some(pool) = pool.upgrade() else { return };
         if pool.permits.is_closed() {
             return;
@@ -354,7 +356,7 @@ const MEND_EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use kimbai_postgres_fixture::{Server, Version};
+    use kimbai_postgres_fixture::{self as fixture, Version};
 
     use super::super::connect::Role;
     use super::super::migrate;
@@ -363,7 +365,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_was_overtaken_is_not_asked() {
         for version in Version::under_test() {
-            let database = Server::shared(*version).fresh_database();
+            let database = fixture::Server::shared(*version).fresh_database();
             let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
             let connected = connector.connect(Role::General).await.unwrap();
             migrate::prepare(&connector, &connected.client).await.unwrap();
@@ -375,24 +377,6 @@ mod tests {
             // Another server has taken over meanwhile, as a lane has seen.
             watch.overtake();
             assert_eq!(ask().await, Err(StoreError::NotDone));
-        }
-    }
-    #[tokio::test]
-    async fn no_setting_of_the_database_ends_a_statement_in_its_middle() {
-        for version in Version::under_test() {
-            let database = Server::shared(*version).fresh_database();
-            let has_it = database.sql("SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'") == "1";
-            for setting in ["statement_timeout", "transaction_timeout"].into_iter().take(1 + usize::from(has_it)) {
-                database.sql(&format!("ALTER DATABASE {} SET {setting} = '1s'", database.name()));
-            }
-            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
-            let connected = connector.connect(Role::General).await.unwrap();
-            migrate::prepare(&connector, &connected.client).await.unwrap();
-            let pool = Pool::new(&connector, Arc::default(), Options::default());
-            let sql = "SELECT current_setting('statement_timeout'), current_setting('transaction_timeout', true)";
-            let row = pool.row(sql, &[]).await.unwrap().unwrap();
-            assert_eq!(row.get::<_, &str>(0), "0");
-            assert_eq!(row.get::<_, Option<&str>>(1), has_it.then_some("0"));
         }
     }
 }

@@ -104,3 +104,36 @@ const AUDIT: &str = "WITH t AS MATERIALIZED (SELECT kimbai.now_us() - $1::bigint
      oldest AS MATERIALIZED (SELECT number, at FROM kimbai.audit ORDER BY number LIMIT $2) \
      DELETE FROM kimbai.audit AS a USING oldest, t \
      WHERE a.number = oldest.number AND (oldest.at <= t.old OR oldest.number <= t.beyond)";
+
+#[cfg(test)]
+mod tests {
+    use kimbai_postgres_fixture::{Server, Version};
+
+    use super::super::connect::{Connector, Role};
+    use super::super::migrate;
+    use super::*;
+
+    #[tokio::test]
+    async fn no_step_reads_a_whole_table() {
+        for version in Version::under_test() {
+            let database = Server::shared(*version).fresh_database();
+            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+            let connected = connector.connect(Role::Lane).await.unwrap();
+            let client = &connected.client;
+            migrate::prepare(&connector, client).await.unwrap();
+            let grants = "integer, bigint, boolean, bigint, bigint";
+            for (name, sql, types, parameters) in [
+                ("grants", GRANTS, grants, "1, 5, false, 10, 0"),
+                ("sessions", SESSIONS, "bigint, bigint", "0, 10"),
+                ("denials", DENIALS, "bigint, bigint", "0, 10"),
+                ("log_ins", LOG_INS, "bigint, bigint", "0, 10"),
+                ("audit", AUDIT, "bigint, bigint", "0, 10"),
+            ] {
+                client.batch_execute(&format!("PREPARE of_{name} ({types}) AS {sql}")).await.unwrap();
+                let plan = client.simple_query(&format!("EXPLAIN EXECUTE of_{name} ({parameters})")).await.unwrap();
+                let plan = format!("{plan:?}");
+                assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{name}: {plan}");
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What this process knows of the server: how far its clock is from ours, which it is, and since when its commits end.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,6 @@ pub(super) struct Watch {
     offset_us: AtomicI64,
     /// The latest that was met.
     server: Mutex<Option<Server>>,
-    moves: AtomicU32,
     lanes: AtomicUsize,
     outages: AtomicU64,
     available_since: AtomicI64,
@@ -69,7 +68,6 @@ impl Default for Watch {
             started: Instant::now(),
             offset_us: AtomicI64::default(),
             server: Mutex::default(),
-            moves: AtomicU32::default(),
             lanes: AtomicUsize::default(),
             outages: AtomicU64::default(),
             available_since: AtomicI64::default(),
@@ -99,9 +97,9 @@ impl Watch {
         self.lanes.load(Ordering::Acquire) > 0 && self.committed_within(READY) == Some(true)
     }
 
-    /// Grows with each change of server: what was connected before may be connected to one that was overtaken.
-    pub(super) fn moves(&self) -> u32 {
-        self.moves.load(Ordering::Acquire)
+    /// The latest server that this process has met.
+    pub(super) fn latest(&self) -> Option<Server> {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the server for its time and which it is. A server in recovery has no timeline, which is an error.
@@ -172,7 +170,6 @@ impl Watch {
         };
         if meeting == Meeting::Later {
             *latest = Some(server);
-            self.moves.fetch_add(1, Ordering::AcqRel);
         }
         meeting
     }
@@ -280,9 +277,9 @@ mod tests {
         let (watch, latest) = (Watch::default(), server(7, 2));
         assert_eq!(learn(&watch, latest, 0, 5), (Timeline::Latest(latest), 5));
         assert_eq!(learn(&watch, server(7, 1), 0, 9), (Timeline::Overtaken, 5));
-        assert_eq!(watch.moves(), 1);
+        assert_eq!(watch.latest(), Some(latest));
         assert_eq!(learn(&watch, server(7, 3), 0, 9), (Timeline::Latest(server(7, 3)), 9));
-        assert_eq!(watch.moves(), 2);
+        assert_eq!(watch.latest(), Some(server(7, 3)));
     }
 
     #[test]
@@ -295,7 +292,7 @@ mod tests {
         assert_eq!(learn(&watch, other, 0, 9), (Timeline::Latest(other), 9));
         watch.lane_opened();
         assert_eq!(learn(&watch, first, 0, 5), (Timeline::Overtaken, 9));
-        assert_eq!(watch.moves(), 2);
+        assert_eq!(watch.latest(), Some(other));
     }
 
     #[test]

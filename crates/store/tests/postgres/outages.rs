@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 use kimbai_core::grant::{EndReason, Revocation, State, Verdict};
 use kimbai_core::number::{AttemptId, Generation};
 use kimbai_postgres_fixture::{Database, Server, Stop, Version};
-use kimbai_store::postgres::{Options, Statements};
+use kimbai_store::postgres::Options;
 use kimbai_store::{Ledger, LogInKey, LogInLimits, Registry, SessionId, StoreError, Upkeep};
 
-use crate::scene::{Scene, active, done, open, rotate, until, version};
+use crate::scene::{Scene, active, databases, done, forms, open, rotate, until};
 
 const LIMITS: LogInLimits = LogInLimits {
     free_failures: 5,
@@ -29,8 +29,7 @@ fn options(deadline_s: u64) -> Options {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn connections_that_are_cut_under_load_lose_no_verb_and_fork_no_chain() {
-    for statements in [Statements::Batched, Statements::Single] {
-        let database = Server::shared(version()).fresh_database();
+    for (statements, database) in forms() {
         let scene = Scene::new(&database, Options { statements, ..options(20) }).await;
         let rows = scene.activated(64).await;
         let cuts = async {
@@ -292,89 +291,96 @@ async fn a_frozen_server_is_not_ready_within_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_but_verbs_is_answered_either_before_its_standby_has_it() {
-    let server = Server::start(version(), &[]);
-    let database = server.fresh_database();
-    let scene = Scene::new(&database, options(60)).await;
-    let (store, realm) = (&scene.store, scene.realm);
-    let id = SessionId([1; 16]);
-    store.put_session(realm, id, scene.user, 0).await.unwrap();
-    server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    until("the standby is waited for", || database.sql("SHOW synchronous_standby_names") == "nobody").await;
-    let cancelled = async || {
-        let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(60)).await;
+        let (store, realm) = (&scene.store, scene.realm);
+        let id = SessionId([1; 16]);
+        store.put_session(realm, id, scene.user, 0).await.unwrap();
+        server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+        server.sql("postgres", "SELECT pg_reload_conf()");
+        until("the standby is waited for", || database.sql("SHOW synchronous_standby_names") == "nobody").await;
+        let cancelled = async || {
+            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
              WHERE datname = current_database() AND wait_event = 'SyncRep'";
-        until("somebody waits for the standby", || database.sql(waiting) != "0").await;
-    };
-    // What must not be repeated is of unknown outcome.
-    let [account, source] = [LogInKey([1; 16]), LogInKey([2; 16])];
-    let (counted, ()) = tokio::join!(store.count_log_in(realm, account, source, LIMITS), cancelled());
-    assert_eq!(counted, Err(StoreError::Unknown));
-    // What may be is, and answered when the standby has what it finds done.
-    let mut removed = Box::pin(store.remove_session(realm, id));
-    for wait in 1..=3 {
-        tokio::select! {
-            answer = &mut removed => panic!("answered after wait {wait}: {answer:?}"),
-            () = cancelled() => {}
+            until("somebody waits for the standby", || database.sql(waiting) != "0").await;
+        };
+        // What must not be repeated is of unknown outcome.
+        let [account, source] = [LogInKey([1; 16]), LogInKey([2; 16])];
+        let (counted, ()) = tokio::join!(store.count_log_in(realm, account, source, LIMITS), cancelled());
+        assert_eq!(counted, Err(StoreError::Unknown));
+        // What may be is, and answered when the standby has what it finds done.
+        let mut removed = Box::pin(store.remove_session(realm, id));
+        for wait in 1..=3 {
+            tokio::select! {
+                answer = &mut removed => panic!("answered after wait {wait}: {answer:?}"),
+                () = cancelled() => {}
+            }
         }
-    }
-    assert_eq!(database.sql("SELECT count(*) FROM kimbai.sessions"), "0", "it is visible, and not answered");
-    server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
-    server.sql("postgres", "SELECT pg_reload_conf()");
-    assert_eq!(removed.await, Ok(()));
+        assert_eq!(database.sql("SELECT count(*) FROM kimbai.sessions"), "0", "it is visible, and not answered");
+        server.sql("postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+        server.sql("postgres", "SELECT pg_reload_conf()");
+        assert_eq!(removed.await, Ok(()));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn verbs_wait_for_a_server_that_restarts_and_find_it_again() {
-    let server = Server::start(version(), &[]);
-    let database = server.fresh_database();
-    let scene = Scene::new(&database, options(30)).await;
-    let rows = scene.activated(20).await;
-    let before = scene.store.available_since();
-    server.stop(Stop::Immediate);
-    until("the outage is known", || !scene.store.is_ready()).await;
-    let (outcomes, ()) =
-        tokio::join!(join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, 3))), async {
-            server.start_again();
-        });
-    for outcome in outcomes {
-        assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
-    }
-    assert!(scene.store.available_since() > before, "retries are counted from the outage's end");
-    assert!(scene.store.is_ready());
-    assert_eq!(scene.store.figures().outages, 1);
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(30)).await;
+        let rows = scene.activated(20).await;
+        let before = scene.store.available_since();
+        server.stop(Stop::Immediate);
+        until("the outage is known", || !scene.store.is_ready()).await;
+        let (outcomes, ()) =
+            tokio::join!(join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, 3))), async {
+                server.start_again();
+            });
+        for outcome in outcomes {
+            assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
+        }
+        assert!(scene.store.available_since() > before, "retries are counted from the outage's end");
+        assert!(scene.store.is_ready());
+        assert_eq!(scene.store.figures().outages, 1);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verb_that_a_frozen_server_has_is_unknown_and_its_repetition_succeeds() {
-    let server = Server::start(version(), &[]);
-    let database = server.fresh_database();
-    let scene = Scene::new(&database, options(3)).await;
-    let rows = scene.activated(1).await;
-    server.pause();
-    assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 5).await, Err(StoreError::Unknown));
-    server.resume();
-    let mut outcome = Err(StoreError::NotDone);
-    while outcome.is_err() {
-        outcome = rotate(&scene.store, scene.realm, &rows[0], 5).await;
-    }
-    let outcome = outcome.unwrap();
-    assert!(matches!(outcome.verdict, Verdict::Done(_)), "{outcome:?}");
-    assert_eq!(active(&done(&outcome)).generation.number(), 2);
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(3)).await;
+        let rows = scene.activated(1).await;
+        server.pause();
+        assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 5).await, Err(StoreError::Unknown));
+        server.resume();
+        let mut outcome = Err(StoreError::NotDone);
+        while outcome.is_err() {
+            outcome = rotate(&scene.store, scene.realm, &rows[0], 5).await;
+        }
+        let outcome = outcome.unwrap();
+        assert!(matches!(outcome.verdict, Verdict::Done(_)), "{outcome:?}");
+        assert_eq!(active(&done(&outcome)).generation.number(), 2);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_store_takes_nothing_and_finishes_what_it_has() {
-    let database = Server::shared(version()).fresh_database();
-    let scene = Scene::new(&database, options(5)).await;
-    let rows = scene.activated(50).await;
-    let mut rotations = Box::pin(join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, 3))));
-    // All of them are in the queue once they were asked for.
-    assert!(futures_util::poll!(&mut rotations).is_pending());
-    let (outcomes, ()) = tokio::join!(rotations, scene.store.close());
-    for outcome in outcomes {
-        assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
+    for database in databases() {
+        let scene = Scene::new(&database, options(5)).await;
+        let rows = scene.activated(50).await;
+        let mut rotations = Box::pin(join_all(rows.iter().map(|seen| rotate(&scene.store, scene.realm, seen, 3))));
+        // All of them are in the queue once they were asked for.
+        assert!(futures_util::poll!(&mut rotations).is_pending());
+        let (outcomes, ()) = tokio::join!(rotations, scene.store.close());
+        for outcome in outcomes {
+            assert_eq!(active(&done(&outcome.unwrap())).generation.number(), 2);
+        }
+        assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 4).await, Err(StoreError::NotDone));
+        assert!(!scene.store.is_ready());
     }
-    assert_eq!(rotate(&scene.store, scene.realm, &rows[0], 4).await, Err(StoreError::NotDone));
-    assert!(!scene.store.is_ready());
 }

@@ -10,7 +10,12 @@ use kimbai_postgres_fixture::{Database, Server, Version};
 use kimbai_store::postgres::{OpenError, Options, PostgresStore, ProcessRole};
 use kimbai_store::{Ledger, Registry, StoreError, Upkeep};
 
-use crate::scene::{self, Scene, active, done, rotate, until, version};
+use crate::scene::{self, Scene, active, done, rotate, until};
+
+/// The newest one under test.
+fn version() -> Version {
+    *Version::under_test().last().unwrap()
+}
 
 fn few(lanes: usize, pool: usize) -> Options {
     Options { lanes, pool, deadline: Duration::from_secs(2), ..Options::default() }

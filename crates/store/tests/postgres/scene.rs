@@ -18,8 +18,8 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 /// An empty store for the suite.
-pub(crate) fn subject(statements: Statements) -> Subject {
-    let database = Arc::new(Server::shared(version()).fresh_database());
+pub(crate) fn subject(version: Version, statements: Statements) -> Subject {
+    let database = Arc::new(Server::shared(version).fresh_database());
     let options = Options { statements, lanes: 2, pool: 4, ..Options::default() };
     let store = Arc::new(block_in_place(|| Handle::current().block_on(open(&database, options))));
     let (for_clock, offset_us) = (Arc::clone(&store), AtomicI64::new(0));
@@ -52,9 +52,16 @@ impl StoreClock for DatabaseClock {
     }
 }
 
-/// The newest one under test; `KIMBAI_TEST_POSTGRES` names another.
-pub(crate) fn version() -> Version {
-    *Version::under_test().last().unwrap()
+/// Each form, with a database on each version.
+pub(crate) fn forms() -> impl Iterator<Item = (Statements, Database<'static>)> {
+    [Statements::Batched, Statements::Single]
+        .into_iter()
+        .flat_map(|statements| databases().map(move |database| (statements, database)))
+}
+
+/// One on each version under test.
+pub(crate) fn databases() -> impl Iterator<Item = Database<'static>> {
+    Version::under_test().iter().map(|version| Server::shared(*version).fresh_database())
 }
 
 /// Terms of every generation here.

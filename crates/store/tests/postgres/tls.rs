@@ -4,11 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
-use kimbai_postgres_fixture::{Database, Server};
+use kimbai_postgres_fixture::{Database, Server, Version};
 use kimbai_store::postgres::{Options, PostgresStore};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::scene::{until, version};
+use crate::scene::until;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -52,7 +52,7 @@ async fn opened(database: &Database<'_>, host: &str, query: &str) -> Result<bool
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_server_that_the_url_names_is_believed() {
-    let server = Server::start(version(), &[]);
+    let server = Server::start(*Version::under_test().last().unwrap(), &[]);
     let database = server.fresh_database();
     let directory = tempfile::tempdir().unwrap();
     let [ours, others] = ["ours.pem", "others.pem"].map(|name| directory.path().join(name));
