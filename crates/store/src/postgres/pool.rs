@@ -164,8 +164,6 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Pooled, Failure> {
-        // Before it is measured: a server that is overtaken meanwhile is not used again.
-        let moves = self.watch.moves();
         let connected = self.connector.connect(Role::General).await?;
         match self.watch.measure(&connected.client).await? {
             Timeline::Overtaken => Err(Failure::Overtaken),
