@@ -457,7 +457,7 @@ error: kimbai.toml:3:45: "10.0.0.0/33" is no network
         r#"
 error: kimbai.toml:2:7: the PostgreSQL URL has the parameter `sslmod`; known are user, password, host, port, dbname, sslmode, sslrootcert, connect_timeout, target_session_attrs, channel_binding
   |
-2 | url = "postgres://•••••••••@db/kimbai?sslmod=x"
+2 | url = "postgres://•••••••••@db/kimbai?sslmod=•"
   |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   = write postgres://user@host/database; docs/operate.md has the parameters
 "#,
