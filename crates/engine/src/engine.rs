@@ -107,13 +107,19 @@ impl Engine {
         self.store.figures()
     }
 
-    /// Waits until every event that was recorded is stored: before the process ends.
+    /// Waits until every event that was recorded is stored.
     pub async fn settle(&self) {
         // What was recorded before is among the events of an answer, also of an empty one.
         let settled = self.store.audit(RealmNumber(0), AuditFilter::default(), 0).await;
         if let Err(error) = settled {
             tracing::warn!(%error, "the last audit events may be lost");
         }
+    }
+
+    /// The same, and closes the store: before the process ends.
+    pub async fn close(&self) {
+        self.settle().await;
+        self.store.close().await;
     }
 
     pub(crate) fn attempt() -> AttemptId {

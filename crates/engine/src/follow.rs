@@ -2,7 +2,8 @@
 //!
 //! Where a token dies needs no following: standing is read with each verb.
 
-use kimbai_core::number::RealmNumber;
+use std::collections::HashMap;
+
 use kimbai_store::{StoreError, Versions};
 
 use crate::engine::Engine;
@@ -13,28 +14,28 @@ impl Engine {
     /// are followed all the same.
     ///
     /// # Errors
-    /// The first [`SetupError`], or the one about the master key; called again, it tries again what failed.
+    /// The first [`SetupError`]; called again, it tries again what failed. Without the master key no realm can be read: what comes
+    /// after is not tried.
     pub async fn follow(&self, now: &Versions) -> Result<(), SetupError> {
+        let mut reading = self.reading.lock().await;
+        let due: Vec<_> = now.0.iter().filter(|(number, version)| reading.0.get(number) != Some(version)).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let mut rows: HashMap<_, _> = self.store.realms().await?.into_iter().map(|row| (row.number, row)).collect();
         let mut done = Ok(());
-        for (number, version) in &now.0 {
-            let followed = self.follow_realm(*number, *version).await;
-            if matches!(followed, Err(SetupError::MasterKey(_))) || done.is_ok() {
-                done = followed;
+        for (number, version) in due {
+            // One that is announced and not there yet is announced again.
+            let followed = match rows.remove(number) {
+                Some(row) => self.load_realm(row).await.map(drop),
+                None => Err(SetupError::Store(StoreError::NotDone)),
+            };
+            match followed {
+                Ok(()) => drop(reading.0.insert(*number, *version)),
+                Err(error @ SetupError::MasterKey(_)) => return Err(error),
+                Err(error) => done = done.and(Err(error)),
             }
         }
         done
-    }
-
-    async fn follow_realm(&self, number: RealmNumber, version: u64) -> Result<(), SetupError> {
-        let mut reading = self.reading.lock().await;
-        if reading.0.get(&number) == Some(&version) {
-            return Ok(());
-        }
-        let row = self.store.realms().await?.into_iter().find(|row| row.number == number);
-        // One that is announced and not there yet is announced again.
-        let row = row.ok_or(SetupError::Store(StoreError::NotDone))?;
-        self.load_realm(row).await?;
-        reading.0.insert(number, version);
-        Ok(())
     }
 }

@@ -127,8 +127,30 @@ pub enum SetupError {
     Secret(String),
 }
 
+impl SetupError {
+    /// Whether it says nothing of other realms: what is stored of this one cannot be read.
+    pub(crate) const fn is_of_one_realm(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Unreadable(_))
+            | Self::Json { .. }
+            | Self::Scopes(_)
+            | Self::ScopeNumbers(_)
+            | Self::Settings { .. }
+            | Self::Client { .. }
+            | Self::Subject(_)
+            | Self::ClientId(_)
+            | Self::Username(_)
+            | Self::Secret(_) => true,
+            Self::Store(StoreError::NotDone | StoreError::Unknown | StoreError::Changed | StoreError::Taken)
+            | Self::MasterKey(_)
+            | Self::MasterKeyReplaced(_) => false,
+        }
+    }
+}
+
 impl Engine {
-    /// Checks the master key against the store and loads every realm.
+    /// Checks the master key against the store and loads every realm. One whose rows cannot be read is left out and logged; the
+    /// others are served.
     ///
     /// # Errors
     /// [`SetupError`].
@@ -140,9 +162,26 @@ impl Engine {
         // Asked for first: what is read afterwards is as late, or later.
         *reading = self.store.read_versions().await?;
         for row in self.store.realms().await? {
-            self.load_realm(row).await?;
+            let (number, name) = (row.number, row.name.clone());
+            match self.load_realm(row).await {
+                Ok(_) => {}
+                Err(error) if error.is_of_one_realm() => {
+                    tracing::error!(realm = name, error = &error as &dyn std::error::Error, "a realm is left out");
+                    // It is tried again.
+                    reading.0.remove(&number);
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// Whether the store has no realm, also none that could not be loaded.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_vacant(&self) -> Result<bool, StoreError> {
+        Ok(self.store.realms().await?.is_empty())
     }
 
     /// Makes a realm with its keys, or gives an existing one new settings.
@@ -207,21 +246,20 @@ impl Engine {
         let scopes = ScopeTable::new(settings.scopes.clone())
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
         let master = self.master();
-        let (number, keys, new_keys) = if let Some(row) = &known {
+        let (number, keys, mut changes) = if let Some(row) = &known {
             check_scope_numbers(row, &settings)?;
             (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
         } else {
             // What is sealed under a key that was replaced could not be opened by anybody.
-            if !fits(&*self.store, &master).await? {
-                return Err(SetupError::MasterKey("another server replaced it".to_owned()));
-            }
+            let expected = expect_master(&*self.store, &master).await?;
             let number = self.store.draw_realm_number().await?;
-            let keys = first_keys(&master, number);
-            (number, keys.clone(), keys)
+            (number, first_keys(&master, number), vec![expected])
         };
+        let is_new = known.is_none();
         let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
         let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
-        let changes = std::iter::once(put).chain(new_keys.into_iter().map(add)).collect();
+        changes.push(put);
+        changes.extend(is_new.then(|| keys.iter().cloned().map(add)).into_iter().flatten());
         let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         Ok(RealmDraft { number, settings, scopes, keyring, changes })
@@ -229,9 +267,15 @@ impl Engine {
 
     /// Reads a realm and its clients anew.
     pub(crate) async fn reload_realm(&self, name: &str) -> Result<Arc<Realm>, SetupError> {
-        let _reading = self.reading.lock().await;
+        let mut reading = self.reading.lock().await;
+        // Asked for first, as in `load`.
+        let now = self.store.read_versions().await?;
         let row = self.store.realms().await?.into_iter().find(|row| row.name == name);
-        self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await
+        let realm = self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await?;
+        if let Some(version) = now.0.get(&realm.number) {
+            reading.0.insert(realm.number, *version);
+        }
+        Ok(realm)
     }
 
     /// Reads a client anew.
@@ -256,10 +300,11 @@ impl Engine {
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
-        let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
-        let before = realms.get(&row.name).map(Arc::as_ref);
-        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
+        // Nobody else puts a realm there meanwhile: `reading` is held.
+        let before = self.realm(&row.name);
+        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before.as_deref()));
         realm.put_clients(clients);
+        let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
     }
@@ -303,6 +348,19 @@ pub async fn is_claimed(store: &dyn Store) -> Result<bool, StoreError> {
 pub async fn fits(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
     let check = store.meta(CHECK_VALUE).await?;
     Ok(check.is_none_or(|check| master.unwrap(CHECK_VALUE, &check).is_ok()))
+}
+
+/// What refuses the changes beside it unless this is the master key of the store when they are carried out.
+///
+/// # Errors
+/// It is not the store's now, or the store failed.
+pub(crate) async fn expect_master(store: &dyn Store, master: &MasterKey) -> Result<Change, SetupError> {
+    match store.meta(CHECK_VALUE).await? {
+        Some(value) if master.unwrap(CHECK_VALUE, &value).is_ok() => {
+            Ok(Change::ExpectMeta { key: CHECK_VALUE.to_owned(), value })
+        }
+        Some(_) | None => Err(SetupError::MasterKey("another server replaced it".to_owned())),
+    }
 }
 
 /// A realm about to be made or changed: what its clients and users are registered with, and the changes that store it.

@@ -264,6 +264,12 @@ pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> anyhow::Result<(
     Ok(())
 }
 
+/// Writes warnings of a command to standard error: what it finds wrong and works around.
+pub(crate) fn warnings_to_stderr() {
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
+    log.with_ansi(false).without_time().with_target(false).init();
+}
+
 /// The bold of a terminal and its end; empty where the output is no terminal, or the person wants none (<https://no-color.org>).
 pub(crate) fn bold(output: &impl IsTerminal) -> (&'static str, &'static str) {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use kimbai_store::postgres::StoreUrl;
 use kimbai_store::{Copied, CopyProgress, CopyStep, copy};
@@ -12,14 +12,15 @@ use serde_json::{Value as Json, json};
 use tokio::time::{Duration, Instant};
 
 use crate::admin::print;
-use crate::boot::MASTER_KEY_FILE;
+use crate::boot::{self, MASTER_KEY_FILE};
 use crate::config::{StorePlace, TargetArgs};
+use crate::store_mark;
 
 /// Copies an embedded store into an empty PostgreSQL database.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 No server may run on the embedded store. Everything is copied in one transaction, and compared before it is committed: all tokens,
-secrets and sessions go on working. Every server on the database needs the master key of the old store. Do not start the old store
+secrets and sessions go on working. Every server on the database needs the master key of the old store. The old store is not started
 again: both would go on issuing tokens.
 
 Examples:
@@ -42,6 +43,7 @@ fn directory(text: &str) -> Result<PathBuf, String> {
 }
 
 pub(crate) fn run(args: &CopyArgs) -> anyhow::Result<()> {
+    boot::warnings_to_stderr();
     let config = args.target.config()?;
     let StorePlace::Postgres(url) = &config.store else {
         bail!("a copy goes to PostgreSQL: name the database with --to postgres://user@host/database, or in store.url");
@@ -51,6 +53,9 @@ pub(crate) fn run(args: &CopyArgs) -> anyhow::Result<()> {
     let copied = runtime.block_on(copy(&args.from, url, |at| progress.show(at)));
     progress.end();
     let copied = copied?;
+    // Whoever starts the old store by mistake is told.
+    store_mark::write(&args.from, &config.store)
+        .context("everything was copied; but the old store is not marked as copied")?;
     print(&if args.json { document(&copied).to_string() + "\n" } else { text(&args.from, url, &copied)? })
 }
 
@@ -70,7 +75,11 @@ fn text(from: &Path, to: &StoreUrl, copied: &Copied) -> Result<String, std::fmt:
         "Its master key is that of the old store ({}, if it was not kept elsewhere): give it to every server.",
         key.display()
     )?;
-    writeln!(out, "Do not start the old store again: both would go on issuing tokens.")?;
+    writeln!(
+        out,
+        "The old store is not started again ({} keeps it from that): both would go on issuing tokens.",
+        store_mark::file(from).display()
+    )?;
     Ok(out)
 }
 

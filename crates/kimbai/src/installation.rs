@@ -11,12 +11,12 @@ use kimbai_engine::admin::{Administration, MasterKeyHome};
 use kimbai_engine::{Engine, Store, claim, fits, is_claimed};
 use kimbai_keyring::{KeyFile, MasterKey};
 use kimbai_server::dialects::Dialects;
-use kimbai_store::Clock;
-use kimbai_store::postgres::{self, PostgresStore, StoreUrl};
+use kimbai_store::postgres::{self, PostgresStore, ProcessRole, StoreUrl};
 use kimbai_store::sqlite::{self, Location, SqliteStore};
+use kimbai_store::{Clock, StoreError};
 
 use crate::config::{Config, MasterKeySource, StorePlace};
-use crate::own_directory;
+use crate::{own_directory, store_mark};
 
 /// The operator's socket in a data directory.
 const SOCKET_FILE: &str = "kimbai.sock";
@@ -77,6 +77,7 @@ impl Installation {
         }
         match &config.store {
             StorePlace::Sqlite(directory) => {
+                store_mark::allow_embedded(directory)?;
                 let store = open_sqlite(directory, absent)?;
                 let (master, home) = master_key(config, &*store).await?;
                 Self::over(store, (master, home), None).await
@@ -87,8 +88,14 @@ impl Installation {
                     Absent::Refuse => None,
                 };
                 let store = open_postgres(config, url, absent).await?;
-                let same = || format!("every server on {url} needs the same master key");
-                let key = master_key(config, &*store).await.with_context(same)?;
+                if absent == Absent::Make && !is_claimed(&*store).await? {
+                    store_mark::allow_new(&config.data, &config.store)?;
+                }
+                let key = master_key(config, &*store).await.map_err(|error| of_which_store(error, url))?;
+                // A key that fits shows that it is the same store, whatever its place is now.
+                if absent == Absent::Make {
+                    store_mark::write(&config.data, &config.store)?;
+                }
                 Self::over(store, key, own_directory).await
             }
         }
@@ -106,6 +113,14 @@ impl Installation {
     }
 }
 
+/// What is wrong with the key, and whose it must be; a store that failed is no matter of keys.
+fn of_which_store(error: anyhow::Error, url: &StoreUrl) -> anyhow::Error {
+    if error.is::<StoreError>() {
+        return error;
+    }
+    error.context(format!("every server on {url} needs the same master key"))
+}
+
 fn open_sqlite(directory: &Path, absent: Absent) -> anyhow::Result<Arc<dyn Store>> {
     if absent == Absent::Refuse && !directory.join(DATABASE_FILE).exists() {
         let place = directory.display().to_string();
@@ -119,7 +134,7 @@ async fn open_postgres(config: &Config, url: &StoreUrl, absent: Absent) -> anyho
     let options = match absent {
         Absent::Make => config.postgres,
         // A command asks one thing after the other.
-        Absent::Refuse => postgres::Options { lanes: 1, pool: 2, ..config.postgres },
+        Absent::Refuse => postgres::Options { lanes: 1, pool: 2, process: ProcessRole::Command, ..config.postgres },
     };
     let none = || NoStore { place: url.to_string(), naming: "its database with --store" };
     if absent == Absent::Refuse && postgres::plan_migration(url).await?.found == 0 {

@@ -19,6 +19,7 @@ mod migrate;
 mod own_directory;
 mod sandbox;
 mod serve;
+mod store_mark;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use kimbai_store::postgres::{self, MigrationPlan, StoreUrl};
 use serde_json::{Value as Json, json};
 
 use crate::admin::print;
+use crate::boot;
 use crate::config::{DataArgs, StorePlace};
 use crate::exit::ExitStatus;
 
@@ -31,6 +32,7 @@ pub(crate) struct MigrateArgs {
 }
 
 pub(crate) fn run(args: &MigrateArgs) -> anyhow::Result<ExitStatus> {
+    boot::warnings_to_stderr();
     let config = args.data.config()?;
     let StorePlace::Postgres(url) = &config.store else {
         let text = "the embedded store is brought forward by the server that starts on it: there is nothing to do\n";

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -22,6 +24,7 @@ use kimbai_store::StoreError;
 
 use crate::boot::{self, Running};
 use crate::config::{Config, DataArgs, ProxyHeader, ServeArgs, StorePlace};
+use crate::doctor::data::is_open_to_all;
 use crate::installation::{Absent, Installation, socket};
 
 /// The realm that a new installation has.
@@ -52,18 +55,24 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let public = boot::bind_each(&config.listen.public, "listen.public").await?;
     let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
     let tls = config.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.private_key)).transpose()?;
+    if let Some(file) = config.url_file.as_deref().filter(|file| may_be_read_by_all(file)) {
+        tracing::warn!(file = %file.display(), "everybody may read the file with the store's URL: chmod o= it");
+    }
     let mut running = Running::new()?;
     let installation = Installation::open(config, Absent::Make).await?;
     let (engine, administration) = (Arc::clone(&installation.engine), Arc::clone(&installation.administration));
-    let is_new = engine.realms().is_empty() && make_first_realm(config, &engine).await?;
+    let is_new = engine.is_vacant().await? && make_first_realm(config, &engine).await?;
     let metrics = Arc::new(Metrics::default());
     let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics), proxies(config)));
-    serving.refresh()?;
+    if let Err(error) = serving.refresh() {
+        tracing::error!(%error, "not all realms are served; mend them with `kimbai apply`");
+    }
     let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
     let operator_too = Operator::new(Arc::clone(&engine), metrics);
     let socket = socket(&config.data);
     let following = (Arc::clone(&administration), Arc::clone(&serving));
-    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving) };
+    let store = config.store.name();
+    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving), store };
     running.serve(operator, on_tcp);
     running.serve(vec![SocketListener::bind(&socket).await.context("the operator's socket")?], on_socket);
     running.heed_hang_ups(tls.as_ref())?;
@@ -77,8 +86,12 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     running.follow(following.0, following.1);
     announce(config, &engine, is_new.then_some(data))?;
     running.until_told_to_stop().await?;
-    engine.settle().await;
+    engine.close().await;
     Ok(())
+}
+
+fn may_be_read_by_all(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| is_open_to_all(metadata.mode()))
 }
 
 /// Makes the realm of a new installation; false where another server was first.

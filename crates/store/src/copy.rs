@@ -136,8 +136,9 @@ async fn transfer(
     let after = "SELECT setval(pg_get_serial_sequence('kimbai.audit', 'number'), max(number)) FROM kimbai.audit \
          HAVING max(number) IS NOT NULL";
     client.execute(after, &[]).await.map_err(failed("audit"))?;
+    let warnings = opened.warnings();
     match client.batch_execute("COMMIT").await {
-        Ok(()) if opened.warnings() == 0 => Ok(Copied { tables: copied }),
+        Ok(()) if opened.warnings() == warnings => Ok(Copied { tables: copied }),
         Err(error) if error.as_db_error().is_some() => Err(failed("grants")(error)),
         Ok(()) | Err(_) => Err(CopyError::Unknown),
     }

@@ -187,6 +187,14 @@ pub enum Change {
         /// Whose.
         user: UserNumber,
     },
+    /// Changes nothing, and refuses all changes of which it is one with [`crate::StoreError::Changed`] unless this value of
+    /// the installation stands at that moment: what they were made from must not have been replaced meanwhile.
+    ExpectMeta {
+        /// Its key.
+        key: String,
+        /// The value that must stand.
+        value: Vec<u8>,
+    },
     /// Sets a value of the installation, whatever it was.
     SetMeta {
         /// Its key.

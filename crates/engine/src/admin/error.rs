@@ -33,7 +33,7 @@ pub enum AdminError {
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotDone => Self::Unavailable(error.to_string()),
+            StoreError::NotDone | StoreError::Changed => Self::Unavailable(error.to_string()),
             StoreError::Unknown => Self::Unavailable("it may or may not have been done".to_owned()),
             StoreError::Unreadable(_) => Self::Failed(error.to_string()),
             StoreError::Taken => Self::Exists(error.to_string()),

@@ -3,13 +3,16 @@
 //! The new key is written beside the old one first, and takes its place after the store has changed: whenever the process ends, the
 //! file that fits the store is there, and the next start finds it.
 
+use std::collections::BTreeSet;
+
+use kimbai_core::number::RealmNumber;
 use kimbai_keyring::{KeyFile, MasterKey, RealmKeyring};
 use kimbai_store::{Change, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, Administration, Command};
 use crate::engine::{About, Store, until_known};
-use crate::setup::{CHECK_VALUE, check_value, fits, stored_key};
+use crate::setup::{CHECK_VALUE, SetupError, check_value, expect_master, fits, stored_key};
 
 /// Where the master key of an installation is kept.
 #[derive(Debug)]
@@ -46,27 +49,28 @@ impl Command for MasterKeyRotate {
         };
         let engine = &administration.engine;
         let (old, new) = (engine.master(), MasterKey::generate());
-        if !fits(&*engine.store, &old).await? {
-            return Err(AdminError::Failed(
-                "another server replaced the master key meanwhile: see which one fits".to_owned(),
-            ));
-        }
-        let mut changes = vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(&new) }];
-        for realm in engine.store.realms().await? {
-            for key in engine.store.keys(realm.number).await? {
-                let (number, usage) = (key.number, key.usage.clone());
-                let sealed = RealmKeyring::seal_anew(&old, &new, realm.number, &stored_key(key))
-                    .map_err(|error| AdminError::Failed(format!("realm {}: {error}", realm.name)))?;
-                changes.push(Change::ReplaceKey { realm: realm.number, usage, number, sealed });
+        let expected = match expect_master(&*engine.store, &old).await {
+            Err(SetupError::MasterKey(_)) => {
+                let text = "another server replaced the master key meanwhile: see which one fits";
+                return Err(AdminError::Failed(text.to_owned()));
             }
-        }
-        let keys = changes.len() - 1;
+            expected => expected?,
+        };
+        let mut done = BTreeSet::new();
+        let mut changes = sealed_anew(&*engine.store, (&old, &new), &mut done).await?;
+        changes.extend([expected, Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(&new) }]);
         let failed = |error: std::io::Error| {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
         file.stage(&new).map_err(failed)?;
         let stored = until_known(|| engine.store.change(changes.clone())).await;
         settled(stored, &*engine.store, &new).await?;
+        // Realms that another server made after they were read, and before the new key was the store's; since then none can be made
+        // under the old one.
+        let late = sealed_anew(&*engine.store, (&old, &new), &mut done).await?;
+        if !late.is_empty() {
+            until_known(|| engine.store.change(late.clone())).await?;
+        }
         engine.put_master(new);
         for realm in engine.realms() {
             engine.record(&realm, "master_key_rotated", About::default());
@@ -75,15 +79,39 @@ impl Command for MasterKeyRotate {
             let path = file.path().display();
             AdminError::Failed(format!("the new key is in use, and stays in {path}.next until the next start: {error}"))
         })?;
-        Ok(MasterKeyRotated { keys, file: file.path().display().to_string() })
+        Ok(MasterKeyRotated { keys: done.len(), file: file.path().display().to_string() })
     }
+}
+
+/// A key of a realm: whose, what for, which.
+type KeyName = (RealmNumber, String, u8);
+
+/// What seals every key under the new master key but those that were done already.
+async fn sealed_anew(
+    store: &dyn Store,
+    (old, new): (&MasterKey, &MasterKey),
+    done: &mut BTreeSet<KeyName>,
+) -> Result<Vec<Change>, AdminError> {
+    let mut changes = Vec::new();
+    for realm in store.realms().await? {
+        for key in store.keys(realm.number).await? {
+            let (number, usage) = (key.number, key.usage.clone());
+            if !done.insert((realm.number, usage.clone(), number)) {
+                continue;
+            }
+            let sealed = RealmKeyring::seal_anew(old, new, realm.number, &stored_key(key))
+                .map_err(|error| AdminError::Failed(format!("realm {}: {error}", realm.name)))?;
+            changes.push(Change::ReplaceKey { realm: realm.number, usage, number, sealed });
+        }
+    }
+    Ok(changes)
 }
 
 /// Whether the store is sealed under the new key. Where it is not known whether the change was carried out, the store knows.
 async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &MasterKey) -> Result<(), AdminError> {
     match stored {
         Ok(()) => Ok(()),
-        Err(StoreError::Unknown) => match fits(store, new).await {
+        Err(StoreError::Unknown | StoreError::Changed) => match fits(store, new).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(StoreError::NotDone.into()),
             Err(_) => Err(AdminError::Failed(

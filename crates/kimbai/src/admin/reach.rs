@@ -26,7 +26,7 @@ impl Reach {
     /// # Errors
     /// There is no store, another process has it and takes no commands, or it cannot be opened.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
-        let socket = Socket::new(socket(&config.data));
+        let socket = Socket::new(socket(&config.data), config.store.name());
         if socket.answers().await? {
             return Ok(Self::Beside(socket));
         }

@@ -50,6 +50,8 @@ pub(crate) struct Config {
     /// This server's own directory.
     pub(crate) data: PathBuf,
     pub(crate) store: StorePlace,
+    /// The file that names the store, if one is given.
+    pub(crate) url_file: Option<PathBuf>,
     /// What may be set about a store in PostgreSQL.
     pub(crate) postgres: Options,
     pub(crate) master_key: MasterKeySource,
@@ -163,9 +165,22 @@ impl Config {
             return Err(Problems::new(Vec::new()));
         };
         let (log, connections_max) = (Log { level, format }, connections.0);
-        let store::Places { directory: data, store } = places;
+        let store::Places { directory: data, store, url_file } = places;
         let settings = reading.settings;
-        Ok(Self { file, listen, tls, proxies, data, store, postgres, master_key, log, connections_max, settings })
+        Ok(Self {
+            file,
+            listen,
+            tls,
+            proxies,
+            data,
+            store,
+            url_file,
+            postgres,
+            master_key,
+            log,
+            connections_max,
+            settings,
+        })
     }
 
     /// Where the value of a key comes from.

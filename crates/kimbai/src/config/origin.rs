@@ -104,19 +104,41 @@ pub(crate) fn masked(text: &str) -> String {
         shown += end;
     }
     let Some((scheme, rest)) = shown.split_once("://") else { return shown };
-    let (userinfo, rest) =
-        rest.rsplit_once('@').map_or((String::new(), rest), |(userinfo, rest)| (dots(userinfo) + "@", rest));
-    format!("{scheme}://{userinfo}{}", without_password(rest))
+    // Beyond the last quote there is no URL.
+    let (rest, after) = rest.split_at(rest.rfind(['"', '\'']).unwrap_or(rest.len()));
+    let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+    if query.is_some_and(|query| query.contains('@')) {
+        // Of a password with a raw `?` in it nobody can say where it ends.
+        return format!("{scheme}://{}{after}", dots(rest));
+    }
+    let (userinfo, place) =
+        before.rsplit_once('@').map_or((String::new(), before), |(userinfo, place)| (dots(userinfo) + "@", place));
+    let query = query.map(|query| "?".to_owned() + &without_secrets(query)).unwrap_or_default();
+    format!("{scheme}://{userinfo}{place}{query}{after}")
 }
 
-/// A URL of a database may have its password among its parameters.
-fn without_password(url: &str) -> String {
-    const PARAMETER: &str = "password=";
-    let Some((before, rest)) = url.split_once(PARAMETER) else { return url.to_owned() };
-    let end = rest.find(['&', '"', '\'', ' ']).unwrap_or(rest.len());
-    let (password, after) = rest.split_at(end);
-    format!("{before}{PARAMETER}{}{after}", dots(password))
+/// The parameters of a URL, of which only those are shown that never hold a secret: a name may be written in many ways.
+fn without_secrets(query: &str) -> String {
+    let masked = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if HARMLESS.contains(&name) => parameter.to_owned(),
+        Some((name, value)) => format!("{name}={}", dots(value)),
+        None => dots(parameter),
+    };
+    query.split('&').map(masked).collect::<Vec<_>>().join("&")
 }
+
+/// Parameters of a database's URL whose values are shown.
+const HARMLESS: [&str; 9] = [
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "port",
+    "sslmode",
+    "sslrootcert",
+    "target_session_attrs",
+    "user",
+];
 
 fn dots(text: &str) -> String {
     "•".repeat(text.chars().count())
@@ -145,9 +167,16 @@ mod tests {
             (format!("{key}, ậ"), format!("{}, ậ", "•".repeat(44))),
             ("url = \"postgres://an:pass@word@db/x\"".to_owned(), "url = \"postgres://••••••••••••@db/x\"".to_owned()),
             (
-                "url = \"postgres://db/x?password=gẹ&a=b\"".to_owned(),
-                "url = \"postgres://db/x?password=••&a=b\"".to_owned(),
+                "url = \"postgres://db/x?password=gẹ&sslmode=require\" # x".to_owned(),
+                "url = \"postgres://db/x?password=••&sslmode=require\" # x".to_owned(),
             ),
+            (
+                "url = 'postgres://db/x?pass%77ord=gh&b'".to_owned(),
+                "url = 'postgres://db/x?pass%77ord=••&•'".to_owned(),
+            ),
+            ("postgres://an:a@b/c@db/x?user=an".to_owned(), "postgres://••••••••@db/x?user=an".to_owned()),
+            ("postgres://an:a@b?c@db/x".to_owned(), format!("postgres://{}", "•".repeat(13))),
+            ("'postgres://db/x?password=a@b' # x".to_owned(), format!("'postgres://{}' # x", "•".repeat(17))),
             ("public = \"127.0.0.1:4500\"".to_owned(), "public = \"127.0.0.1:4500\"".to_owned()),
             (String::new(), String::new()),
         ] {

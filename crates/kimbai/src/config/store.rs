@@ -22,6 +22,17 @@ pub(crate) enum StorePlace {
     Postgres(Box<StoreUrl>),
 }
 
+impl StorePlace {
+    /// What a command and the server that it meets must agree on: not by whom or how the store is reached.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            // The directory is the one in which they meet.
+            Self::Sqlite(_) => "the embedded store".to_owned(),
+            Self::Postgres(url) => format!("postgresql://{}", url.place()),
+        }
+    }
+}
+
 /// How verbs are written as statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StatementMode {
@@ -42,6 +53,8 @@ pub(crate) struct PoolSize(pub(crate) u32);
 pub(super) struct Places {
     pub(super) directory: PathBuf,
     pub(super) store: StorePlace,
+    /// The file that names the store, if one does.
+    pub(super) url_file: Option<PathBuf>,
 }
 
 /// Takes `data.directory`, `store.url` and `store.url_file`: each says something of the others. Nothing if one is wrong.
@@ -59,11 +72,12 @@ pub(super) fn take(reading: &mut Reading) -> Option<Places> {
     if reading.problems.len() > problems {
         return None;
     }
-    let Settled { places, directory_from, store_from } = settle(reading, directory, store.zip(named))?;
+    let Settled { mut places, directory_from, store_from } = settle(reading, directory, store.zip(named))?;
     reading.set_out(&keys::DATA_DIRECTORY.entry, Some(Word::show(&places.directory)), directory_from);
     reading.set_out(url, Some(Word::show(&places.store)), store_from);
     let origin = reading.origin(file);
     reading.set_out(file, url_file.as_ref().map(Word::show), origin);
+    places.url_file = url_file;
     Some(places)
 }
 
@@ -91,7 +105,7 @@ fn settle(
         }
         Some((store @ StorePlace::Postgres(_), named)) => {
             let store_from = reading.origin(named);
-            Some(Settled { places: Places { directory, store }, directory_from: from, store_from })
+            Some(Settled { places: Places { directory, store, url_file: None }, directory_from: from, store_from })
         }
         Some((StorePlace::Sqlite(path), named)) => {
             let store_from = reading.origin(named);
@@ -126,7 +140,7 @@ fn read_file(reading: &mut Reading, path: &Path) -> Option<StorePlace> {
 
 impl Places {
     fn embedded(directory: PathBuf) -> Self {
-        Self { store: StorePlace::Sqlite(directory.clone()), directory }
+        Self { store: StorePlace::Sqlite(directory.clone()), directory, url_file: None }
     }
 }
 

@@ -42,9 +42,11 @@ fn version(url: &StoreUrl, version: u32) -> Check {
 
 fn schema(plan: &Result<MigrationPlan, OpenError>) -> Check {
     match plan {
-        Err(error) => {
+        Err(error @ (OpenError::NewerSchema { .. } | OpenError::OtherSchema { .. })) => {
             Check::problem(SCHEMA, error.to_string(), "start a kimbai of the version that made it, or a later one")
         }
+        // What to do, it says itself.
+        Err(error) => Check::problem(SCHEMA, error.to_string(), "mend that; no server would start"),
         Ok(plan) if plan.found == 0 => Check::ok(SCHEMA, "there is none yet; the first start makes it"),
         Ok(plan) if plan.due.is_empty() => Check::ok(SCHEMA, format!("{}, as this version needs it", plan.found)),
         Ok(plan) => {
@@ -117,7 +119,21 @@ fn replication(facts: &DatabaseFacts) -> Check {
                 format!("synchronous_standby_names is {names:?}, and no standby is connected: every commit waits");
             Check::problem(REPLICATION, found, "start a standby, or empty the setting")
         }
-        (names, standbys) => Check::ok(REPLICATION, format!("{standbys} connected; commits wait for {names}")),
+        (names, standbys) => match facts.standbys_waited_for {
+            Some(0) => {
+                let found = format!("{standbys} connected, none of which is in {names:?}: every commit waits");
+                Check::problem(REPLICATION, found, "start a standby that is named, or change synchronous_standby_names")
+            }
+            Some(waited_for) => {
+                Check::ok(REPLICATION, format!("{standbys} connected; commits wait for {waited_for} of them ({names})"))
+            }
+            None => Check::ok(
+                REPLICATION,
+                format!(
+                    "{standbys} connected; commits wait for {names} (whether these are they, a role of pg_monitor sees)"
+                ),
+            ),
+        },
     }
 }
 
@@ -176,6 +192,7 @@ mod tests {
         synchronous_commit: String::new(),
         synchronous_standby_names: String::new(),
         standbys: 0,
+        standbys_waited_for: None,
         connections_max: 97,
         connections: 1,
         connections_of_kimbai: 0,
@@ -223,6 +240,8 @@ mod tests {
         ] {
             assert_check(&schema(&plan), verdict, expect);
         }
+        let other = OpenError::Unreachable { place: "db/x".to_owned(), reason: "permission denied".to_owned() };
+        assert!(!schema(&Err(other)).advice.unwrap().contains("version"), "it is not a matter of versions");
     }
 
     #[test]
@@ -263,13 +282,16 @@ mod tests {
         ] {
             assert_check(&durability(&facts), verdict, expect);
         }
-        for (names, standbys, verdict, expect) in [
-            ("", 0, Sound, "no standby is connected"),
-            ("", 1, Warning, "1 connected, none of them is waited for"),
-            ("one", 0, Problem, "every commit waits"),
-            ("ANY 1 (a, b)", 2, Sound, "2 connected; commits wait for ANY 1 (a, b)"),
+        for (names, standbys, standbys_waited_for, verdict, expect) in [
+            ("", 0, None, Sound, "no standby is connected"),
+            ("", 1, Some(0), Warning, "1 connected, none of them is waited for"),
+            ("one", 0, None, Problem, "every commit waits"),
+            ("one", 2, Some(0), Problem, "2 connected, none of which is in \"one\": every commit waits"),
+            ("ANY 1 (a, b)", 3, Some(2), Sound, "3 connected; commits wait for 2 of them (ANY 1 (a, b))"),
+            ("ANY 1 (a, b)", 2, None, Sound, "a role of pg_monitor sees"),
         ] {
-            let facts = DatabaseFacts { synchronous_standby_names: names.to_owned(), standbys, ..FACTS };
+            let names = names.to_owned();
+            let facts = DatabaseFacts { synchronous_standby_names: names, standbys, standbys_waited_for, ..FACTS };
             assert_check(&replication(&facts), verdict, expect);
         }
     }

@@ -3,7 +3,7 @@
 //! server is asked for its realms, a store without one is opened for a moment.
 
 mod certificate;
-mod data;
+pub(crate) mod data;
 mod database;
 mod machine;
 mod ports;
@@ -17,6 +17,7 @@ use kimbai_store::Clock;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::boot;
 use crate::config::{Config, DataArgs, Problems, StorePlace};
 use crate::exit::ExitStatus;
 
@@ -76,6 +77,7 @@ impl Verdict {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitStatus> {
+    boot::warnings_to_stderr();
     let checks = match args.data.config() {
         Ok(config) => all(&config),
         Err(problems) => vec![unreadable(&problems)],
@@ -93,6 +95,7 @@ fn all(config: &Config) -> Vec<Check> {
     let server = data::server(&config.data);
     let mut checks = vec![configuration(config), data::directory(&config.data)];
     checks.push(data::master_key(config));
+    checks.extend(config.url_file.as_deref().map(data::url_file));
     checks.push(server.check());
     let database = match &config.store {
         StorePlace::Postgres(url) => database::check(config, url),

@@ -1,6 +1,7 @@
 //! The realms: whether the master key opens them, and whether clients can reach them under their issuers.
 
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use kimbai_engine::admin::{Export, ExportSecrets, Manifest};
 use url::Url;
@@ -10,10 +11,15 @@ use super::{Check, certificate};
 use crate::admin::reach::Reach;
 use crate::config::{Config, StorePlace};
 use crate::installation::{DATABASE_FILE, NoStore, socket};
+use crate::store_mark;
 
 /// Asks the running server, or opens the store for a moment.
 pub(super) fn check(config: &Config, server: Server) -> Check {
-    if matches!(&config.store, StorePlace::Sqlite(directory) if !directory.join(DATABASE_FILE).exists()) {
+    // In a directory that is for a database, or whose server has another store, there is more to say.
+    let is_vacant = |directory: &Path| {
+        server == Server::Stopped && !directory.join(DATABASE_FILE).exists() && !store_mark::file(directory).exists()
+    };
+    if matches!(&config.store, StorePlace::Sqlite(directory) if is_vacant(directory)) {
         return Check::ok(NAME, NO_STORE);
     }
     if server == Server::Running && UnixStream::connect(socket(&config.data)).is_err() {

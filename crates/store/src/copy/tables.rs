@@ -140,3 +140,63 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kimbai_postgres_fixture::{Server, Version};
+
+    use super::*;
+    use crate::Clock;
+    use crate::postgres::Opened;
+    use crate::sqlite::{Location, Options, SqliteStore};
+
+    /// What SQLite has and a copy has not.
+    const NOT_COPIED: [&str; 2] = ["migrations", "log_in_sizes"];
+    /// What PostgreSQL has and SQLite has not.
+    const NOT_IN_SQLITE: [&str; 2] = ["migrations", "realms.version"];
+
+    fn copied() -> BTreeSet<String> {
+        let names =
+            |table: &Table| table.columns.iter().map(|(column, _)| format!("{}.{column}", table.name)).collect();
+        TABLES.iter().flat_map(|table| -> Vec<String> { names(table) }).collect()
+    }
+
+    #[test]
+    fn each_column_of_each_table_of_sqlite_is_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Directory(directory.path().to_owned());
+        drop(SqliteStore::open(location, Clock::default(), Options::default()).unwrap());
+        let database = rusqlite::Connection::open(directory.path().join("kimbai.db")).unwrap();
+        let sql = "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_xinfo(t.name) AS c \
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite~_%' ESCAPE '~'";
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
+        let there = rows.map(Result::unwrap).filter(|(table, _)| !NOT_COPIED.contains(&table.as_str()));
+        assert_eq!(there.map(|(table, column)| format!("{table}.{column}")).collect::<BTreeSet<_>>(), copied());
+    }
+
+    #[tokio::test]
+    async fn each_column_of_each_table_of_postgresql_is_filled_with_its_type() {
+        for version in Version::under_test() {
+            let database = Server::shared(*version).fresh_database();
+            let opened = Opened::new(&database.url().parse().unwrap()).await.unwrap();
+            let sql = "SELECT table_name::text, column_name::text, udt_name::text FROM information_schema.columns \
+                 WHERE table_schema = 'kimbai'";
+            let mut there = BTreeSet::new();
+            for row in opened.client().query(sql, &[]).await.unwrap() {
+                let (table, column, kind): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+                let name = format!("{table}.{column}");
+                if NOT_IN_SQLITE.contains(&table.as_str()) || NOT_IN_SQLITE.contains(&name.as_str()) {
+                    continue;
+                }
+                let ours = TABLES.iter().filter(|ours| ours.name == table).flat_map(|ours| ours.columns);
+                let ours = ours.filter(|(ours, _)| *ours == column).map(|(_, kind)| kind.of_postgres());
+                assert_eq!(ours.map(|kind| kind.name().to_owned()).collect::<Vec<_>>(), [kind], "{name}");
+                there.insert(name);
+            }
+            assert_eq!(there, copied());
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,25 @@ pub(super) struct Journal {
     settled: watch::Sender<u64>,
     /// Whether the writer has ended.
     ended: watch::Sender<bool>,
+    /// What keeps a batch that is sent again waiting for the end of its first sending: this journal's own number.
+    lock_key: i64,
+}
+
+/// What became of some events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Whole,
+    /// The database does not take them, or not all of them.
+    Refused,
+    /// The journal is closed, and the database takes nothing.
+    GivenUp,
+}
+
+/// Whether events may be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    First,
+    Again,
 }
 
 #[derive(Default)]
@@ -44,6 +64,7 @@ impl Journal {
             bell: Notify::new(),
             settled: watch::Sender::new(0),
             ended: watch::Sender::new(false),
+            lock_key: RandomState::new().hash_one(0_u8).cast_signed(),
         }
     }
 
@@ -96,12 +117,11 @@ impl Journal {
     pub(super) async fn write(self: Arc<Self>, pool: Arc<Pool>) {
         let mut batch = Vec::new();
         while self.next(&mut batch).await {
-            let written = self.write_batch(&pool, &batch).await;
-            let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-            if !written {
-                self.lock().drop_events(count);
+            let lost = self.write_batch(&pool, &batch).await;
+            if lost > 0 {
+                self.lock().drop_events(count_of(lost));
             }
-            self.settled.send_modify(|settled| *settled += count);
+            self.settled.send_modify(|settled| *settled += count_of(batch.len()));
             batch.clear();
         }
         self.ended.send_replace(true);
@@ -123,23 +143,45 @@ impl Journal {
         }
     }
 
-    /// Writes a batch, for as long as it takes; false: it was given up.
-    async fn write_batch(&self, pool: &Pool, batch: &[(Micros, AuditEvent)]) -> bool {
-        let columns = Columns::of(batch);
+    /// Writes a batch, for as long as it takes; answers how many of its events are lost. One that the database refuses does
+    /// not take the others with it.
+    async fn write_batch(&self, pool: &Pool, batch: &[(Micros, AuditEvent)]) -> usize {
+        let mut pieces = vec![batch];
+        let mut lost = 0;
+        while let Some(piece) = pieces.pop() {
+            match (self.write_piece(pool, piece).await, piece.len()) {
+                (Written::Whole, _) => {}
+                (Written::Refused, 0 | 1) => lost += piece.len(),
+                (Written::Refused, count) => {
+                    let (first, second) = piece.split_at(count / 2);
+                    pieces.extend([second, first]);
+                }
+                (Written::GivenUp, count) => {
+                    return lost + count + pieces.iter().map(|piece| piece.len()).sum::<usize>();
+                }
+            }
+        }
+        lost
+    }
+
+    async fn write_piece(&self, pool: &Pool, piece: &[(Micros, AuditEvent)]) -> Written {
+        let columns = Columns::of(piece);
         let mut backoff = Backoff::default();
-        let mut may_be_there = false;
+        let mut sending = Sending::First;
         loop {
-            match columns.insert(pool, may_be_there).await {
-                Ok(()) => return true,
+            match columns.insert(pool, self.lock_key, sending).await {
+                Ok(()) => return Written::Whole,
                 Err(StoreError::NotDone) => {}
-                Err(StoreError::Unknown) => may_be_there = true,
-                Err(error @ (StoreError::Unreadable(_) | StoreError::Taken)) => {
-                    tracing::error!(%error, "audit events cannot be stored");
-                    return false;
+                Err(StoreError::Unknown) => sending = Sending::Again,
+                Err(error @ (StoreError::Unreadable(_) | StoreError::Taken | StoreError::Changed)) => {
+                    if piece.len() == 1 {
+                        tracing::error!(%error, "an audit event cannot be stored");
+                    }
+                    return Written::Refused;
                 }
             }
             if self.lock().closed {
-                return false;
+                return Written::GivenUp;
             }
             backoff.next().await;
         }
@@ -188,10 +230,11 @@ impl Columns {
         columns
     }
 
-    async fn insert(&self, pool: &Pool, may_be_there: bool) -> Result<(), StoreError> {
+    async fn insert(&self, pool: &Pool, lock: i64, sending: Sending) -> Result<(), StoreError> {
         let Self { realms, instants, events, grants, clients, users, sources } = self;
-        let parameters: [&(dyn ToSql + Sync); 8] =
-            [realms, instants, events, grants, clients, users, sources, &may_be_there];
+        let may_be_there = sending == Sending::Again;
+        let parameters: [&(dyn ToSql + Sync); 9] =
+            [&lock, &may_be_there, realms, instants, events, grants, clients, users, sources];
         pool.rows(INSERT, &parameters, Repetition::Never).await.map(drop)
     }
 }
@@ -258,14 +301,11 @@ const OF_USER: &str = newest!("\"user\" = $6 AND ($5::integer IS NULL OR client 
 const OF_CLIENT: &str = newest!("client = $5 AND $4::bigint IS NULL AND $6::integer IS NULL");
 const OF_REALM: &str = newest!("$4::bigint IS NULL AND $5::integer IS NULL AND $6::integer IS NULL");
 
-/// With `$8`, without those that are there: a batch is there wholly or not at all.
-const INSERT: &str = "INSERT INTO kimbai.audit (realm, at, event, \"grant\", client, \"user\", source) \
-     SELECT e.realm, e.at, e.event, e.of_grant, e.client, e.of_user, e.source \
-     FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::bigint[], $5::integer[], $6::integer[], $7::text[]) \
-     WITH ORDINALITY AS e (realm, at, event, of_grant, client, of_user, source, place) \
-     WHERE NOT ($8 AND EXISTS (SELECT FROM kimbai.audit AS a WHERE a.realm = e.realm AND a.at = e.at \
-     AND a.event = e.event AND (a.\"grant\", a.client, a.\"user\", a.source) \
-     IS NOT DISTINCT FROM (e.of_grant, e.client, e.of_user, e.source))) ORDER BY e.place";
+const INSERT: &str = "SELECT kimbai.record($1, $2, $3, $4, $5, $6, $7, $8, $9)::text";
+
+fn count_of(events: usize) -> u64 {
+    u64::try_from(events).unwrap_or(u64::MAX)
+}
 
 const EVENTS_MAX: usize = 4_096;
 const BATCH_MAX: usize = 512;

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use kimbai_core::number::RealmNumber;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Error, Statement};
 
 use super::fault::Fault;
 use super::locks::Lock;
@@ -26,11 +26,11 @@ pub(super) async fn carry_out(pool: &Pool, changes: &[Change]) -> Result<(), Sto
         let connection = pool.connection(&mut turn).await?;
         let prepared = turn.within(prepare(&connection, &steps)).await;
         let Some((connection, statements)) = turn.judge(connection, prepared, Repetition::Harmless)? else { continue };
-        let warnings = pool.warnings();
-        let done = turn.within(transaction(connection.client(), &statements, &steps)).await;
-        let Some((_, ())) = turn.judge(connection, done, Repetition::Never)? else { continue };
+        let warnings = connection.warnings();
+        let done = turn.within(transaction(&connection, &statements, &steps)).await;
+        let Some((connection, ())) = turn.judge(connection, done, Repetition::Never)? else { continue };
         // A wait for the standby that was cancelled ends in success and a warning.
-        return if pool.warnings() == warnings { Ok(()) } else { Err(StoreError::Unknown) };
+        return if connection.warnings() == warnings { Ok(()) } else { Err(StoreError::Unknown) };
     }
 }
 
@@ -86,6 +86,7 @@ fn step(change: &Change) -> Step {
         Change::EndSessions { realm, user } => {
             step!(sessions::END_ALL, realm.0.cast_signed(), user.0.cast_signed())
         }
+        Change::ExpectMeta { key, value } => step!(realm_rows::EXPECT_META, key.clone(), value.clone()),
         Change::SetMeta { key, value } => step!(realm_rows::SET_META, key.clone(), value.clone()),
     }
 }
@@ -107,11 +108,12 @@ const fn touched(change: &Change) -> Option<RealmNumber> {
         Change::PutUser { .. }
         | Change::SetUserActivity { .. }
         | Change::EndSessions { .. }
+        | Change::ExpectMeta { .. }
         | Change::SetMeta { .. } => None,
     }
 }
 
-async fn prepare(connection: &Connection, steps: &[Step]) -> Result<Vec<Statement>, Fault> {
+async fn prepare(connection: &Connection<'_>, steps: &[Step]) -> Result<Vec<Statement>, Fault> {
     let mut statements = Vec::with_capacity(steps.len());
     for step in steps {
         statements.push(connection.prepare(step.sql).await?);
@@ -120,7 +122,8 @@ async fn prepare(connection: &Connection, steps: &[Step]) -> Result<Vec<Statemen
 }
 
 /// All of it is on its way when this waits for the first time; its dropping changes nothing any more.
-async fn transaction(client: &Client, statements: &[Statement], steps: &[Step]) -> Result<(), Fault> {
+async fn transaction(connection: &Connection<'_>, statements: &[Statement], steps: &[Step]) -> Result<(), Fault> {
+    let client = connection.client()?;
     let parameters: Vec<Vec<&(dyn ToSql + Sync)>> = steps.iter().map(Step::parameters).collect();
     let mut sent: Vec<Sent<'_>> = vec![Box::pin(client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"))];
     for (statement, parameters) in statements.iter().zip(&parameters) {

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Connect, Manager, Pool, Runtime};
-use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -15,7 +13,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::StoreUrl;
-use super::{OpenError, fault, tls};
+use super::{OpenError, advice, tls};
 
 /// What every session sets: no setting of the role or the database may end a verb in its middle, make a commit less than
 /// durable, or keep the warning from us that it is. The limit of a transaction's time is there from PostgreSQL 17 on.
@@ -53,8 +51,6 @@ pub(super) struct Connector {
     config: Config,
     tls: MakeRustlsConnect,
     place: String,
-    /// By all connections of the pool.
-    pooled: Arc<Heard>,
 }
 
 /// A connection, and what its driver hears on it.
@@ -117,17 +113,12 @@ impl Connector {
             .keepalives_interval(SILENCE / 5)
             .keepalives_retries(2)
             .tcp_user_timeout(SILENCE);
-        Ok(Self { config, tls, place, pooled: Arc::default() })
-    }
-
-    /// What all connections of the pool have heard together.
-    pub(super) fn heard_by_pool(&self) -> Arc<Heard> {
-        Arc::clone(&self.pooled)
+        Ok(Self { config, tls, place })
     }
 
     /// What the operator is told when there is no connection.
     pub(super) fn unreachable(&self, failure: &Failure) -> OpenError {
-        OpenError::Unreachable { place: self.place.clone(), reason: fault::explain(failure) }
+        OpenError::Unreachable { place: self.place.clone(), reason: advice::explain(failure) }
     }
 
     /// A connection for this role; it is closed when it is dropped.
@@ -149,22 +140,6 @@ impl Connector {
             Err(_) => Err(Failure::Silent),
         }
     }
-
-    /// A pool of so many connections for everything that is not a verb.
-    ///
-    /// # Errors
-    /// [`OpenError::Unreachable`]: there is no runtime for it.
-    pub(super) fn pool(&self, size: usize) -> Result<Pool, OpenError> {
-        let manager =
-            Manager::from_connect(self.config.clone(), self.clone(), deadpool_postgres::ManagerConfig::default());
-        Pool::builder(manager)
-            .max_size(size)
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(CONNECT_MAX))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| OpenError::Unreachable { place: self.place.clone(), reason: error.to_string() })
-    }
 }
 
 /// Why there is no connection.
@@ -181,17 +156,6 @@ pub(super) enum Failure {
         "another server has overtaken this one, or it is of another cluster than the one in use: it must not be written"
     )]
     Overtaken,
-}
-
-impl Connect for Connector {
-    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        Box::pin(async move {
-            let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            let driver = tokio::spawn(drive(connection, Arc::clone(&self.pooled)));
-            client.batch_execute(settings(Role::General)).await?;
-            Ok((client, driver))
-        })
-    }
 }
 
 async fn drive<S, T>(mut connection: Connection<S, T>, heard: Arc<Heard>)
@@ -224,7 +188,6 @@ const fn settings(role: Role) -> &'static str {
 /// So long nobody answers before a connection counts as dead.
 const SILENCE: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(15);
-const POOL_WAIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,8 @@ pub struct DatabaseFacts {
     pub synchronous_standby_names: String,
     /// Standbys that are connected.
     pub standbys: u32,
+    /// Those of them that commits may wait for; nothing if the role may not see it, which needs `pg_monitor`.
+    pub standbys_waited_for: Option<u32>,
     /// How many connections the role can have on the database, whatever others take.
     pub connections_max: u32,
     /// How many connections the server has now, of anybody.
@@ -79,6 +81,7 @@ pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
             synchronous_commit: column(&row, 3)?,
             synchronous_standby_names: column(&row, 4)?,
             standbys: count(5)?,
+            standbys_waited_for: column::<Option<i64>>(&row, 10)?.map(|count| u32::try_from(count).unwrap_or_default()),
             connections_max: count(6)?,
             connections: count(7)?,
             connections_of_kimbai: count(8)?,
@@ -90,10 +93,19 @@ pub async fn examine(url: &StoreUrl) -> Result<DatabaseFacts, OpenError> {
     };
     let mut facts =
         read().map_err(|error| OpenError::Unreachable { place: url.place().to_owned(), reason: error.to_string() })?;
-    for row in client.query(MISSING_RIGHTS, &[]).await? {
-        facts.missing_rights.push(row.try_get(0)?);
-    }
+    facts.missing_rights = missing_rights(client).await?;
     Ok(facts)
+}
+
+/// Refuses a role that lacks a right that verbs or changes need.
+pub(super) async fn rights(client: &Client) -> Result<(), OpenError> {
+    let missing = missing_rights(client).await?;
+    if missing.is_empty() { Ok(()) } else { Err(OpenError::Rights(missing)) }
+}
+
+async fn missing_rights(client: &Client) -> Result<Vec<String>, OpenError> {
+    let rows = client.query(MISSING_RIGHTS, &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// The best of a few answers: the clock was read somewhere within its round trip.
@@ -131,7 +143,9 @@ const SETTINGS: &str = "
            (SELECT coalesce(sum(numbackends), 0)::bigint FROM pg_stat_database),
            (SELECT count(*) FROM pg_stat_activity
              WHERE application_name = 'kimbai' AND datname = current_database() AND pid <> pg_backend_pid()),
-           has_database_privilege(current_database(), 'CREATE')";
+           has_database_privilege(current_database(), 'CREATE'),
+           (SELECT CASE WHEN bool_and(sync_state IS NOT NULL) THEN count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) END
+              FROM pg_stat_replication)";
 
 const MISSING_RIGHTS: &str = "
     SELECT wanted.privilege || ' on ' || relname

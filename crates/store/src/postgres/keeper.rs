@@ -4,6 +4,7 @@
 //! A notification is a hint: the versions are read every few seconds as well.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_postgres::{Client, Error};
 
-use super::OpenError;
 use super::backoff::Backoff;
-use super::connect::{Connected, Connector, Role};
+use super::connect::{Connected, Connector, Failure, Role};
 use super::locks::Lock;
 use super::sweep::Sweeper;
 use super::watch::{Timeline, Watch};
+use super::{OpenError, ProcessRole};
 use crate::{StoreError, SweepStep, Versions};
 
 /// The task's end that callers see.
@@ -28,6 +29,9 @@ pub(super) struct Keeper {
     /// While this server is the one that sweeps.
     session: Mutex<Option<Arc<Session>>>,
     closed: watch::Sender<bool>,
+    /// How large the database was a while ago.
+    database_bytes: AtomicU64,
+    process: ProcessRole,
 }
 
 /// A connection on which everything is prepared.
@@ -48,16 +52,25 @@ impl Keeper {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub(super) async fn start(connector: Connector, watch: Arc<Watch>) -> Result<Arc<Self>, OpenError> {
+    pub(super) async fn start(
+        connector: Connector,
+        watch: Arc<Watch>,
+        process: ProcessRole,
+    ) -> Result<Arc<Self>, OpenError> {
         let keeper = Arc::new(Self {
             connector,
             watch,
             versions: watch::Sender::default(),
             session: Mutex::default(),
             closed: watch::Sender::new(false),
+            database_bytes: AtomicU64::new(0),
+            process,
         });
         let first = keeper.connect().await?;
-        keeper.attend(&first).await.map_err(|error| keeper.connector.unreachable(&error.into()))?;
+        match timeout(ANSWER_MAX, keeper.attend(&first)).await {
+            Ok(attended) => attended.map_err(|error| keeper.connector.unreachable(&error.into()))?,
+            Err(_) => return Err(keeper.connector.unreachable(&Failure::Silent)),
+        };
         tokio::spawn(Arc::clone(&keeper).keep(first));
         Ok(keeper)
     }
@@ -65,6 +78,11 @@ impl Keeper {
     /// Moves when another server may have changed the registry.
     pub(super) fn versions(&self) -> watch::Receiver<Versions> {
         self.versions.subscribe()
+    }
+
+    /// How large the database was when it was asked last, in bytes.
+    pub(super) fn database_bytes(&self) -> u64 {
+        self.database_bytes.load(Ordering::Relaxed)
     }
 
     /// Ends the task and its connection.
@@ -116,7 +134,10 @@ impl Keeper {
             connected.client.batch_execute("LISTEN kimbai_registry").await?;
             Sweeper::prepare(&connected.client).await
         };
-        let sweeper = prepared.await.map_err(|error: Error| self.connector.unreachable(&error.into()))?;
+        let sweeper = match timeout(ANSWER_MAX, prepared).await {
+            Ok(prepared) => prepared.map_err(|error: Error| self.connector.unreachable(&error.into()))?,
+            Err(_) => return Err(self.connector.unreachable(&Failure::Silent)),
+        };
         Ok(Arc::new(Session { connected, sweeper }))
     }
 
@@ -124,11 +145,14 @@ impl Keeper {
     async fn follow(&self, session: &Arc<Session>) -> Followed {
         let mut ticks = interval(POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sizes = interval(SIZE_EVERY);
+        sizes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut followed = Followed::Never;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = session.connected.heard.notification() => {}
+                _ = sizes.tick() => self.measure_size(&session.connected.client).await,
             }
             match timeout(ANSWER_MAX, self.attend(session)).await {
                 Ok(Ok(Timeline::Latest(_))) => followed = Followed::Once,
@@ -161,10 +185,22 @@ impl Keeper {
             *known = versions;
             moved
         });
-        if !self.holds() && Lock::Sweep.try_take(client).await? {
+        // Tables that were empty when the sweep was planned have grown since.
+        client.batch_execute("DISCARD PLANS").await?;
+        if self.process == ProcessRole::Server && !self.holds() && Lock::Sweep.try_take(client).await? {
             self.hold(Some(Arc::clone(session)));
         }
         Ok(timeline)
+    }
+
+    /// What it cannot learn it asks again the next time.
+    async fn measure_size(&self, client: &Client) {
+        let size = client.query_one("SELECT pg_database_size(current_database())", &[]);
+        if let Ok(Ok(row)) = timeout(ANSWER_MAX, size).await
+            && let Ok(bytes) = row.try_get::<_, i64>(0)
+        {
+            self.database_bytes.store(bytes.cast_unsigned(), Ordering::Relaxed);
+        }
     }
 
     fn holds(&self) -> bool {
@@ -172,7 +208,8 @@ impl Keeper {
     }
 
     fn hold(&self, session: Option<Arc<Session>>) {
-        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+        let mut held = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = session.filter(|_| !*self.closed.borrow());
     }
 }
 
@@ -189,4 +226,5 @@ async fn versions(client: &Client) -> Result<Versions, Error> {
 /// Other servers learn of a change within this time, whatever happens to the notifications.
 const POLL_EVERY: Duration = Duration::from_secs(4);
 /// A connection that answers later than this is given up.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+const SIZE_EVERY: Duration = Duration::from_mins(1);

@@ -82,7 +82,7 @@ impl Ledger for PostgresStore {
     }
 
     fn is_ready(&self) -> bool {
-        self.shared.watch.is_ready() && !self.shared.is_closing()
+        self.shared.watch.is_ready() && !self.pool().is_failing() && !self.shared.is_closing()
     }
 }
 

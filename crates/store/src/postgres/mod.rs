@@ -2,6 +2,7 @@
 //!
 //! Verbs of the ledger go in batches over a few connections of their own, the lanes; everything else goes over a pool.
 
+mod advice;
 mod audit;
 mod backoff;
 mod batch;
@@ -24,6 +25,7 @@ mod realm_rows;
 mod registry;
 mod rowless;
 mod rows;
+mod seldom;
 mod sessions;
 mod statements;
 mod sweep;
@@ -39,10 +41,10 @@ use std::time::Duration;
 
 use tokio::sync::watch::Sender;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::audit::Journal;
-use self::connect::{Connector, Role};
+use self::connect::{Connector, Failure, Role};
 pub use self::examine::{DatabaseFacts, DatabaseUse, examine};
 use self::keeper::Keeper;
 pub use self::migrate::{MigrationPlan, PlannedMigration, migrate, plan_migration};
@@ -74,11 +76,24 @@ pub struct Options {
     pub pool: usize,
     /// So long a caller waits for an answer.
     pub deadline: Duration,
+    /// What the process is that opens it.
+    pub process: ProcessRole,
+}
+
+/// What a process is to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProcessRole {
+    /// One of the servers: it may be the one that sweeps.
+    #[default]
+    Server,
+    /// A command, gone in a moment: servers beside it do what must be done all the time.
+    Command,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { statements: Statements::Batched, lanes: 4, pool: 8, deadline: Duration::from_secs(5) }
+        let (deadline, process) = (Duration::from_secs(5), ProcessRole::Server);
+        Self { statements: Statements::Batched, lanes: 4, pool: 8, deadline, process }
     }
 }
 
@@ -117,6 +132,12 @@ pub enum OpenError {
         /// The migration's number.
         number: u32,
     },
+    /// The role of the URL may not do what every server does.
+    #[error(
+        "the role of the store's URL lacks {}: make it the owner of the schema kimbai and of all in it, or grant it SELECT, \
+         INSERT, UPDATE, DELETE on the tables and EXECUTE on the functions", .0.join(", ")
+    )]
+    Rights(Vec<String>),
     /// Anything else that PostgreSQL says.
     #[error("the database cannot be opened")]
     Postgres(#[source] tokio_postgres::Error),
@@ -157,11 +178,14 @@ impl PostgresStore {
     pub async fn open(url: &StoreUrl, options: Options) -> Result<Self, OpenError> {
         let connector = Connector::new(url)?;
         let first = connector.connect(Role::General).await.map_err(|failure| connector.unreachable(&failure))?;
-        migrate::prepare(&connector, &first.client).await?;
+        in_time(&connector, MIGRATION_MAX, migrate::prepare(&connector, &first.client)).await?;
+        in_time(&connector, ANSWER_MAX, examine::rights(&first.client)).await?;
         let watch = Arc::new(Watch::default());
-        watch.measure(&first.client).await?;
-        let pool = Arc::new(Pool::new(&connector, Arc::clone(&watch), options)?);
-        let keeper = Keeper::start(connector.clone(), Arc::clone(&watch)).await?;
+        in_time(&connector, ANSWER_MAX, async { Ok(watch.measure(&first.client).await?) }).await?;
+        let pool = Pool::new(&connector, Arc::clone(&watch), options);
+        let started = async { pool.start().await.map_err(|failure| connector.unreachable(&failure)) };
+        in_time(&connector, ANSWER_MAX, started).await?;
+        let keeper = Keeper::start(connector.clone(), Arc::clone(&watch), options.process).await?;
         let journal = Arc::new(Journal::new());
         tokio::spawn(Arc::clone(&journal).write(Arc::clone(&pool)));
         let (queue, figures, closing) = (Queue::new(options.statements), Figures::default(), Sender::new(false));
@@ -175,21 +199,34 @@ impl PostgresStore {
     /// [`StoreError::NotDone`](crate::StoreError::NotDone).
     pub async fn close(&self) {
         self.shared.close();
+        let ends = Instant::now() + self.shared.options.deadline;
         let lanes = mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
-        for mut lane in lanes {
-            // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
-            if timeout(self.shared.options.deadline, &mut lane).await.is_err() {
-                lane.abort();
+        let lanes = async {
+            for mut lane in lanes {
+                // One that waits for a standby must not hold the end of the process up; its callers do not know its end.
+                if timeout_at(ends, &mut lane).await.is_err() {
+                    lane.abort();
+                }
             }
-        }
-        self.shared.queue.clear();
-        self.shared.journal.close().await;
+            self.shared.queue.clear();
+        };
+        // Events that are not written by then are counted as lost.
+        let (_, ()) = tokio::join!(timeout_at(ends, self.shared.journal.close()), lanes);
         self.shared.pool.close();
     }
 
     fn pool(&self) -> &Pool {
         &self.shared.pool
     }
+}
+
+/// A server may take a connection and then say nothing.
+async fn in_time<T>(
+    connector: &Connector,
+    most: Duration,
+    step: impl Future<Output = Result<T, OpenError>>,
+) -> Result<T, OpenError> {
+    timeout(most, step).await.unwrap_or_else(|_| Err(connector.unreachable(&Failure::Silent)))
 }
 
 impl Drop for PostgresStore {
@@ -217,3 +254,7 @@ impl Shared {
         drop(closing.wait_for(|closing| *closing).await);
     }
 }
+
+const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// Another process may be migrating, for which the server waits a minute.
+const MIGRATION_MAX: Duration = Duration::from_secs(90);

@@ -3,8 +3,7 @@
 use tokio_postgres::{Client, Error};
 
 use super::connect::{Connected, Connector, Role};
-use super::fault;
-use super::{OpenError, StoreUrl, migrate};
+use super::{OpenError, StoreUrl, advice, migrate};
 
 /// One connection to a database that has this version's schema.
 pub(crate) struct Opened(Connected);
@@ -33,5 +32,5 @@ impl Opened {
 
 /// What an error means for who fills a database, and what to do about it.
 pub(crate) fn explain(error: Error) -> String {
-    fault::explain(&error.into())
+    advice::explain(&error.into())
 }

@@ -1,36 +1,54 @@
 //! Statements of everything that is not a verb: each alone on a connection of the pool, with the caller's deadline.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use deadpool_postgres::{Object, PoolError};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::Options;
 use super::backoff::Backoff;
-use super::connect::{Connector, Heard};
+use super::connect::{Connected, Connector, Failure, Role};
 use super::fault::Fault;
+use super::seldom::Seldom;
 use super::watch::{Timeline, Watch};
-use super::{OpenError, Options};
 use crate::StoreError;
 
 /// Connections for single statements and for changes of the registry.
 pub(super) struct Pool {
-    connections: deadpool_postgres::Pool,
-    heard: Arc<Heard>,
+    connector: Connector,
     watch: Arc<Watch>,
-    /// Of the connections that lie here unused.
-    timeline: AtomicU32,
+    /// One for each connection that may be open.
+    permits: Semaphore,
+    /// Those that nobody uses. What was used last is used again first.
+    idle: Mutex<Vec<Pooled>>,
+    /// Held by each open connection too.
+    open: Arc<()>,
+    /// Whether none is open because none can be made.
+    failing: watch::Sender<bool>,
+    said: Seldom,
     deadline: Duration,
+}
+
+/// A connection and what is known of it.
+struct Pooled {
+    connected: Connected,
+    /// Of the watch, before it was made: a server that was overtaken since must not be asked.
+    moves: u32,
+    statements: Mutex<HashMap<&'static str, Statement>>,
+    _open: Arc<()>,
 }
 
 /// Whether a statement whose outcome is unknown may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repetition {
-    /// It reads, or says a second time what it said the first.
+    /// It reads, or nobody cares how often it is carried out.
     Harmless,
+    /// It says a second time what it said the first, and may find its own work done, which a barrier then makes durable.
+    Idempotent,
     /// It counts or makes something.
     Never,
 }
@@ -40,18 +58,34 @@ pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Pool {
     /// No connections yet; how many, and how long each call may take, is in the options.
-    ///
-    /// # Errors
-    /// [`OpenError::Unreachable`]: there is no runtime for it.
-    pub(super) fn new(connector: &Connector, watch: Arc<Watch>, options: Options) -> Result<Self, OpenError> {
-        let (connections, heard) = (connector.pool(options.pool)?, connector.heard_by_pool());
-        let timeline = AtomicU32::new(watch.moves());
-        Ok(Self { connections, heard, watch, timeline, deadline: options.deadline })
+    pub(super) fn new(connector: &Connector, watch: Arc<Watch>, options: Options) -> Arc<Self> {
+        let pool = Arc::new(Self {
+            connector: connector.clone(),
+            watch,
+            permits: Semaphore::new(options.pool.max(1)),
+            idle: Mutex::default(),
+            open: Arc::default(),
+            failing: watch::Sender::new(false),
+            said: Seldom::new(),
+            deadline: options.deadline,
+        });
+        tokio::spawn(mend(Arc::downgrade(&pool), pool.failing.subscribe()));
+        pool
     }
 
-    /// How many warnings any of its connections got so far.
-    pub(super) fn warnings(&self) -> u64 {
-        self.heard.warnings()
+    /// Makes the first connection.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn start(&self) -> Result<(), Failure> {
+        let first = self.connect().await?;
+        self.idle().push(first);
+        Ok(())
+    }
+
+    /// Whether no connection is open because none can be made.
+    pub(super) fn is_failing(&self) -> bool {
+        *self.failing.borrow()
     }
 
     /// So long a caller waits.
@@ -61,7 +95,8 @@ impl Pool {
 
     /// No connection is given out any more.
     pub(super) fn close(&self) {
-        self.connections.close();
+        self.permits.close();
+        self.idle().clear();
     }
 
     /// The rows of a statement in a transaction of its own.
@@ -81,8 +116,13 @@ impl Pool {
             let Some((connection, statement)) = turn.judge(connection, prepared, Repetition::Harmless)? else {
                 continue;
             };
-            let queried = turn.within(connection.query(&statement, parameters)).await;
-            if let Some((_, rows)) = turn.judge(connection, queried, repetition)? {
+            let queried = turn.within(connection.query(&statement, parameters, repetition)).await;
+            let Some((connection, rows)) = turn.judge(connection, queried, repetition)? else { continue };
+            if !turn.is_repetition {
+                return Ok(rows);
+            }
+            let barred = turn.within(connection.barrier()).await;
+            if turn.judge(connection, barred, repetition)?.is_some() {
                 return Ok(rows);
             }
         }
@@ -101,38 +141,73 @@ impl Pool {
 
     /// A turn of one caller, which ends at its deadline.
     pub(super) fn turn(&self) -> Turn {
-        Turn { ends: Instant::now() + self.deadline, backoff: None }
+        Turn { ends: Instant::now() + self.deadline, backoff: None, is_repetition: false }
     }
 
     /// A connection, within the caller's deadline: one that cannot be made may be soon.
-    pub(super) async fn connection(&self, turn: &mut Turn) -> Result<Connection, StoreError> {
+    pub(super) async fn connection(&self, turn: &mut Turn) -> Result<Connection<'_>, StoreError> {
         loop {
             turn.pause().await?;
-            // What was connected before a fail-over may be connected to a server that was overtaken.
-            let timeline = self.watch.moves();
-            if self.timeline.swap(timeline, Ordering::AcqRel) != timeline {
-                self.connections.retain(|_, _| false);
-            }
-            match turn.within(self.connections.get()).await {
-                Ok(Ok(object)) => {
-                    if self.is_latest(&object, turn).await {
-                        return Ok(Connection(object));
-                    }
-                    Connection(object).discard();
+            let Ok(Ok(permit)) = turn.within(self.permits.acquire()).await else { return Err(turn.too_late()) };
+            let pooled = match self.take_idle() {
+                Some(pooled) => Ok(pooled),
+                None => turn.within(self.connect()).await.unwrap_or(Err(Failure::Silent)),
+            };
+            match pooled {
+                Ok(pooled) => {
+                    self.failing.send_if_modified(|failing| std::mem::replace(failing, false));
+                    return Ok(Connection { pooled: Some(pooled), pool: self, _permit: permit });
                 }
-                Err(Late) => return Err(StoreError::NotDone),
-                Ok(Err(PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::Timeout(_))) => {
-                    return Err(StoreError::NotDone);
-                }
-                Ok(Err(PoolError::Backend(_) | PoolError::PostCreateHook(_))) => {}
+                Err(failure) => self.failed(&failure),
             }
         }
     }
 
-    /// Whether a new connection is to a server that no other has overtaken.
-    async fn is_latest(&self, object: &Object, turn: &Turn) -> bool {
-        let is_used = Object::metrics(object).recycled.is_some();
-        is_used || matches!(turn.within(self.watch.measure(object)).await, Ok(Ok(Timeline::Latest(_))))
+    async fn connect(&self) -> Result<Pooled, Failure> {
+        // Before it is measured: a server that is overtaken meanwhile is not used again.
+        let moves = self.watch.moves();
+        let connected = self.connector.connect(Role::General).await?;
+        match self.watch.measure(&connected.client).await? {
+            Timeline::Overtaken => Err(Failure::Overtaken),
+            Timeline::Latest(_) => {
+                Ok(Pooled { connected, moves, statements: Mutex::default(), _open: Arc::clone(&self.open) })
+            }
+        }
+    }
+
+    /// One that lies unused, and may be used.
+    fn take_idle(&self) -> Option<Pooled> {
+        let moves = self.watch.moves();
+        let mut idle = self.idle();
+        idle.retain(|pooled| pooled.moves == moves && !pooled.connected.client.is_closed());
+        idle.pop()
+    }
+
+    fn failed(&self, failure: &Failure) {
+        let error = self.connector.unreachable(failure);
+        if self.said.is_due(&error.to_string()) {
+            tracing::warn!(%error, "no connection for what is not a verb");
+        }
+        if Arc::strong_count(&self.open) == 1 {
+            self.failing.send_replace(true);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Pooled>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tries again while no connection can be made, whether or not anybody asks for one: who is told that the store is not
+/// ready does not ask.
+async fn mend(pool: Weak<Pool>, mut failing: watch::Receiver<bool>) {
+    while failing.wait_for(|failing| *failing).await.is_ok() {
+        sleep(MEND_EVERY).await;
+        let Some(pool) = pool.upgrade() else { return };
+        if pool.permits.is_closed() {
+            return;
+        }
+        drop(pool.connection(&mut pool.turn()).await);
     }
 }
 
@@ -141,6 +216,8 @@ pub(super) struct Turn {
     ends: Instant,
     /// From the second attempt on.
     backoff: Option<Backoff>,
+    /// Whether it may have been carried out already.
+    is_repetition: bool,
 }
 
 /// The caller's deadline has passed.
@@ -153,28 +230,28 @@ impl Turn {
     }
 
     /// What a connection answered; `None`: nothing that stands, so that it is to be tried again.
-    pub(super) fn judge<T>(
-        &self,
-        connection: Connection,
+    pub(super) fn judge<'p, T>(
+        &mut self,
+        connection: Connection<'p>,
         answer: Result<Result<T, Fault>, Late>,
         repetition: Repetition,
-    ) -> Result<Option<(Connection, T)>, StoreError> {
+    ) -> Result<Option<(Connection<'p>, T)>, StoreError> {
         let fault = match answer {
             Ok(Ok(answer)) => return Ok(Some((connection, answer))),
             Ok(Err(fault)) => fault,
             // It may be answered yet, on this connection.
             Err(Late) => Fault::Lost,
         };
-        let is_late = Instant::now() >= self.ends;
         if fault.ends_connection() {
             connection.discard();
         }
-        match fault {
-            Fault::Refused(error) => Err(error),
-            Fault::Lost if repetition == Repetition::Never => Err(StoreError::Unknown),
-            _ if is_late => Err(StoreError::NotDone),
-            Fault::Lost | Fault::Unfit | Fault::Again | Fault::Locked => Ok(None),
+        match (fault, repetition) {
+            (Fault::Refused(error), _) => return Err(error),
+            (Fault::Lost, Repetition::Never) => return Err(StoreError::Unknown),
+            (Fault::Lost, Repetition::Idempotent) => self.is_repetition = true,
+            (Fault::Lost, Repetition::Harmless) | (Fault::Unfit | Fault::Again | Fault::Locked, _) => {}
         }
+        if Instant::now() >= self.ends { Err(self.too_late()) } else { Ok(None) }
     }
 
     /// Waits before each attempt but the first.
@@ -182,36 +259,98 @@ impl Turn {
         match &mut self.backoff {
             None => self.backoff = Some(Backoff::default()),
             Some(backoff) => {
-                timeout_at(self.ends, backoff.next()).await.map_err(|_| StoreError::NotDone)?;
+                let paused = timeout_at(self.ends, backoff.next()).await;
+                paused.map_err(|_| self.too_late())?;
             }
         }
         Ok(())
     }
+
+    const fn too_late(&self) -> StoreError {
+        if self.is_repetition { StoreError::Unknown } else { StoreError::NotDone }
+    }
 }
 
 /// A connection of the pool; it goes back there.
-pub(super) struct Connection(Object);
+pub(super) struct Connection<'p> {
+    pooled: Option<Pooled>,
+    pool: &'p Pool,
+    _permit: SemaphorePermit<'p>,
+}
 
-impl Connection {
+impl Connection<'_> {
     /// The statement, prepared once for each connection.
     pub(super) async fn prepare(&self, sql: &'static str) -> Result<Statement, Fault> {
-        self.0.prepare_cached(sql).await.map_err(|error| Fault::of(&error))
+        let pooled = self.pooled()?;
+        if let Some(statement) = pooled.statements().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = pooled.connected.client.prepare(sql).await.map_err(|error| Fault::of(&error))?;
+        pooled.statements().insert(sql, statement.clone());
+        Ok(statement)
     }
 
     /// What sends.
-    pub(super) fn client(&self) -> &Client {
-        &self.0
+    pub(super) fn client(&self) -> Result<&Client, Fault> {
+        Ok(&self.pooled()?.connected.client)
     }
 
-    async fn query(&self, statement: &Statement, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
-        self.0.query(statement, parameters).await.map_err(|error| Fault::of(&error))
+    /// How many warnings came on it so far.
+    pub(super) fn warnings(&self) -> u64 {
+        self.pooled.as_ref().map_or(0, |pooled| pooled.connected.heard.warnings())
+    }
+
+    async fn query(
+        &self,
+        statement: &Statement,
+        parameters: Parameters<'_>,
+        repetition: Repetition,
+    ) -> Result<Vec<Row>, Fault> {
+        let warnings = self.warnings();
+        let rows = self.client()?.query(statement, parameters).await.map_err(|error| Fault::of(&error))?;
+        // A wait for the standby that was cancelled ends in success and a warning.
+        if repetition != Repetition::Harmless && self.warnings() != warnings {
+            return Err(Fault::Lost);
+        }
+        Ok(rows)
+    }
+
+    /// Waits until all that was committed before is durable, as a change of its own would be.
+    async fn barrier(&self) -> Result<(), Fault> {
+        let warnings = self.warnings();
+        self.client()?.batch_execute(BARRIER).await.map_err(|error| Fault::of(&error))?;
+        if self.warnings() == warnings { Ok(()) } else { Err(Fault::Lost) }
     }
 
     /// Closes it: an answer may come on it that nobody waits for, or none ever.
-    fn discard(self) {
-        drop(Object::take(self.0));
+    fn discard(mut self) {
+        self.pooled = None;
+    }
+
+    fn pooled(&self) -> Result<&Pooled, Fault> {
+        self.pooled.as_ref().ok_or(Fault::Unfit)
     }
 }
+
+impl Drop for Connection<'_> {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.pooled.take()
+            && !self.pool.permits.is_closed()
+        {
+            self.pool.idle().push(pooled);
+        }
+    }
+}
+
+impl Pooled {
+    fn statements(&self) -> MutexGuard<'_, HashMap<&'static str, Statement>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transaction that changes nothing, and is durable like any other only after all that were committed before it.
+pub(super) const BARRIER: &str = "SELECT pg_logical_emit_message(true, 'kimbai', '')";
+const MEND_EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -230,12 +369,30 @@ mod tests {
             migrate::prepare(&connector, &connected.client).await.unwrap();
             let watch = Arc::new(Watch::default());
             let options = Options { deadline: Duration::from_secs(1), ..Options::default() };
-            let pool = Pool::new(&connector, Arc::clone(&watch), options).unwrap();
+            let pool = Pool::new(&connector, Arc::clone(&watch), options);
             let ask = async || pool.row("SELECT 1", &[]).await.map(|row| row.is_some());
             assert_eq!(ask().await, Ok(true));
             // Another server has taken over meanwhile, as a lane has seen.
             watch.overtake();
             assert_eq!(ask().await, Err(StoreError::NotDone));
+        }
+    }
+    #[tokio::test]
+    async fn no_setting_of_the_database_ends_a_statement_in_its_middle() {
+        for version in Version::under_test() {
+            let database = Server::shared(*version).fresh_database();
+            let has_it = database.sql("SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'") == "1";
+            for setting in ["statement_timeout", "transaction_timeout"].into_iter().take(1 + usize::from(has_it)) {
+                database.sql(&format!("ALTER DATABASE {} SET {setting} = '1s'", database.name()));
+            }
+            let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+            let connected = connector.connect(Role::General).await.unwrap();
+            migrate::prepare(&connector, &connected.client).await.unwrap();
+            let pool = Pool::new(&connector, Arc::default(), Options::default());
+            let sql = "SELECT current_setting('statement_timeout'), current_setting('transaction_timeout', true)";
+            let row = pool.row(sql, &[]).await.unwrap().unwrap();
+            assert_eq!(row.get::<_, &str>(0), "0");
+            assert_eq!(row.get::<_, Option<&str>>(1), has_it.then_some("0"));
         }
     }
 }

@@ -14,7 +14,7 @@ pub(super) async fn meta(pool: &Pool, key: &str) -> Result<Option<Vec<u8>>, Stor
 
 pub(super) async fn init_meta(pool: &Pool, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
     let sql = "INSERT INTO kimbai.meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    pool.rows(sql, &[&key, &value], Repetition::Harmless).await?;
+    pool.rows(sql, &[&key, &value], Repetition::Idempotent).await?;
     // By a later statement: one that was there, or came at the same moment, stands.
     let standing = meta(pool, key).await?;
     standing.ok_or_else(|| StoreError::Unreadable(format!("the value `{key}` was removed while it was set")))
@@ -59,6 +59,10 @@ pub(super) async fn keys(pool: &Pool, realm: RealmNumber) -> Result<Vec<SealedKe
     rows.iter().map(key).collect()
 }
 
+/// Refuses unless the value of key `$1` is `$2`. Who sets one has the registry's lock too.
+pub(super) const EXPECT_META: &str = "SELECT kimbai.refuse('KB002', $1::text) \
+     WHERE (SELECT value FROM kimbai.meta WHERE key = $1::text) IS DISTINCT FROM $2::bytea";
+
 /// Sets value `$2` of key `$1`.
 pub(super) const SET_META: &str = "INSERT INTO kimbai.meta (key, value) VALUES ($1, $2) \
      ON CONFLICT (key) DO UPDATE SET value = excluded.value";
@@ -78,4 +82,4 @@ pub(super) const ADD_KEY: &str = "WITH drawn AS (INSERT INTO kimbai.counters AS 
 /// is not there, and change none.
 pub(super) const REPLACE_KEY: &str = "WITH replaced AS \
      (UPDATE kimbai.keys SET sealed = $4 WHERE realm = $1 AND usage = $2 AND number = $3 RETURNING 1) \
-     SELECT kimbai.refuse('the realm has no ' || $2 || ' key ' || $3) WHERE NOT EXISTS (SELECT FROM replaced)";
+     SELECT kimbai.refuse('KB001', 'the realm has no ' || $2 || ' key ' || $3) WHERE NOT EXISTS (SELECT FROM replaced)";

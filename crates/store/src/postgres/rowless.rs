@@ -32,7 +32,7 @@ pub(super) async fn deny(
     let (realm, client) = (realm.0.cast_signed(), client.0.cast_signed());
     let (expiry_s, most) = (i64::from(expiry_s), i64::from(per_client_max));
     // A token that is denied already is not denied again.
-    let rows = pool.rows(DENY, &[&realm, &client, &token.as_slice(), &expiry_s, &most], Repetition::Harmless).await?;
+    let rows = pool.rows(DENY, &[&realm, &client, &token.as_slice(), &expiry_s, &most], Repetition::Idempotent).await?;
     rows.first().map_or(Ok(PartyStanding::GONE), |row| standing(column(row, 0)?))
 }
 

@@ -46,12 +46,12 @@ pub(super) async fn touch(pool: &Pool, realm: RealmNumber, id: SessionId) -> Res
     // A clock that was set back takes nothing away.
     let sql =
         "UPDATE kimbai.sessions SET last_used = greatest(last_used, kimbai.now_us()) WHERE realm = $1 AND id = $2";
-    pool.rows(sql, &[&realm.0.cast_signed(), &&id.0[..]], Repetition::Harmless).await.map(drop)
+    pool.rows(sql, &[&realm.0.cast_signed(), &&id.0[..]], Repetition::Idempotent).await.map(drop)
 }
 
 pub(super) async fn remove(pool: &Pool, realm: RealmNumber, id: SessionId) -> Result<(), StoreError> {
     let sql = "DELETE FROM kimbai.sessions WHERE realm = $1 AND id = $2";
-    pool.rows(sql, &[&realm.0.cast_signed(), &&id.0[..]], Repetition::Harmless).await.map(drop)
+    pool.rows(sql, &[&realm.0.cast_signed(), &&id.0[..]], Repetition::Idempotent).await.map(drop)
 }
 
 pub(super) async fn consent(
@@ -90,7 +90,7 @@ pub(super) async fn remove_consent(
 ) -> Result<(), StoreError> {
     let sql = "DELETE FROM kimbai.consents WHERE realm = $1 AND \"user\" = $2 AND client = $3";
     let [realm, user, client] = [realm.0, user.0, client.0].map(u32::cast_signed);
-    pool.rows(sql, &[&realm, &user, &client], Repetition::Harmless).await.map(drop)
+    pool.rows(sql, &[&realm, &user, &client], Repetition::Idempotent).await.map(drop)
 }
 
 pub(super) async fn remember_browser(
@@ -106,7 +106,7 @@ pub(super) async fn remember_browser(
          DELETE FROM kimbai.browsers WHERE realm = $1 AND \"user\" = $2 AND browser = ANY (ARRAY (SELECT browser \
          FROM kimbai.browsers WHERE realm = $1 AND \"user\" = $2 AND browser <> $3 ORDER BY seen DESC OFFSET 9))";
     let [realm, user] = [realm.0, user.0].map(u32::cast_signed);
-    pool.rows(sql, &[&realm, &user, &&browser[..]], Repetition::Harmless).await.map(drop)
+    pool.rows(sql, &[&realm, &user, &&browser[..]], Repetition::Idempotent).await.map(drop)
 }
 
 pub(super) async fn knows_browser(

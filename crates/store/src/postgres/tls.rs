@@ -17,7 +17,7 @@ pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match tls {
         Tls::Disable | Tls::Prefer | Tls::Require => Arc::new(Unverified(Arc::clone(&provider))),
-        Tls::VerifyAuthority(roots) => Arc::new(AnyName(verifier(roots, &provider)?)),
+        Tls::VerifyAuthority(file) => Arc::new(AnyName(verifier(&Roots::File(file.clone()), &provider)?)),
         Tls::VerifyFull(roots) => verifier(roots, &provider)?,
     };
     let config = ClientConfig::builder_with_provider(provider)

@@ -21,6 +21,10 @@ pub(super) fn init_meta(connection: &Connection, key: &str, value: Vec<u8>) -> R
     Ok(value)
 }
 
+pub(super) fn expect_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
+    if meta(connection, key)?.as_deref() == Some(value) { Ok(()) } else { Err(Fault::Store(StoreError::Changed)) }
+}
+
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
     connection
         .prepare_cached(

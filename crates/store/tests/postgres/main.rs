@@ -4,8 +4,10 @@
 
 mod batches;
 mod outages;
+mod resources;
 mod scene;
 mod servers;
+mod tls;
 
 /// The suite on one version, which is among those under test.
 macro_rules! suites {

@@ -9,9 +9,19 @@ use kimbai_core::grant::{EndReason, Revocation, State, Verdict};
 use kimbai_core::number::{AttemptId, Generation};
 use kimbai_postgres_fixture::{Database, Server, Stop, Version};
 use kimbai_store::postgres::Options;
-use kimbai_store::{Ledger, StoreError, Upkeep};
+use kimbai_store::{Ledger, LogInKey, LogInLimits, Registry, SessionId, StoreError, Upkeep};
 
 use crate::scene::{Scene, active, databases, done, forms, open, rotate, until};
+
+const LIMITS: LogInLimits = LogInLimits {
+    free_failures: 5,
+    first_delay_s: 1,
+    lock_failures: 10,
+    lock_s: 900,
+    source_failures: 100,
+    source_window_s: 900,
+    keys_max: 1_000,
+};
 
 fn options(deadline_s: u64) -> Options {
     Options { lanes: 2, pool: 2, deadline: Duration::from_secs(deadline_s), ..Options::default() }
@@ -275,6 +285,34 @@ async fn a_frozen_server_is_not_ready_within_seconds() {
         assert!(begun.elapsed() < Duration::from_secs(6), "after {:?}", begun.elapsed());
         server.resume();
         until("it is ready again", || scene.store.is_ready()).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_verbs_is_answered_either_before_its_standby_has_it() {
+    for_each_version(async |server| {
+        let database = server.fresh_database();
+        let scene = Scene::new(&database, options(60)).await;
+        let (store, realm) = (&scene.store, scene.realm);
+        let id = SessionId([1; 16]);
+        store.put_session(realm, id, scene.user, 0).await.unwrap();
+        wait_for_standby(server).await;
+        // What must not be repeated is of unknown outcome. A lane may wait as well, for its own sake.
+        let cancelled = async {
+            let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event = 'SyncRep' AND query NOT LIKE '%pg_logical_emit_message%'";
+            until("somebody waits for the standby", || database.sql(cancel) != "0").await;
+        };
+        let [account, source] = [LogInKey([1; 16]), LogInKey([2; 16])];
+        let (counted, ()) = tokio::join!(store.count_log_in(realm, account, source, LIMITS), cancelled);
+        assert_eq!(counted, Err(StoreError::Unknown));
+        // What may be is, and answered when the standby has what it finds done.
+        let mut removed = Box::pin(store.remove_session(realm, id));
+        cancelled_thrice(&database, &mut removed).await;
+        assert_eq!(database.sql("SELECT count(*) FROM kimbai.sessions"), "0", "it is visible, and not answered");
+        wait_for_no_standby(server);
+        assert_eq!(removed.await, Ok(()));
     })
     .await;
 }

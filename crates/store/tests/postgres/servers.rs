@@ -311,7 +311,9 @@ async fn a_commit_that_the_standby_has_not_confirmed_is_unknown() {
         server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
         server.sql("postgres", "SELECT pg_reload_conf()");
         let cancel = async {
-            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            // A lane may wait as well, for its own sake.
+            let waiting = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                 WHERE wait_event = 'SyncRep' AND query NOT LIKE '%pg_logical_emit_message%'";
             while server.sql("postgres", waiting) == "0" {
                 tokio::task::yield_now().await;
             }
@@ -391,4 +393,19 @@ async fn a_backup_is_left_to_the_database() {
     assert!(matches!(answer, Err(BackupError::Elsewhere)), "{answer:?}");
     let text = answer.unwrap_err().to_string();
     assert!(text.contains("pg_dump") && text.contains("master key"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_database_refuses_takes_no_other_with_it() {
+    for server in servers() {
+        let database = server.fresh_database();
+        let store = store_on(&database).await;
+        database.sql("ALTER TABLE kimbai.audit ADD CHECK (event <> 'bad')");
+        let events = ["a", "bad", "b", "c", "bad", "d"];
+        events.into_iter().for_each(|name| store.record(event(name)));
+        let found = store.audit(REALM, AuditFilter::default(), 10).await.unwrap();
+        let found: Vec<_> = found.iter().rev().map(|(_, event)| &*event.event).collect();
+        assert_eq!(found, ["a", "b", "c", "d"]);
+        assert_eq!(store.figures().events_dropped, 2);
+    }
 }

@@ -132,3 +132,49 @@ async fn a_master_key_that_another_server_replaced_is_taken_over_once_it_is_ther
     assert!(theirs.works(&added.access_token).await);
     other.administration.run(MasterKeyRotate {}).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_realm_that_is_made_while_another_server_replaces_the_master_key_can_be_opened_or_is_refused() {
+    for delay in 0..8 {
+        let fixture = Fixture::marketplace().await;
+        let (one, other) = (Other::of(&fixture).await, Other::of(&fixture).await);
+        let making = async {
+            for number in 0..100 {
+                let settings = RealmSettings { issuer: format!("https://{number}.example.vn"), ..standard() };
+                if let Err(error) = other.engine.make_realm(&format!("realm-{number}"), &settings).await {
+                    return (number, error);
+                }
+            }
+            panic!("it was never refused");
+        };
+        let rotating = async {
+            for _ in 0..delay {
+                tokio::task::yield_now().await;
+            }
+            one.administration.run(MasterKeyRotate {}).await.unwrap();
+        };
+        let ((made, error), ()) = tokio::join!(making, rotating);
+        assert!(matches!(error, SetupError::MasterKey(_) | SetupError::Store(StoreError::Changed)), "{error:?}");
+        let restarted = Engine::new(fixture.store.clone(), one.file.read().unwrap().unwrap());
+        restarted.load().await.unwrap();
+        // The last one may stand, although who made it could not open it any more.
+        let stored = fixture.store.realms().await.unwrap().len();
+        assert!((made + 1..=made + 2).contains(&stored), "{made} of {stored}");
+        assert_eq!(restarted.realms().len(), stored, "each opens with the new key");
+    }
+}
+
+#[tokio::test]
+async fn a_realm_that_cannot_be_read_is_left_out_at_the_start_and_taken_up_once_it_can() {
+    let fixture = Fixture::marketplace().await;
+    let twin = fixture.beside("twin", &standard()).await;
+    let (number, name) = (twin.realm.number, "twin".to_owned());
+    let put = |settings: String| vec![Change::PutRealm { number, name: name.clone(), settings }];
+    fixture.store.change(put("{\"of\": \"tomorrow\"}".to_owned())).await.unwrap();
+    let other = Other::of(&fixture).await;
+    assert!(other.engine.realm("twin").is_none() && other.knows("web"));
+    assert!(!other.engine.is_vacant().await.unwrap());
+    fixture.store.change(put(serde_json::to_string(&twin.realm.settings).unwrap())).await.unwrap();
+    other.follow(&[(&twin, 1)]).await.unwrap();
+    assert!(other.engine.realm("twin").is_some());
+}

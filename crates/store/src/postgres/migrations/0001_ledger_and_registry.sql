@@ -164,6 +164,25 @@ CREATE INDEX audit_of_grant ON kimbai.audit (realm, "grant", at, number) WHERE "
 CREATE INDEX audit_of_client ON kimbai.audit (realm, client, at, number) WHERE client IS NOT NULL;
 CREATE INDEX audit_of_user ON kimbai.audit (realm, "user", at, number) WHERE "user" IS NOT NULL;
 
+-- Stores audit events, a column in each array; when they may be there already, without those that are. The lock is held by
+-- whoever sends the same events, so that a sending whose connection was lost has ended before the next one looks.
+CREATE FUNCTION kimbai.record(
+    journal bigint, may_be_there boolean,
+    realms integer[], instants bigint[], events text[],
+    grants bigint[], clients integer[], users integer[], sources text[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(journal);
+    INSERT INTO kimbai.audit (realm, at, event, "grant", client, "user", source)
+    SELECT e.realm, e.at, e.event, e.of_grant, e.client, e.of_user, e.source
+    FROM unnest(realms, instants, events, grants, clients, users, sources)
+        WITH ORDINALITY AS e (realm, at, event, of_grant, client, of_user, source, place)
+    WHERE NOT (may_be_there AND EXISTS (
+        SELECT FROM kimbai.audit AS a WHERE a.realm = e.realm AND a.at = e.at AND a.event = e.event
+        AND (a."grant", a.client, a."user", a.source) IS NOT DISTINCT FROM (e.of_grant, e.client, e.of_user, e.source)
+    )) ORDER BY e.place;
+END $$;
+
 -- Denies a row-less token until it expires, or, when a client has too many of them, all that it was ever given. Answers
 -- the client's standing as `epoch * 2 + active`.
 CREATE FUNCTION kimbai.deny(realm_ integer, client_ integer, token_ bytea, expiry_s_ bigint, most bigint)
@@ -191,9 +210,10 @@ BEGIN
 END $$;
 
 -- Ends a transaction whose statements are all on their way already.
-CREATE FUNCTION kimbai.refuse(reason text) RETURNS void LANGUAGE plpgsql AS $$
+-- KB001: what it needs is not there. KB002: what it was made from has been replaced.
+CREATE FUNCTION kimbai.refuse(code text, reason text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'KB001', MESSAGE = reason;
+    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = reason;
 END $$;
 
 -- Nobody else counts for either of these keys until this transaction ends. In one order, so that nobody waits for each other.

@@ -1,5 +1,9 @@
 //! `kimbai doctor` on PostgreSQL.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use kimbai_postgres_fixture::{Server, Version};
 use serde_json::Value;
 
 use super::{Place, databases, place_on};
@@ -52,6 +56,31 @@ async fn the_doctor_looks_at_the_database_before_and_after_the_first_start() {
         let (_, weak) = checks(&place);
         assert_eq!(weak["rights"]["found"], "the role lacks UPDATE on grants");
         database.sql("DROP SCHEMA kimbai CASCADE");
+    }
+}
+
+#[tokio::test]
+async fn a_sound_database_and_a_sound_machine_end_with_0() {
+    for version in Version::under_test() {
+        let server = Server::start(*version, &[("fsync", "on")]);
+        let database = server.fresh_database();
+        let place = place_on(&database.url());
+        place.write("store.url", &database.url());
+        fs::set_permissions(place.path("store.url"), Permissions::from_mode(0o644)).unwrap();
+        for is_running in [false, true] {
+            let running = if is_running { Some(place.serve(&[]).await) } else { None };
+            let (code, checks) = checks(&place);
+            assert_eq!(code, Some(0), "{checks}");
+            assert!(checks.get("store URL").is_none());
+            if let Some(running) = running {
+                running.stop().await;
+            }
+        }
+        place.write("kimbai.toml", "[store]\nurl_file = 'store.url'\n");
+        let (code, open) = checks(&place);
+        assert_eq!((code, &open["store URL"]["verdict"]), (Some(0), &"warning".into()), "{open}");
+        let ended = place.serve(&[]).await.stop().await;
+        assert!(ended.stderr.contains("everybody may read the file with the store's URL"), "{}", ended.stderr);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kimbai_postgres_fixture::{Server as PostgresServer, Stop, Version};
 
-use super::{Place, databases, place_on};
+use super::{FOLLOWED_MAX, Place, databases, place_on};
 use crate::browser::Browser;
 use crate::fixture::{Answer, Call, Connection};
 use crate::secrets::Secrets;
@@ -37,8 +37,9 @@ impl Two {
 
     /// Waits until a server answers so; how long that took.
     async fn until(&self, server: usize, call: impl Fn() -> Call, status: u16) -> Duration {
-        let begun = Instant::now();
+        let (begun, mut ticks) = (Instant::now(), tokio::time::interval(PAUSE));
         loop {
+            ticks.tick().await;
             let answer = self.send(server, call()).await;
             if answer.status == status {
                 return begun.elapsed();
@@ -48,8 +49,8 @@ impl Two {
     }
 }
 
-/// Within five seconds also without a notification; a busy machine may need longer.
-const FOLLOWED_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at what is waited for.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A caller's deadline is five seconds.
 const DEADLINE_MAX: Duration = Duration::from_secs(7);
@@ -77,8 +78,9 @@ async fn what_a_command_changes_is_served_by_every_server() {
         let metadata = || Call::get("/.well-known/oauth-authorization-server").header("host", "second.example.vn");
         for server in [0, 1] {
             two.until(server, of_jobs, 200).await;
-            let begun = Instant::now();
+            let (begun, mut ticks) = (Instant::now(), tokio::time::interval(PAUSE));
             while two.servers[server].send(&metadata()).await.status != 200 {
+                ticks.tick().await;
                 assert!(begun.elapsed() < FOLLOWED_MAX, "the second realm is not served by {server}");
             }
         }
@@ -92,6 +94,7 @@ async fn what_a_command_changes_is_served_by_every_server() {
 }
 
 #[tokio::test]
+#[ignore = "run by ./test cluster"]
 async fn a_server_serves_with_either_form_of_statements() {
     for database in databases() {
         for mode in ["batched", "single"] {
@@ -134,6 +137,7 @@ async fn a_master_key_that_was_replaced_elsewhere_is_taken_over_once_it_is_there
 }
 
 #[tokio::test]
+#[ignore = "run by ./test cluster"]
 async fn a_server_that_lost_its_store_says_so_serves_what_needs_none_and_takes_it_up_again() {
     for version in Version::under_test() {
         let server = PostgresServer::start(*version, &[]);
@@ -147,8 +151,9 @@ async fn a_server_that_lost_its_store_says_so_serves_what_needs_none_and_takes_i
             let port = two.places[1].operator();
             async move { Connection::to(port).send(&Call::get(path)).await.unwrap() }
         };
-        let begun = Instant::now();
+        let (begun, mut ticks) = (Instant::now(), tokio::time::interval(PAUSE));
         while operator("/readyz").await.status != 503 {
+            ticks.tick().await;
             assert!(begun.elapsed() < FOLLOWED_MAX, "it does not notice");
         }
         assert_eq!(operator("/healthz").await.status, 200);
@@ -161,6 +166,7 @@ async fn a_server_that_lost_its_store_says_so_serves_what_needs_none_and_takes_i
         server.start_again();
         let begun = Instant::now();
         while operator("/readyz").await.status != 200 {
+            ticks.tick().await;
             assert!(begun.elapsed() < FOLLOWED_MAX, "it does not come back");
         }
         two.until(1, of_jobs, 200).await;

@@ -1,10 +1,14 @@
 //! `kimbai serve` and the commands on PostgreSQL: how they begin, what they refuse, and how servers follow each other.
 
+mod another_store;
 mod copying;
 mod doctor;
 mod first_start;
 mod following;
+mod operating;
 mod refusals;
+
+use std::time::Duration;
 
 use kimbai_postgres_fixture::{Database, Server, Version};
 
@@ -35,3 +39,6 @@ fn refusal(ended: &Ended, code: i32) -> &str {
     assert!(!text.contains("not-a-secret"), "{text}");
     text
 }
+
+/// Within five seconds also without a notification; a busy machine may need longer.
+const FOLLOWED_MAX: Duration = Duration::from_secs(30);
