@@ -52,11 +52,6 @@ impl StoreClock for DatabaseClock {
     }
 }
 
-/// The newest one under test; `KIMBAI_TEST_POSTGRES` names another.
-pub(crate) fn version() -> Version {
-    *Version::under_test().last().unwrap()
-}
-
 /// Each form, with a database on each version.
 pub(crate) fn forms() -> impl Iterator<Item = (Statements, Database<'static>)> {
     [Statements::Batched, Statements::Single]

@@ -401,8 +401,9 @@ async fn an_event_that_the_database_refuses_takes_no_other_with_it() {
         let database = server.fresh_database();
         let store = store_on(&database).await;
         database.sql("ALTER TABLE kimbai.audit ADD CHECK (event <> 'bad')");
-        let events = ["a", "bad", "b", "c", "bad", "d"];
-        events.into_iter().for_each(|name| store.record(event(name)));
+        for name in ["a", "bad", "b", "c", "bad", "d"] {
+            store.record(event(name));
+        }
         let found = store.audit(REALM, AuditFilter::default(), 10).await.unwrap();
         let found: Vec<_> = found.iter().rev().map(|(_, event)| &*event.event).collect();
         assert_eq!(found, ["a", "b", "c", "d"]);
