@@ -93,7 +93,7 @@ impl Source {
     }
 }
 
-/// The text with what may be a secret dotted out, character by character: keys, and passwords in URLs.
+/// The text with what may be a secret dotted out, character by character: keys, and in URLs a password with its user.
 pub(crate) fn masked(text: &str) -> String {
     let is_of_a_key = |character: char| character.is_ascii_alphanumeric() || "+/=-_".contains(character);
     let mut shown = String::with_capacity(text.len());
@@ -111,8 +111,11 @@ pub(crate) fn masked(text: &str) -> String {
         // Of a password with a raw `?` in it nobody can say where it ends.
         return format!("{scheme}://{}{after}", dots(rest));
     }
-    let (userinfo, place) =
-        before.rsplit_once('@').map_or((String::new(), before), |(userinfo, place)| (dots(userinfo) + "@", place));
+    let (userinfo, place) = match before.rsplit_once('@') {
+        Some((user, _)) if user.chars().all(is_of_a_name) => (String::new(), before),
+        Some((userinfo, place)) => (dots(userinfo) + "@", place),
+        None => (String::new(), before),
+    };
     let query = query.map(|query| "?".to_owned() + &without_secrets(query)).unwrap_or_default();
     format!("{scheme}://{userinfo}{place}{query}{after}")
 }
@@ -139,6 +142,11 @@ const HARMLESS: [&str; 9] = [
     "target_session_attrs",
     "user",
 ];
+
+/// Whether a user's name in a URL has this character; a password after it begins with another.
+fn is_of_a_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~%".contains(character)
+}
 
 fn dots(text: &str) -> String {
     "•".repeat(text.chars().count())
@@ -174,6 +182,8 @@ mod tests {
                 "url = 'postgres://db/x?pass%77ord=gh&b'".to_owned(),
                 "url = 'postgres://db/x?pass%77ord=••&•'".to_owned(),
             ),
+            ("postgres://an@db/x?sslmode=disable".to_owned(), "postgres://an@db/x?sslmode=disable".to_owned()),
+            ("postgres://an@b:c@db/x".to_owned(), "postgres://••••••@db/x".to_owned()),
             ("postgres://an:a@b/c@db/x?user=an".to_owned(), "postgres://••••••••@db/x?user=an".to_owned()),
             ("postgres://an:a@b?c@db/x".to_owned(), format!("postgres://{}", "•".repeat(13))),
             ("'postgres://db/x?password=a@b' # x".to_owned(), format!("'postgres://{}' # x", "•".repeat(17))),

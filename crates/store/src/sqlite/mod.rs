@@ -26,7 +26,6 @@ mod upkeep;
 mod verbs;
 mod writer;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +35,7 @@ use kimbai_core::time::Micros;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Semaphore, watch};
 
-use self::connection::{Checkpoint, Files, Role};
+use self::connection::{Checkpoint, DirectoryLock, Files, Role};
 use self::fault::Fault;
 use self::log::Log;
 pub use self::log::LogLimits;
@@ -145,7 +144,7 @@ struct Shared {
 
 enum Home {
     Memory,
-    Directory { files: Files, readers: Readers, log_frames: Arc<AtomicU64>, _lock: File },
+    Directory { files: Files, readers: Readers, log_frames: Arc<AtomicU64>, _lock: DirectoryLock },
 }
 
 impl SqliteStore {
