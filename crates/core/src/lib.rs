@@ -5,6 +5,7 @@
 //! Sources: RFC 6749, 7009, 7636, 7662, 8252, 9207, 9700.
 
 pub mod authorize;
+pub mod claims;
 pub mod client;
 pub mod grant;
 pub mod number;
