@@ -163,20 +163,17 @@ impl DemoClient {
             client_id: self.client_id.to_string(),
             client_secret: self.client_secret.as_ref().map(|secret| Secret::new(secret.to_string())),
             metadata: ClientMetadata {
-                client_name: self.client_name.to_string(),
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
-                token_endpoint_auth_method: self.token_endpoint_auth_method,
-                secrets: Vec::new(),
-                secret_repetition: SecretRepetition::Refused,
                 redirect_uris: self.redirect_uris.clone(),
-                grant_types: self.grant_types.clone(),
                 scope: self.scopes.join(" "),
                 consent: self.consent,
-                pkce: None,
                 resource_server: self.resource_server,
-                lifetimes: ClientLifetimes::default(),
-                allowed_origins: Vec::new(),
+                ..ClientMetadata::new(
+                    self.client_name.to_string(),
+                    self.token_endpoint_auth_method,
+                    self.grant_types.clone(),
+                )
             },
         }
     }
