@@ -97,8 +97,8 @@ pub enum SettingsError {
 const CODE_LIFETIME_MAX_S: u32 = 600;
 /// The longest time for which a browser session may be unused, in seconds; stores delete those that were unused for longer.
 pub const SESSION_IDLE_MAX_S: u32 = 7 * 86_400;
-/// What the log-in and consent forms post to, below the authorization endpoint.
-const FORM_PATHS: [&str; 2] = ["/login", "/consent"];
+/// What the log-in, consent and account forms post to, below the authorization endpoint.
+const FORM_PATHS: [&str; 3] = ["/login", "/consent", "/account"];
 /// Paths that every realm has.
 const OWN_PATHS: [&str; 2] = ["/assets", "/.well-known"];
 
@@ -165,7 +165,8 @@ impl Lifetimes {
     }
 }
 
-/// Where a realm's endpoints are, below its host. The log-in and consent forms post to `{authorize}/login` and `/consent`.
+/// Where a realm's endpoints are, below its host. The forms post to `{authorize}/login`, `/account` and
+/// `/consent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointPaths {

@@ -1,5 +1,6 @@
 //! What an operation can end with besides its answer.
 
+use kimbai_core::claims::ClaimsError;
 use kimbai_core::token::TokenRefusal;
 use kimbai_store::StoreError;
 
@@ -14,6 +15,12 @@ pub enum EngineError {
     /// Stored settings, claims or keys cannot be read, or a sealing key is gone that a row still names.
     #[error("what is stored cannot be used: {0}")]
     Stored(String),
+}
+
+impl From<ClaimsError> for EngineError {
+    fn from(error: ClaimsError) -> Self {
+        Self::Stored(error.to_string())
+    }
 }
 
 /// Why a token, revocation or introspection request has no answer.

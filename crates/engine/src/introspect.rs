@@ -17,7 +17,6 @@ use crate::engine::Engine;
 use crate::error::{EngineError, TokenError};
 use crate::realm::Realm;
 use crate::revoke::rowless_digest;
-use crate::setup::UserClaims;
 
 /// What a token is, if it works.
 #[derive(Debug, Clone)]
@@ -110,11 +109,13 @@ impl Engine {
         if !is_allowed(&client, pointer.scope, &realm.scopes) {
             return Ok(Err(Refusal::ScopeRetired));
         }
-        let Some(subject) = self.subject(realm, live.grant.user).await? else { return Ok(Err(Refusal::UserEnded)) };
+        let Some(public) = self.public_subject(realm, live.grant.user).await? else {
+            return Ok(Err(Refusal::UserEnded));
+        };
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
+            subject: realm.subject_for(&client, &public),
             client,
-            subject,
             user: Some(live.grant.user),
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
@@ -146,15 +147,5 @@ impl Engine {
             expiry_s: rowless.expiry_s,
             kind: TokenKind::Rowless,
         }))
-    }
-
-    async fn subject(&self, realm: &Realm, user: UserNumber) -> Result<Option<Arc<str>>, EngineError> {
-        if let Some(subject) = self.subjects.get(&(realm.number, user)) {
-            return Ok(Some(subject));
-        }
-        let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
-        let subject: Arc<str> = UserClaims::parse(&row.claims)?.sub.into();
-        self.subjects.insert((realm.number, user), Arc::clone(&subject));
-        Ok(Some(subject))
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ClientMetadata, ClientSecret, RegistrationError};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
@@ -12,10 +13,9 @@ use kimbai_core::scope::{ScopeTable, ScopeTableError};
 use kimbai_core::secret::Secret;
 use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring, StoredKey};
 use kimbai_store::{Change, ClientRow, RealmRow, StoreError, UserRow};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::engine::{Engine, Store};
-use crate::error::EngineError;
 use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
 
@@ -45,28 +45,6 @@ pub struct NewUser {
     pub password_hash: String,
     /// What is known of the person.
     pub claims: UserClaims,
-}
-
-/// What is known of a person, with the names of OpenID Connect's standard claims.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserClaims {
-    /// The subject: never reassigned.
-    pub sub: String,
-    /// The full name.
-    pub name: String,
-    /// The mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-}
-
-impl UserClaims {
-    /// Reads stored claims.
-    ///
-    /// # Errors
-    /// [`EngineError::Stored`].
-    pub fn parse(claims: &str) -> Result<Self, EngineError> {
-        serde_json::from_str(claims).map_err(|error| EngineError::Stored(format!("claims: {error}")))
-    }
 }
 
 /// Why something cannot be made or loaded.

@@ -184,7 +184,7 @@ async fn the_sandboxs_password_is_refused_in_both_forms() {
     }
     assert!(invalid(operator.run(passwd("an", PASSWORD)).await)[0].contains("it is the sandbox's"));
     // A store that a sandbox filled: nobody gets in by what everybody knows.
-    let claims = UserClaims { sub: "9".to_owned(), name: "Demo".to_owned(), email: None };
+    let claims = UserClaims { sub: "9".to_owned(), name: "Demo".to_owned(), email: None, ..UserClaims::default() };
     let demo = NewUser { username: "demo".to_owned(), password_hash: DEMO_PASSWORD_HASH.to_owned(), claims };
     operator.fixture.engine.put_user(&operator.fixture.realm, demo).await.unwrap();
     assert_eq!(log_in(&operator.fixture, "demo", PASSWORD).await.unwrap_err(), LogInRefusal::Wrong);
