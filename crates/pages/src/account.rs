@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::frame::{ClientCard, Frame, initial, render};
+use crate::frame::{ClientCard, Frame, render};
 use crate::text::Text;
 
 /// What the page shows.
@@ -22,7 +22,7 @@ pub struct Account<'a> {
 /// `another`).
 #[must_use]
 pub fn account(frame: &Frame<'_>, account: &Account<'_>) -> String {
-    render(&Page { frame, text: frame.text(), account, initial: initial(account.user_name) })
+    render(&Page { frame, text: frame.text(), account })
 }
 
 #[derive(Template)]
@@ -31,5 +31,4 @@ struct Page<'a> {
     frame: &'a Frame<'a>,
     text: Text,
     account: &'a Account<'a>,
-    initial: String,
 }

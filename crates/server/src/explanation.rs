@@ -153,7 +153,7 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             ("unsupported_response_type", ("a response_type other than code", "Send response_type=code."))
         }
         AuthorizeError::UnsupportedResponseMode => {
-            ("invalid_request", ("a response_mode other than query", "Leave response_mode out."))
+            ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
         }
         AuthorizeError::State(_) => (
             "invalid_state",
@@ -163,6 +163,25 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             ("pkce", ("missing or wrong PKCE parameters", "Send code_challenge with code_challenge_method=S256."))
         }
         AuthorizeError::AccessDenied => ("access_denied", ("none: the user said no", "Show the user what happened.")),
+        AuthorizeError::PromptNone => {
+            ("invalid_request", ("prompt=none together with another value", "Send none alone, or the others."))
+        }
+        AuthorizeError::IdTokenHint => (
+            "id_token_hint",
+            ("an id_token_hint that this realm did not give to this client", "Send the ID token as it was received."),
+        ),
+        AuthorizeError::RequestObject | AuthorizeError::RequestUri => {
+            ("request_object", ("a request object, which this server does not read", "Send the parameters themselves."))
+        }
+        AuthorizeError::AuthenticationContext => {
+            ("acr", ("an essential acr that there is not", "Ask for it as a voluntary claim, or leave it out."))
+        }
+        AuthorizeError::LogInRequired => {
+            ("login_required", ("none: nobody is logged in as the request demands", "Ask again without prompt=none."))
+        }
+        AuthorizeError::ConsentRequired => {
+            ("consent_required", ("none: the user has not allowed this yet", "Ask again without prompt=none."))
+        }
     };
     reason(name, &refused, words)
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, SecretRepetition};
-use kimbai_core::realm::{ClientLifetimes, RealmSettings};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType};
+use kimbai_core::realm::RealmSettings;
 use kimbai_core::secret::Secret;
 use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
 use serde::Serialize;
@@ -188,6 +188,7 @@ impl DemoUser {
                 sub: self.sub.to_owned(),
                 name: self.name.to_owned(),
                 email: Some(self.email.to_owned()),
+                ..UserClaims::default()
             },
         }
     }

@@ -33,6 +33,7 @@ mod overload;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod prompts;
 mod proxied;
 #[cfg(test)]
 mod rate_limits;
