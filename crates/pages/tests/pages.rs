@@ -43,7 +43,7 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     vec![
         ("login", 3 + 8, login(&frame, &form)),
         ("consent", 3 + 13, consent(&frame, &asked)),
-        ("account", 3 + 8, account(&frame, &asked_account)),
+        ("account", 3 + 7, account(&frame, &asked_account)),
         ("form_post", 3 + 4, form_post(&frame, &post)),
         ("logout", 3 + 5, logout(&frame, &asked_out)),
         ("error", 3 + 3, error(&frame, &problem)),

@@ -224,10 +224,10 @@ pub enum AuthorizeError {
     #[error("request objects are not supported")]
     RequestObject,
     /// There is a reference to a request object (section 6.2).
-    #[error("request_uri is not supported")]
+    #[error("references to request objects are not supported")]
     RequestUri,
     /// `prompt` has `none` beside other values.
-    #[error("prompt=none stands beside another value")]
+    #[error("the prompt none stands beside another value")]
     PromptNone,
     /// The ID token hint is not one of ours, or was altered.
     #[error("the id_token_hint is not an ID token of this issuer")]

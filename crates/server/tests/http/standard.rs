@@ -162,10 +162,10 @@ async fn a_state_is_not_demanded_and_comes_back_as_it_came() {
 }
 
 #[tokio::test]
-async fn only_the_response_mode_query_is_there() {
+async fn a_response_mode_that_is_not_known_is_refused() {
     let sandbox = Sandbox::start().await;
     let mut browser = Browser::new(&sandbox.standard);
-    for mode in ["fragment", "form_post", "web_message", "Query"] {
+    for mode in ["query.jwt", "web_message", "Query"] {
         let request = browser.request(&[("response_mode", mode)]);
         browser.get(&request).await.redirected("invalid_request");
     }
