@@ -13,5 +13,6 @@ pub mod realm;
 pub mod redirect_uri;
 pub mod scope;
 pub mod secret;
+pub mod signing;
 pub mod time;
 pub mod token;

@@ -21,6 +21,7 @@ use kimbai_core::realm::{
     TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
+use kimbai_core::signing::SigningSettings;
 use kimbai_core::token::{Inactive, Note};
 use kimbai_engine::Introspection;
 
@@ -51,6 +52,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            jwks: Some("/jwks".to_owned()),
         },
         scopes,
         offline_scope: "offline_access".to_owned(),
@@ -75,6 +77,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         // limited elsewhere, by failures.
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
+        signing: SigningSettings::default(),
     }
 }
 
