@@ -5,9 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kimbai_core::signing::SigningAlgorithm;
 
-/// The media type of a JWK Set (RFC 7517 section 8.5.2).
-pub const JWK_SET_MEDIA_TYPE: &str = "application/jwk-set+json";
-
 /// The public half of a signing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jwk {

@@ -19,7 +19,7 @@ mod sign;
 mod signing_keys;
 mod verify;
 
-pub use jwk::{JWK_SET_MEDIA_TYPE, Jwk};
+pub use jwk::Jwk;
 pub use key_file::{KeyFile, KeyFileError};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use password::{PasswordError, hash_password, is_password_hash, verify_password};
