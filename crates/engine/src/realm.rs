@@ -1,7 +1,7 @@
 //! A realm, ready to serve: its settings, scopes, keys and clients in memory.
 //!
 //! What is cached here changes an answer's form only. What can kill a token is read with each verb. A realm that is read anew shares
-//! its clients with the one before it: what a request that still holds the old one hears of a standing is known to all.
+//! its clients and signing keys with the one before it: what a request that still holds the old one hears of them is known to all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +15,7 @@ use kimbai_keyring::RealmKeyring;
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
+use crate::signing::RealmSigning;
 use crate::source::Source;
 
 /// A realm, ready to serve.
@@ -33,6 +34,7 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
+    pub(crate) signing: Arc<RealmSigning>,
     rates: Option<Arc<RateLimiters>>,
     clients: Arc<RwLock<Clients>>,
 }
@@ -67,16 +69,16 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let (passwords, clients) = before.map_or_else(
-            || (Arc::new(PasswordPool::new()), Arc::default()),
-            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients)),
+        let (passwords, signing, clients) = before.map_or_else(
+            || (Arc::new(PasswordPool::new()), Arc::default(), Arc::default()),
+            |before| (Arc::clone(&before.passwords), Arc::clone(&before.signing), Arc::clone(&before.clients)),
         );
         let rates = match before {
             // What was used of an allowance is not given back by another setting.
             Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
-        Self { number, name, settings, scopes, offline, keyring, passwords, rates, clients }
+        Self { number, name, settings, scopes, offline, keyring, passwords, signing, rates, clients }
     }
 
     /// How its password pool is used.

@@ -199,13 +199,16 @@ impl Engine {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
         let keys: Vec<_> = self.store.keys(row.number).await?.into_iter().map(stored_key).collect();
-        let keyring = RealmKeyring::open_keys(&self.master(), row.number, settings.token_shape, &keys)
+        let master = self.master();
+        let keyring = RealmKeyring::open_keys(&master, row.number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
         let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
         let before = realms.get(&row.name).map(Arc::as_ref);
         let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
+        let signing = realm.signing.read(&master, realm.number, &keys);
+        signing.map_err(|error| SetupError::MasterKey(error.to_string()))?;
         realm.put_clients(clients);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
@@ -218,7 +221,7 @@ fn first_keys(master: &MasterKey, realm: RealmNumber) -> Vec<StoredKey> {
         let sealed = RealmKeyring::generate(master, realm, usage);
         StoredKey { number: 0, usage: usage.name().to_owned(), sealed }
     };
-    [KeyUsage::Root, KeyUsage::Sealing].map(key).into()
+    [KeyUsage::Root, KeyUsage::Sealing, KeyUsage::Signing].map(key).into()
 }
 
 /// By what a store knows its master key.

@@ -26,6 +26,7 @@ use crate::installation;
 /// The master key's name in a data directory.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
+const TEND_KEYS_EVERY: Duration = Duration::from_secs(1);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
@@ -198,6 +199,20 @@ impl Running {
                 match engine.sweep_step(cursor).await {
                     Ok(next) => cursor = next,
                     Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot sweep"),
+                }
+            }
+        });
+    }
+
+    /// Looks after the signing keys of all realms.
+    pub(crate) fn tend_signing_keys(&mut self, engine: Arc<Engine>) {
+        let mut stop = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(TEND_KEYS_EVERY);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => engine.tend_signing_keys().await,
+                    () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 }
             }
         });

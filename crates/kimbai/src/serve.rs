@@ -75,6 +75,7 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let connections_max = boot::connections_within_descriptors(config.connections_max);
     running.serve_at_most(connections_max, public.collect(), serving.sites());
     running.sweep(Arc::clone(&engine));
+    running.tend_signing_keys(Arc::clone(&engine));
     announce(config, &engine, is_new.then_some(data))?;
     running.until_told_to_stop().await
 }

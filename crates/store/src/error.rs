@@ -12,7 +12,7 @@ pub enum StoreError {
     /// The store holds something this version cannot read: corruption, or a newer schema.
     #[error("the store is unreadable: {0}")]
     Unreadable(String),
-    /// A name that must be unique is taken.
-    #[error("the name is taken")]
+    /// A name that must be unique is taken, or what was to be replaced was replaced by somebody else.
+    #[error("somebody else was first: the name is taken, or what was read has changed")]
     Taken,
 }

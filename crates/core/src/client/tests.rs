@@ -14,6 +14,7 @@ use crate::realm::{
 use crate::redirect_uri::UriError;
 use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
 use crate::secret::Secret;
+use crate::signing::SigningSettings;
 
 pub(crate) const OFFLINE: ScopeSet = ScopeSet(0b0_0001);
 pub(crate) const ORDER: ScopeSet = ScopeSet(0b0_0010);
@@ -32,6 +33,7 @@ pub(crate) fn settings() -> RealmSettings {
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            jwks: None,
         },
         scopes: ["offline", "order", "product", "inventory", "old"]
             .map(|name| ScopeDefinition {
@@ -59,6 +61,7 @@ pub(crate) fn settings() -> RealmSettings {
         token_shape: TokenShape::Halves,
         consent_form: ConsentForm::Full,
         rate_limits: None,
+        signing: SigningSettings::default(),
     }
 }
 

@@ -46,22 +46,11 @@ impl Command for MasterKeyRotate {
         };
         let engine = &administration.engine;
         let (old, new) = (engine.master(), MasterKey::generate());
-        let mut changes = vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(&new) }];
-        for realm in engine.store.realms().await? {
-            for key in engine.store.keys(realm.number).await? {
-                let (number, usage) = (key.number, key.usage.clone());
-                let sealed = RealmKeyring::seal_anew(&old, &new, realm.number, &stored_key(key))
-                    .map_err(|error| AdminError::Failed(format!("realm {}: {error}", realm.name)))?;
-                changes.push(Change::ReplaceKey { realm: realm.number, usage, number, sealed });
-            }
-        }
-        let keys = changes.len() - 1;
         let failed = |error: std::io::Error| {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
         file.stage(&new).map_err(failed)?;
-        let stored = until_known(|| engine.store.change(changes.clone())).await;
-        settled(stored, &*engine.store, &new).await?;
+        let keys = seal_all_anew(&*engine.store, &old, &new).await?;
         engine.put_master(new);
         for realm in engine.realms() {
             engine.record(&realm, "master_key_rotated", About::default());
@@ -74,12 +63,47 @@ impl Command for MasterKeyRotate {
     }
 }
 
+/// Seals all keys of the store under the new key, and answers how many they are. Begun anew when one of them changed meanwhile: signing
+/// keys follow each other while a server runs.
+async fn seal_all_anew(store: &dyn Store, old: &MasterKey, new: &MasterKey) -> Result<usize, AdminError> {
+    for _ in 0..TRIES_MAX {
+        let mut changes = vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(new) }];
+        for realm in store.realms().await? {
+            for key in store.keys(realm.number).await? {
+                let (number, usage, standing) = (key.number, key.usage.clone(), key.sealed.clone());
+                let sealed = RealmKeyring::seal_anew(old, new, realm.number, &stored_key(key))
+                    .map_err(|error| AdminError::Failed(format!("realm {}: {error}", realm.name)))?;
+                changes.push(Change::ReplaceKey { realm: realm.number, usage, number, standing, sealed });
+            }
+        }
+        match settled(until_known(|| store.change(changes.clone())).await, store, new).await? {
+            Settled::Sealed => return Ok(changes.len() - 1),
+            Settled::Changed => {}
+        }
+    }
+    Err(AdminError::Unavailable("its keys change all the time".to_owned()))
+}
+
+/// So often is it begun anew.
+const TRIES_MAX: u32 = 8;
+
+/// What came of sealing all keys anew.
+#[derive(Debug, PartialEq, Eq)]
+enum Settled {
+    /// They are sealed under the new key.
+    Sealed,
+    /// A key changed meanwhile, and none was sealed.
+    Changed,
+}
+
 /// Whether the store is sealed under the new key. Where it is not known whether the change was carried out, the store knows.
-async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &MasterKey) -> Result<(), AdminError> {
+async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &MasterKey) -> Result<Settled, AdminError> {
     match stored {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(Settled::Sealed),
+        // An earlier sending of unknown outcome may have been the one that was first.
+        Err(StoreError::Taken) => Ok(if fits(store, new).await? { Settled::Sealed } else { Settled::Changed }),
         Err(StoreError::Unknown) => match fits(store, new).await {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(Settled::Sealed),
             Ok(false) => Err(StoreError::NotDone.into()),
             Err(_) => Err(AdminError::Failed(
                 "it is not known whether the new key is in use, and the store cannot be asked: restart the server before you do \
@@ -87,7 +111,7 @@ async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &Master
                     .to_owned(),
             )),
         },
-        Err(error @ (StoreError::NotDone | StoreError::Unreadable(_) | StoreError::Taken)) => Err(error.into()),
+        Err(error @ (StoreError::NotDone | StoreError::Unreadable(_))) => Err(error.into()),
     }
 }
 
@@ -105,9 +129,11 @@ mod tests {
         let unknown = || Err(StoreError::Unknown);
         store.init_meta(CHECK_VALUE, check_value(&old)).await.unwrap();
         assert_eq!(settled(unknown(), &store, &new).await, Err(StoreError::NotDone.into()));
+        assert_eq!(settled(Err(StoreError::Taken), &store, &new).await, Ok(Settled::Changed));
         let value = check_value(&new);
         store.change(vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value }]).await.unwrap();
-        assert_eq!(settled(unknown(), &store, &new).await, Ok(()));
+        assert_eq!(settled(unknown(), &store, &new).await, Ok(Settled::Sealed));
+        assert_eq!(settled(Err(StoreError::Taken), &store, &new).await, Ok(Settled::Sealed));
         assert_eq!(settled(Err(StoreError::NotDone), &store, &new).await, Err(StoreError::NotDone.into()));
         store.close();
         let told = settled(unknown(), &store, &new).await.unwrap_err().to_string();

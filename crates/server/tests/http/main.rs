@@ -19,6 +19,8 @@ mod hostile;
 #[cfg(test)]
 mod introspection_revocation;
 #[cfg(test)]
+mod jwks;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod log_in;

@@ -4,6 +4,7 @@ mod backups;
 mod clients;
 mod flow;
 mod grants;
+mod keys;
 mod master_key;
 mod refusals;
 mod terminal;

@@ -18,6 +18,8 @@ struct Metadata<'a> {
     token_endpoint: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
     scopes_supported: Vec<&'a str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
@@ -45,6 +47,7 @@ pub(super) fn document(settings: &RealmSettings) -> Response {
         token_endpoint: url(&paths.token),
         revocation_endpoint: url(&paths.revoke),
         introspection_endpoint: url(&paths.introspect),
+        jwks_uri: paths.jwks.as_deref().map(url),
         scopes_supported: settings.scopes.iter().filter(|scope| !scope.retired).map(|s| s.name.as_str()).collect(),
         response_types_supported: ["code"],
         response_modes_supported: ["query"],
