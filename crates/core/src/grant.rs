@@ -64,6 +64,17 @@ pub struct CodeBinding {
     pub code_challenge: ShortDigest,
 }
 
+impl CodeBinding {
+    /// The same binding, and to the nonce that travels with the code (OpenID Connect Core section 3.1.2.1). It shares the column of the
+    /// challenge: either both are right or none is.
+    #[must_use]
+    pub fn with_nonce(self, nonce: Option<&str>) -> Self {
+        let Some(nonce) = nonce else { return self };
+        let both = [self.code_challenge.0.as_slice(), nonce.as_bytes()].concat();
+        Self { code_challenge: ShortDigest::of(&both), ..self }
+    }
+}
+
 /// Where a grant stands, with what is known there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {

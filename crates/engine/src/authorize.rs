@@ -15,6 +15,7 @@ use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, random_u32};
 
+use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
@@ -40,7 +41,7 @@ pub enum Authorized {
         /// Where to.
         target: ResponseTarget,
         /// The code.
-        code: SealedToken,
+        code: AuthorizationCode,
     },
     /// An error, to the client (RFC 6749 section 4.1.2.1).
     Error {
@@ -108,7 +109,11 @@ impl Engine {
             Err(AuthorizeRefusal::Redirect { target, error }) => return Ok(Authorized::Error { target, error }),
         };
         let Visit { signed_in, interaction, decision } = visit;
-        let interaction = match interaction.map_or_else(|| realm.begin(request, &valid.client, self.now()), Ok) {
+        let begun = match interaction {
+            Some(interaction) => Ok(interaction),
+            None => self.begin(realm, request, &valid.client).await?,
+        };
+        let interaction = match begun {
             Ok(interaction) => interaction,
             Err(error) => return Ok(Authorized::Error { target: valid.target, error }),
         };
@@ -187,7 +192,9 @@ impl Engine {
         signed_in: &SignedIn,
         (scope, decision): (ScopeSet, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
-        let ValidRequest { client, target, binding, .. } = valid;
+        let ValidRequest { client, target, binding, terms, .. } = valid;
+        let nonce = terms.nonce.as_deref().filter(|_| realm.is_openid(scope));
+        let binding = binding.with_nonce(nonce);
         let user = signed_in.user();
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
@@ -203,7 +210,7 @@ impl Engine {
         }
         let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
         self.record(realm, "grant_opened", about);
-        Ok(Authorized::Code { target, code })
+        Ok(Authorized::Code { target, code: AuthorizationCode::new(&code, nonce) })
     }
 
     /// Opens a grant under a fresh id and seals its code.

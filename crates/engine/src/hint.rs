@@ -5,37 +5,33 @@
 
 use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError};
 use kimbai_core::client::Client;
-use kimbai_core::time::Micros;
 
 use crate::continuation::Interaction;
+use crate::engine::Engine;
+use crate::error::EngineError;
 use crate::log_in::USERNAME_BYTES_MAX;
 use crate::realm::Realm;
 
-impl Realm {
-    /// Begins with a request that is seen for the first time.
+impl Engine {
+    /// Begins with a request that is seen for the first time; or says what is wrong with its ID token hint.
     ///
     /// # Errors
-    /// [`AuthorizeError::IdTokenHint`].
-    pub fn begin(
+    /// [`EngineError`]: the store failed.
+    pub async fn begin(
         &self,
+        realm: &Realm,
         request: &AuthorizationRequest,
         client: &Client,
-        now: Micros,
-    ) -> Result<Interaction, AuthorizeError> {
+    ) -> Result<Result<Interaction, AuthorizeError>, EngineError> {
         let named = match request.id_token_hint.value() {
-            Some(hint) => Some(self.subject_of_hint(hint, client).ok_or(AuthorizeError::IdTokenHint)?),
             None => None,
+            Some(hint) => match self.read_hint(realm, hint).await? {
+                Some(hint) if hint.client_id == client.client_id => Some(realm.subject_digest(&hint.subject)),
+                Some(_) | None => return Ok(Err(AuthorizeError::IdTokenHint)),
+            },
         };
         let login_hint = request.login_hint.value().filter(|hint| hint.len() <= USERNAME_BYTES_MAX);
-        Ok(Interaction {
-            named: named.map(|subject| self.subject_digest(&subject)),
-            login_hint: login_hint.unwrap_or_default().to_owned(),
-            ..Interaction::begun(now)
-        })
-    }
-
-    /// The subject of an ID token that this realm gave to the client, whenever that was.
-    fn subject_of_hint(&self, _hint: &str, _client: &Client) -> Option<String> {
-        None
+        let login_hint = login_hint.unwrap_or_default().to_owned();
+        Ok(Ok(Interaction { named, login_hint, ..Interaction::begun(self.now()) }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
 use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
@@ -42,6 +43,8 @@ pub struct TokenFacts {
     pub issued_at_s: u32,
     /// When it expires, in seconds since 1970.
     pub expiry_s: u32,
+    /// The claims that its request asked for by name, for the `UserInfo` endpoint.
+    pub requested: ClaimSet,
     /// Access or refresh.
     pub kind: TokenKind,
 }
@@ -119,6 +122,7 @@ impl Engine {
             user: Some(live.grant.user),
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
+            requested: ClaimSet::EMPTY,
             kind,
         }))
     }
@@ -145,6 +149,7 @@ impl Engine {
             user: None,
             issued_at_s: rowless.issued_at_s,
             expiry_s: rowless.expiry_s,
+            requested: ClaimSet::EMPTY,
             kind: TokenKind::Rowless,
         }))
     }

@@ -31,6 +31,8 @@ pub struct Realm {
     pub scopes: ScopeTable,
     /// The scope that asks for a refresh token; none if the realm has no such scope.
     pub offline: ScopeSet,
+    /// The scope that asks for an ID token; none if the realm is no OpenID provider: it has no such scope, or no keys that sign.
+    pub openid: ScopeSet,
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
@@ -69,6 +71,8 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
+        let is_provider = settings.paths.jwks.is_some() && !settings.signing.algorithms.is_empty();
+        let openid = scopes.parse("openid").ok().filter(|_| is_provider).unwrap_or_default();
         let (passwords, signing, clients) = before.map_or_else(
             || (Arc::new(PasswordPool::new()), Arc::default(), Arc::default()),
             |before| (Arc::clone(&before.passwords), Arc::clone(&before.signing), Arc::clone(&before.clients)),
@@ -78,7 +82,13 @@ impl Realm {
             Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
-        Self { number, name, settings, scopes, offline, keyring, passwords, signing, rates, clients }
+        Self { number, name, settings, scopes, offline, openid, keyring, passwords, signing, rates, clients }
+    }
+
+    /// Whether a token of this scope has an ID token beside it.
+    #[must_use]
+    pub const fn is_openid(&self, scope: ScopeSet) -> bool {
+        !self.openid.is_empty() && scope.contains(self.openid)
     }
 
     /// How its password pool is used.

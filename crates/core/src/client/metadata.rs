@@ -9,6 +9,7 @@ use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
 use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, check_web_uri, origin_of};
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
+use crate::signing::SigningAlgorithm;
 
 /// How a client authenticates at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +162,12 @@ pub struct ClientMetadata {
     /// for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sector_identifier_uri: Option<String>,
+    /// What signs its ID tokens; absent: RS256, or what the realm has (OpenID Connect Registration section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// What signs its answers of the `UserInfo` endpoint; absent: they are JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
     /// Where a browser may be sent after log-out (OpenID Connect RP-Initiated Logout section 3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
@@ -200,6 +207,8 @@ impl ClientMetadata {
             require_auth_time: false,
             subject_type: None,
             sector_identifier_uri: None,
+            id_token_signed_response_alg: None,
+            userinfo_signed_response_alg: None,
             post_logout_redirect_uris: Vec::new(),
             allowed_origins: Vec::new(),
         }
@@ -275,6 +284,7 @@ impl Client {
         check_uris(&metadata)?;
         check_grants(&metadata)?;
         check_lifetimes(&metadata.lifetimes)?;
+        check_algorithms(&metadata, settings)?;
         let scope = match metadata.scope.as_str() {
             "" => ScopeSet::EMPTY,
             scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
@@ -386,6 +396,16 @@ fn sector(metadata: &ClientMetadata) -> Option<String> {
     let mut hosts = metadata.redirect_uris.iter().map(|uri| host(uri));
     let first = hosts.next().flatten()?;
     hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+fn check_algorithms(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
+    let asked = [metadata.id_token_signed_response_alg, metadata.userinfo_signed_response_alg];
+    let has_all = asked.iter().flatten().all(|algorithm| settings.signing.algorithms.contains(algorithm));
+    if has_all {
+        Ok(())
+    } else {
+        Err(RegistrationError::Contradiction("the realm's signing.algorithms do not have one that it asks for"))
+    }
 }
 
 /// Only retries may be given no time: that says that there are none.

@@ -3,8 +3,7 @@
 use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError, Decision, PageProblem, Parameter};
 use kimbai_core::client::ConsentPolicy;
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::{Authorized, BrowserSecret, NewClient, SignedIn, Visit};
-use kimbai_keyring::SealedToken;
+use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, NewClient, SignedIn, Visit};
 use kimbai_store::Activity;
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
@@ -43,7 +42,7 @@ async fn authorize(
     fixture.engine.authorize(&fixture.realm, request, visit).await.unwrap()
 }
 
-fn code(authorized: Authorized) -> SealedToken {
+fn code(authorized: Authorized) -> AuthorizationCode {
     match authorized {
         Authorized::Code { target, code } => {
             assert_eq!((target.redirect_uri.as_str(), target.state.as_deref()), (REDIRECT_URI, Some("12345678")));

@@ -97,7 +97,8 @@ async fn a_form_counts_for_its_step_browser_and_request_for_an_hour() {
     let (mine, consent) = (FormBinding::LogIn(&browser), FormBinding::Consent(&session));
     let shown = fixture.engine.now();
     let hinted = AuthorizationRequest { login_hint: Parameter::Once("ảnh".to_owned()), ..request() };
-    let begun = fixture.realm.begin(&hinted, &fixture.realm.client("web").unwrap(), shown).unwrap();
+    let begun =
+        fixture.engine.begin(&fixture.realm, &hinted, &fixture.realm.client("web").unwrap()).await.unwrap().unwrap();
     let progress = begun.progress.wants_another(shown).chose(UserNumber(7));
     let carried = begun.at(progress);
     assert_eq!(carried.login_hint, "ảnh");
