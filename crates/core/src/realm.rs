@@ -136,7 +136,8 @@ impl EndpointPaths {
         let forms = FORM_PATHS.map(|form| format!("{}{form}", self.authorize));
         let endpoints = [&self.authorize, &self.token, &self.revoke, &self.introspect];
         let mut taken = HashSet::new();
-        for path in endpoints.into_iter().chain(&forms).chain(&self.jwks) {
+        let optional = [&self.userinfo, &self.end_session, &self.jwks];
+        for path in endpoints.into_iter().chain(&forms).chain(optional.into_iter().flatten()) {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             let is_segment =
                 |segment: &str| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(is_plain);
@@ -189,6 +190,12 @@ pub struct EndpointPaths {
     pub revoke: String,
     /// RFC 7662.
     pub introspect: String,
+    /// The `UserInfo` endpoint (OpenID Connect Core section 5.3); none: there is none.
+    #[serde(default)]
+    pub userinfo: Option<String>,
+    /// The end session endpoint (OpenID Connect RP-Initiated Logout section 2); none: there is none.
+    #[serde(default)]
+    pub end_session: Option<String>,
     /// The JWK Set (RFC 7517 section 5); none: the realm publishes no keys.
     #[serde(default)]
     pub jwks: Option<String>,

@@ -15,7 +15,9 @@ use kimbai_keyring::SealedToken;
 pub struct AuthorizationCode(String);
 
 impl AuthorizationCode {
-    pub(crate) fn new(sealed: &SealedToken, nonce: Option<&str>) -> Self {
+    /// The code of a grant, and the nonce that goes with it.
+    #[must_use]
+    pub fn new(sealed: &SealedToken, nonce: Option<&str>) -> Self {
         Self(match nonce {
             Some(nonce) => format!("{}.{}", sealed.expose(), URL_SAFE_NO_PAD.encode(nonce)),
             None => sealed.expose().to_owned(),

@@ -28,13 +28,13 @@ pub(crate) struct Identity {
 
 /// Whom an ID token was about, that came back as a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdTokenHint {
+pub(crate) struct IdTokenHint {
     /// The client that it was given to.
-    pub client_id: String,
+    pub(crate) client_id: String,
     /// By what the client knows the user.
-    pub subject: String,
+    pub(crate) subject: String,
     /// The browser session, if it named one.
-    pub session: Option<String>,
+    pub(crate) session: Option<String>,
 }
 
 impl Engine {

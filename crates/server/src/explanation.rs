@@ -5,7 +5,7 @@
 use kimbai_core::authorize::{AuthorizeError, PageProblem};
 use kimbai_core::client::ClientAuthenticationError;
 use kimbai_core::token::{Inactive, Refusal, RequestFault, TokenRefusal};
-use kimbai_engine::{EngineError, FormFault, LogInRefusal, Throttled};
+use kimbai_engine::{EngineError, FormFault, LogInRefusal, LogOutRefusal, Throttled};
 
 use crate::http::front::Reason;
 use crate::http::reply::HttpFault;
@@ -200,6 +200,34 @@ pub(crate) fn problem(problem: PageProblem) -> Reason {
             ("a redirect_uri that is not registered", "Send a registered one, byte for byte: path and slash count."),
         ),
     }
+}
+
+/// Of a log-out request answered by a page.
+pub(crate) fn log_out(refusal: LogOutRefusal) -> Reason {
+    let (name, words) = match refusal {
+        LogOutRefusal::Malformed => {
+            ("invalid_request", ("a parameter is repeated, not UTF-8 or stale", "Send it once, form-encoded."))
+        }
+        LogOutRefusal::Hint => (
+            "id_token_hint",
+            ("an id_token_hint that is not an ID token of this realm", "Send the ID token as it was received."),
+        ),
+        LogOutRefusal::Client => (
+            "unknown_client",
+            (
+                "a client_id that is unknown or not the id_token_hint's",
+                "Send that of the client that was given the token.",
+            ),
+        ),
+        LogOutRefusal::RedirectUri => (
+            "redirect_uri",
+            (
+                "a post_logout_redirect_uri that is not registered, or of no client",
+                "Register it, byte for byte, and send id_token_hint or client_id.",
+            ),
+        ),
+    };
+    reason(name, &refusal, words)
 }
 
 /// Of a request of a client that has used its allowance up.

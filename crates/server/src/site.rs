@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use kimbai_engine::{Engine, Realm, Source, Throttled};
 use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
+use crate::dialects::standard::MetadataCache;
 use crate::http::admission::Admission;
 use crate::http::form::Form;
 use crate::http::host::RealmHosts;
@@ -44,6 +45,7 @@ pub struct Site {
     pub(crate) hosts: RealmHosts,
     pub(crate) request_ids: RequestIds,
     pub(crate) admission: Admission,
+    pub(crate) metadata: MetadataCache,
 }
 
 impl Site {
@@ -63,6 +65,7 @@ impl Site {
             hosts,
             request_ids: RequestIds::new(),
             admission: Admission::default(),
+            metadata: MetadataCache::default(),
         }))
     }
 

@@ -33,6 +33,8 @@ pub(crate) fn settings() -> RealmSettings {
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            userinfo: None,
+            end_session: None,
             jwks: None,
         },
         scopes: ["offline", "order", "product", "inventory", "old"]

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::Method;
 use kimbai_core::authorize::{AuthorizationRequest, Parameter, Progress};
-use kimbai_engine::{FormBinding, Interaction, Visit};
+use kimbai_engine::{EngineError, FormBinding, Interaction, Visit};
 
 use super::{error_page, render};
 use crate::dialects::standard::error::EndpointError;
@@ -17,9 +17,10 @@ use crate::site::Call;
 /// GET shows what is to be done next; POST leads to its own GET, because a cross-site POST brings no Lax cookie.
 pub(super) async fn authorize(call: Call, body: Body) -> Response {
     match read(&call, body).await {
-        Ok((request, _)) if call.method == Method::POST => match posted(&call, &request) {
-            Some(location) => reply::see_other(&location),
-            None => answer(&call, &request, None).await,
+        Ok((request, _)) if call.method == Method::POST => match posted(&call, &request).await {
+            Ok(Some(location)) => reply::see_other(&location),
+            Ok(None) => answer(&call, &request, None).await,
+            Err(failure) => error_page::failed(&call, &failure),
         },
         Ok((request, continuation)) => answer(&call, &request, continuation.as_deref()).await,
         Err(error) => error_page::unreadable(&call, &error),
@@ -42,7 +43,7 @@ async fn read(call: &Call, body: Body) -> Result<(AuthorizationRequest, Option<S
 
 /// Where a posted request goes on as a GET. None for one that must be refused at once, because not all of it can go there: a
 /// repeated parameter, a request object, a wrong hint. A right hint goes along in the continuation.
-fn posted(call: &Call, request: &AuthorizationRequest) -> Option<String> {
+async fn posted(call: &Call, request: &AuthorizationRequest) -> Result<Option<String>, EngineError> {
     let is_whole = request.malformed().is_none()
         && request.request == Parameter::Absent
         && request.request_uri == Parameter::Absent;
@@ -50,13 +51,13 @@ fn posted(call: &Call, request: &AuthorizationRequest) -> Option<String> {
     let url = render::authorize_url(call, request);
     match request.client_id.value().and_then(|client_id| call.realm.client(client_id)).filter(|_| is_whole) {
         Some(client) if has_hint => {
-            let now = call.site.engine.now();
-            let interaction = call.realm.begin(request, &client, now).ok()?;
-            let continuation = call.realm.continuation(FormBinding::Anybody, request, &interaction, now);
-            Some(format!("{url}&continuation={continuation}"))
+            let engine = &call.site.engine;
+            let Ok(interaction) = engine.begin(&call.realm, request, &client).await? else { return Ok(None) };
+            let continuation = call.realm.continuation(FormBinding::Anybody, request, &interaction, engine.now());
+            Ok(Some(format!("{url}&continuation={continuation}")))
         }
-        Some(_) => Some(url),
-        None => is_whole.then_some(url),
+        Some(_) => Ok(Some(url)),
+        None => Ok(is_whole.then_some(url)),
     }
 }
 

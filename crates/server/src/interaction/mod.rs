@@ -9,6 +9,7 @@ mod authorize;
 mod consent;
 mod error_page;
 mod log_in;
+mod log_out;
 mod render;
 mod respond;
 
@@ -35,6 +36,9 @@ pub(crate) fn routes(routes: Routes, settings: &RealmSettings) -> Routes {
         .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)
         .endpoint(&format!("{authorize}/account"), Endpoint::Page, account::account)
         .endpoint(&format!("{authorize}/consent"), Endpoint::Page, consent::consent);
+    if let Some(end_session) = &settings.paths.end_session {
+        routes = routes.endpoint(end_session, Endpoint::Page, log_out::log_out);
+    }
     routes.router =
         routes.router.route(&format!("{ASSETS_PATH}{{name}}"), axum::routing::any(assets)).fallback(not_found);
     routes

@@ -9,6 +9,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
 pub(crate) mod tests;
+mod userinfo;
 
 use std::num::NonZeroU32;
 
@@ -26,7 +27,7 @@ use kimbai_core::token::{Inactive, Note};
 use kimbai_engine::Introspection;
 
 use self::error::EndpointError;
-pub(crate) use self::metadata::endpoint_url;
+pub(crate) use self::metadata::{MetadataCache, endpoint_url};
 use super::Routes;
 use crate::http::cached::Document;
 use crate::http::reply::HttpFault;
@@ -55,6 +56,8 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            userinfo: Some("/userinfo".to_owned()),
+            end_session: Some("/logout".to_owned()),
             jwks: Some("/jwks".to_owned()),
         },
         scopes,
@@ -92,8 +95,13 @@ pub(crate) fn routes(settings: &RealmSettings) -> Routes {
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
         .endpoint(&paths.introspect, Endpoint::Introspect, introspect)
         .endpoint(&metadata::path(&settings.issuer), Endpoint::Metadata, metadata_document);
-    match &paths.jwks {
-        Some(path) => routes.endpoint(path, Endpoint::Metadata, jwk_set),
+    let mut routes = routes;
+    if let Some(path) = &paths.jwks {
+        routes = routes.endpoint(path, Endpoint::Metadata, jwk_set);
+        routes = routes.endpoint(&metadata::openid_path(&settings.issuer), Endpoint::Metadata, metadata_document);
+    }
+    match &paths.userinfo {
+        Some(path) => routes.endpoint(path, Endpoint::Resource, userinfo::userinfo),
         None => routes,
     }
 }
@@ -153,11 +161,14 @@ async fn introspect(call: Call, body: Body) -> Response {
     }
 }
 
-/// Authorization server metadata (RFC 8414 section 3).
+/// Authorization server metadata (RFC 8414 section 3, OpenID Connect Discovery section 4).
 async fn metadata_document(call: Call) -> Response {
     match call.method {
         Method::GET | Method::HEAD => {
-            cors::allow_any_client(metadata::document(&call.realm.settings), &call.headers, &call.realm)
+            let made = call.site.metadata.of(&call.realm);
+            let (json, etag) = (made.json.clone(), made.etag.as_str());
+            let document = Document { json, etag, max_age_s: metadata::MAX_AGE_S };
+            cors::allow_any_client(cached::document(&call.headers, document), &call.headers, &call.realm)
         }
         Method::OPTIONS => cors::preflight(&call.headers, &call.realm, READ_ONLY),
         _ => error::endpoint(&call, &EndpointError::Http(HttpFault::Method(READ_ONLY))),

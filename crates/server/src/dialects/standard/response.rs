@@ -6,8 +6,7 @@ use http::StatusCode;
 use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::realm::{ErrorForm, RealmSettings, TokenTypeSpelling};
 use kimbai_core::token::TokenKind;
-use kimbai_engine::{Introspection, Realm, TokenAnswer, TokenFacts};
-use kimbai_keyring::SealedToken;
+use kimbai_engine::{AuthorizationCode, Introspection, Realm, TokenAnswer, TokenFacts};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
@@ -26,6 +25,11 @@ pub(super) fn token(realm: &Realm, tokens: &TokenAnswer) -> Response {
     if let Some(refresh_token) = &tokens.refresh_token {
         body.push_str(",\"refresh_token\":\"");
         body.push_str(refresh_token.expose());
+        body.push('"');
+    }
+    if let Some(id_token) = &tokens.id_token {
+        body.push_str(",\"id_token\":\"");
+        body.push_str(id_token.expose());
         body.push('"');
     }
     body.push_str(",\"scope\":\"");
@@ -89,7 +93,11 @@ pub(crate) struct AuthorizationResponse<'a> {
 }
 
 /// The response that carries a code.
-pub(crate) fn code<'a>(realm: &Realm, target: &'a ResponseTarget, code: &SealedToken) -> AuthorizationResponse<'a> {
+pub(crate) fn code<'a>(
+    realm: &Realm,
+    target: &'a ResponseTarget,
+    code: &AuthorizationCode,
+) -> AuthorizationResponse<'a> {
     AuthorizationResponse::new(realm, target, vec![("code", code.expose().to_owned())])
 }
 

@@ -11,7 +11,7 @@ use kimbai_core::pkce::ChallengeError;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeError;
 use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
-use kimbai_engine::{Engine, Realm, TokenAnswer};
+use kimbai_engine::{AuthorizationCode, Engine, Realm, TokenAnswer};
 use kimbai_keyring::{MasterKey, SealedToken};
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -61,7 +61,7 @@ pub(crate) fn redirects(realm: &Realm) -> String {
         let location = response::authorize_error(realm, &target, refused).location();
         writeln!(text, "{refused:?}\n    expect 303 {location}").unwrap();
     }
-    let code = token(realm, TokenKind::Code);
+    let code = AuthorizationCode::new(&token(realm, TokenKind::Code), None);
     for (uri, state, mode) in [
         (REDIRECT_URI, Some("trạng thái"), ResponseMode::Query),
         (REDIRECT_URI, None, ResponseMode::Query),
@@ -82,7 +82,8 @@ pub(crate) async fn tokens(realm: &Realm) -> String {
     let mut text = String::new();
     for refresh_token in [Some(&refresh_token), None] {
         let (access_token, refresh_token) = (access_token.clone(), refresh_token.cloned());
-        let answer = TokenAnswer { access_token, refresh_token, expires_in_s: 3_600, scope, note: None };
+        let answer =
+            TokenAnswer { access_token, refresh_token, id_token: None, expires_in_s: 3_600, scope, note: None };
         let response = response::token(realm, &answer);
         let mut headers: Vec<_> = response.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
         headers.sort();
