@@ -29,6 +29,7 @@ mod marketplace;
 #[cfg(test)]
 mod marketplace_clients;
 #[cfg(test)]
+mod openid;
 mod operation;
 #[cfg(test)]
 mod overload;
