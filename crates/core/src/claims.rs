@@ -265,6 +265,9 @@ pub struct RequestedClaims {
 }
 
 impl RequestedClaims {
+    /// None.
+    pub const NONE: Self = Self { userinfo: ClaimSet::EMPTY, id_token: ClaimSet::EMPTY };
+
     /// As one number, as a store keeps it.
     #[must_use]
     pub const fn bits(self) -> u64 {

@@ -8,7 +8,7 @@ use kimbai_core::authorize::{
 };
 use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ConsentPolicy};
-use kimbai_core::grant::{CodeBinding, EndReason, Opening, Verdict};
+use kimbai_core::grant::{CodeBinding, EndReason, LogIn, Opening, ShortDigest, Verdict};
 use kimbai_core::number::{Generation, GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -20,7 +20,7 @@ use crate::continuation::Interaction;
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::session::SignedIn;
+use crate::session::{SignedIn, session_id};
 
 /// Ids are 32 random bits within a second: a collision is drawn again, a few times.
 const DRAWS_MAX: usize = 4;
@@ -181,7 +181,8 @@ impl Engine {
         (scope, binding): (ScopeSet, CodeBinding),
     ) -> Result<SealedToken, EngineError> {
         let auth_time_s = self.store.now().as_unix_s();
-        let (_, code) = self.open(realm, opening(client, (user, user_epoch), auth_time_s, (scope, binding))).await?;
+        let by = (auth_time_s, LogIn::NONE);
+        let (_, code) = self.open(realm, opening(client, (user, user_epoch), by, (scope, binding))).await?;
         Ok(code)
     }
 
@@ -200,8 +201,10 @@ impl Engine {
         if decision.is_some() && is_remembered {
             self.store.add_consent(realm.number, user, client.number, scope).await?;
         }
-        let auth_time_s = signed_in.view.authenticated.as_unix_s();
-        let opening = opening(&client, (user, signed_in.view.user_epoch), auth_time_s, (scope, binding));
+        let session = ShortDigest(session_id(realm, &signed_in.secret).0);
+        let log_in = LogIn { session, requested: terms.requested };
+        let by = (signed_in.view.authenticated.as_unix_s(), log_in);
+        let opening = opening(&client, (user, signed_in.view.user_epoch), by, (scope, binding));
         let (id, code) = self.open(realm, opening).await?;
         // A withdrawal meanwhile ended the grants it found; this one it may not have seen.
         if is_remembered && self.consents(realm, user, &client).await?.is_none() {
@@ -259,7 +262,7 @@ fn step(realm: &Realm, valid: &ValidRequest, browsing: Browsing<'_>, interaction
 fn opening(
     client: &Client,
     (user, user_epoch): (UserNumber, u32),
-    auth_time_s: u32,
+    (auth_time_s, log_in): (u32, LogIn),
     (scope, binding): (ScopeSet, CodeBinding),
 ) -> Opening {
     Opening {
@@ -270,6 +273,7 @@ fn opening(
         user_epoch,
         scope,
         auth_time_s,
+        log_in,
         binding,
         code_lifetime_s: client.lifetimes.code_s,
         absolute_lifetime_s: client.lifetimes.refresh_absolute_s,

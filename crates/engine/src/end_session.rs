@@ -4,17 +4,23 @@
 //! What was read of a request travels sealed between our own pages, for an hour: no ID token stands in a URL of ours.
 
 use kimbai_core::authorize::Parameter;
+use kimbai_core::grant::{EndReason, Grant, ShortDigest};
+use kimbai_core::number::UserNumber;
 use kimbai_core::redirect_uri::is_registered;
 use kimbai_core::time::Micros;
+use kimbai_store::GrantsOf;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{About, Engine};
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::session::{SessionSecret, SignedIn};
+use crate::session::{SessionSecret, SignedIn, session_id};
+use crate::token::audit_event;
 
 const LIFETIME_S: u32 = 3_600;
 const PURPOSE: &str = "log-out";
+/// So many grants are read at a time.
+const SLICE: u32 = 500;
 
 /// The parameters of a log-out request that are read; others are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,10 +123,41 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed; what did not end can be ended again.
     pub async fn log_out(&self, realm: &Realm, signed_in: &SignedIn) -> Result<(), EngineError> {
+        // The session first: no further grant is given in it.
         self.end_session(realm, &signed_in.secret).await?;
+        let session = ShortDigest(session_id(realm, &signed_in.secret).0);
+        self.end_grants_of_sessions(realm, signed_in.user(), |of| of == session).await?;
         let about = About { user: Some(signed_in.user().0), ..About::default() };
         self.record(realm, "logged_out", about);
         Ok(())
+    }
+
+    /// Ends the grants of a user without offline access that were given in these sessions (OpenID Connect Core section 11).
+    pub(crate) async fn end_grants_of_sessions(
+        &self,
+        realm: &Realm,
+        user: UserNumber,
+        is_ended: impl Fn(ShortDigest) -> bool + Send + Sync,
+    ) -> Result<(), EngineError> {
+        let has_offline = |grant: &Grant| !realm.offline.is_empty() && grant.scope.contains(realm.offline);
+        let mut after = None;
+        loop {
+            let slice = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;
+            for seen in &slice.grants {
+                if is_ended(seen.grant.log_in.session) && !has_offline(&seen.grant) {
+                    self.end(realm, seen.grant.id, EndReason::SessionEnded).await?;
+                    self.record(
+                        realm,
+                        audit_event(EndReason::SessionEnded),
+                        About { seen: Some(seen), ..About::default() },
+                    );
+                }
+            }
+            after = slice.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::Client;
-use kimbai_core::grant::Grant;
+use kimbai_core::grant::{Grant, ShortDigest};
 use kimbai_core::id_token::IdToken;
-use kimbai_core::number::UserNumber;
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_core::token::Pointer;
 use kimbai_keyring::{JwtKind, SealedToken, SignedJwt, SigningKey};
+use kimbai_store::SessionId;
+use serde_json::{Map, Value};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -19,9 +20,8 @@ use crate::signing::JwtError;
 /// Who a user is to a client, and the key that says so: all that can fail before an ID token is made.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    user: UserNumber,
     subject: Arc<str>,
-    claims: UserClaims,
+    claims: Map<String, Value>,
     algorithm: SigningAlgorithm,
     signer: Arc<SigningKey>,
 }
@@ -38,23 +38,24 @@ pub(crate) struct IdTokenHint {
 }
 
 impl Engine {
-    /// Loads what an ID token for this user needs; none if there is no such user.
+    /// Loads what an ID token for this grant's user needs; none if there is no such user.
     pub(crate) async fn identity(
         &self,
         realm: &Realm,
         client: &Client,
-        user: UserNumber,
+        grant: &Grant,
     ) -> Result<Option<Identity>, EngineError> {
+        let (user, wanted) = (grant.user, grant.log_in.requested.id_token);
         let algorithm = realm.id_token_algorithm(client);
         let signer = self.signer(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
-        Ok(Some(Identity {
-            user,
-            subject: realm.subject_for(client, &public),
-            claims: UserClaims::default(),
-            algorithm,
-            signer,
-        }))
+        let claims = if wanted == ClaimSet::EMPTY {
+            Map::new()
+        } else {
+            let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
+            UserClaims::parse(&row.claims)?.select(wanted)
+        };
+        Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, signer }))
     }
 
     /// The ID token beside an access token. Its times are those of the generation, so that a retry gets the same one.
@@ -64,6 +65,8 @@ impl Engine {
         (grant, access): (&Grant, &Pointer),
         (access_token, nonce): (&SealedToken, Option<&str>),
     ) -> Result<SignedJwt, EngineError> {
+        let session = grant.log_in.session;
+        let sid = (session != ShortDigest::ABSENT).then(|| realm.sid_of(SessionId(session.0)));
         let id_token = IdToken {
             issuer: &realm.settings.issuer,
             subject: &identity.subject,
@@ -72,10 +75,10 @@ impl Engine {
             expiry_s: access.time,
             auth_time_s: grant.auth_time_s,
             nonce,
-            session: None,
+            session: sid.as_deref(),
             access_token: Some(access_token.expose()),
             code: None,
-            claims: identity.claims.select(ClaimSet::EMPTY),
+            claims: identity.claims.clone(),
         };
         let json = id_token.json(identity.algorithm);
         identity.signer.sign(JwtKind::Id, &json).map_err(|error| EngineError::Stored(error.to_string()))
@@ -94,13 +97,6 @@ impl Engine {
         let text = |name| claims.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         let (Some(client_id), Some(subject)) = (text("aud"), text("sub")) else { return Ok(None) };
         Ok(Some(IdTokenHint { client_id, subject, session: text("sid") }))
-    }
-}
-
-impl Identity {
-    /// Whether it is this user's.
-    pub(crate) fn is_of(&self, user: UserNumber) -> bool {
-        self.user == user
     }
 }
 

@@ -122,7 +122,7 @@ impl Engine {
             user: Some(live.grant.user),
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
-            requested: ClaimSet::EMPTY,
+            requested: live.grant.log_in.requested.userinfo,
             kind,
         }))
     }

@@ -92,7 +92,7 @@ impl Engine {
             return Ok(None);
         }
         match self.store.lookup(realm.number, id).await?.seen {
-            Some(seen) => self.identity(realm, client, seen.grant.user).await,
+            Some(seen) => self.identity(realm, client, &seen.grant).await,
             None => Ok(None),
         }
     }
@@ -112,10 +112,9 @@ impl Engine {
                 }
                 let mut tokens = seal(realm, &issued).map_err(|error| EngineError::Stored(error.to_string()))?;
                 if let Some(seen) = about.seen.filter(|_| realm.is_openid(issued.access.scope)) {
-                    let user = seen.grant.user;
-                    let identity = match identity.filter(|identity| identity.is_of(user)) {
+                    let identity = match identity {
                         Some(identity) => Some(identity),
-                        None => self.identity(realm, client, user).await?,
+                        None => self.identity(realm, client, &seen.grant).await?,
                     };
                     let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
                     let beside = (&tokens.access_token, nonce.as_deref());
@@ -183,6 +182,7 @@ pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::RefreshTokenReused => "refresh_token_reused",
         EndReason::LastGeneration => "last_generation",
         EndReason::RevokedByOperator => "revoked_by_operator",
+        EndReason::SessionEnded => "session_ended",
     }
 }
 

@@ -24,6 +24,7 @@ mod jwks;
 mod load;
 #[cfg(test)]
 mod log_in;
+mod log_out;
 #[cfg(test)]
 mod marketplace;
 #[cfg(test)]

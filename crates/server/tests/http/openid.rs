@@ -325,3 +325,26 @@ async fn an_id_token_hint_names_who_must_log_in_and_leaves_the_url() {
     let next = binh.post_log_in(&form(&shown), "an", crate::fixture::PASSWORD).await.expect(303);
     assert!(!binh.get(next.header("location")).await.expect(303).parameter("code").is_empty());
 }
+
+#[tokio::test]
+async fn claims_that_are_asked_for_by_name_come_where_they_were_asked_for() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    let asked = r#"{"id_token":{"email":{"essential":true},"acr":null,"x":null},"userinfo":{"phone_number":null}}"#;
+    let code = code(&mut browser, &[("scope", "openid offline_access"), ("claims", asked)]).await;
+    let mut tokens = at.redeem(&WEB, &code).await.expect(200);
+    for _ in 0..2 {
+        let id_token = claims(&sandbox, JwtKind::Id, &tokens.member("id_token")).await;
+        assert_eq!((&id_token["email"], id_token.get("phone_number")), (&json!("an@example.vn"), None));
+        let info = userinfo(&sandbox, &tokens.member("access_token")).await.expect(200).json();
+        assert_eq!((&info["phone_number"], info.get("email")), (&json!("+84900000000"), None));
+        tokens = at.refresh(&WEB, &tokens.member("refresh_token")).await.expect(200);
+    }
+    let insisted = r#"{"id_token":{"sub":{"value":"nobody"}}}"#;
+    let request = browser.request(&[("scope", "openid"), ("claims", insisted), ("prompt", "none")]);
+    assert_eq!(browser.get(&request).await.expect(303).parameter("error"), "login_required");
+    let unmet = r#"{"id_token":{"acr":{"essential":true,"value":"9"}}}"#;
+    let request = browser.request(&[("scope", "openid"), ("claims", unmet)]);
+    assert_eq!(browser.get(&request).await.expect(303).parameter("error"), "unmet_authentication_requirements");
+}

@@ -2,7 +2,10 @@
 //!
 //! What cannot be read is an error with the column's name in it, never a default.
 
-use kimbai_core::grant::{Active, CodeBinding, EndReason, Grant, PartyStanding, Seen, ShortDigest, Standing, State};
+use kimbai_core::claims::RequestedClaims;
+use kimbai_core::grant::{
+    Active, CodeBinding, EndReason, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State,
+};
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -15,7 +18,7 @@ macro_rules! seen_columns {
     () => {
         "g.id, g.client, g.user, g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, g.absolute_end, \
          g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, g.rotated, \
-         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key"
+         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested"
     };
 }
 pub(super) use seen_columns;
@@ -61,12 +64,13 @@ pub(super) const fn ended_column(reason: EndReason) -> i64 {
         EndReason::RefreshTokenReused => 5,
         EndReason::LastGeneration => 6,
         EndReason::RevokedByOperator => 7,
+        EndReason::SessionEnded => 8,
     }
 }
 
 /// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
 pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {
-    let standing = Standing { client: standing(row, 21)?, user: standing(row, 23)? };
+    let standing = Standing { client: standing(row, 23)?, user: standing(row, 25)? };
     Ok(Seen { grant: grant(row)?, standing })
 }
 
@@ -87,6 +91,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
         user_epoch: row.get(4)?,
         scope: ScopeSet(bits(row, 5)?),
         auth_time_s: row.get(6)?,
+        log_in: LogIn { session: ShortDigest(bytes(row, 21)?), requested: RequestedClaims::from_bits(bits(row, 22)?) },
         opened: Micros(row.get(7)?),
         absolute_end: Micros(row.get(8)?),
         binding: CodeBinding {
