@@ -59,8 +59,8 @@ impl Engine {
                 claims.insert("iss".to_owned(), Value::from(realm.settings.issuer.as_str()));
                 claims.insert("aud".to_owned(), Value::from(facts.client.client_id.as_str()));
                 let json = Value::Object(claims).to_string();
-                let signed = signer.sign(JwtKind::UserInfo, json.as_bytes());
-                UserInfoForm::Signed(signed.map_err(|error| EngineError::Stored(error.to_string()))?)
+                let jwt = signer.sign(JwtKind::UserInfo, json.as_bytes());
+                UserInfoForm::Signed(jwt.map_err(|error| EngineError::Stored(error.to_string()))?)
             }
         };
         Ok(UserInfo::Claims(facts.client, form))

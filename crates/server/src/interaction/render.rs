@@ -33,8 +33,11 @@ pub(super) fn authorized(
     match (authorized, signed_in) {
         (Authorized::Page(problem), _) => error_page::problem(call, *problem),
         (Authorized::LogIn(client, interaction), _)
-        | (Authorized::ChooseAccount(AccountAsked { client, interaction, .. }), None)
-        | (Authorized::AskConsent(ConsentAsked { client, interaction, .. }), None) => {
+        | (
+            Authorized::ChooseAccount(AccountAsked { client, interaction, .. })
+            | Authorized::AskConsent(ConsentAsked { client, interaction, .. }),
+            None,
+        ) => {
             let form = LogInForm { username: &interaction.login_hint, ..LogInForm::default() };
             log_in_page(call, request, (client, interaction), &form)
         }

@@ -15,6 +15,7 @@ mod fixture;
 mod forms;
 #[cfg(test)]
 mod hang_up;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod introspection_revocation;
@@ -24,6 +25,7 @@ mod jwks;
 mod load;
 #[cfg(test)]
 mod log_in;
+#[cfg(test)]
 mod log_out;
 #[cfg(test)]
 mod marketplace;
@@ -31,6 +33,7 @@ mod marketplace;
 mod marketplace_clients;
 #[cfg(test)]
 mod openid;
+#[cfg(test)]
 mod operation;
 #[cfg(test)]
 mod overload;
@@ -38,6 +41,7 @@ mod overload;
 mod pages;
 #[cfg(test)]
 mod prompts;
+#[cfg(test)]
 mod proxied;
 #[cfg(test)]
 mod rate_limits;
