@@ -4,11 +4,16 @@
 //! beside that of the code challenge: a code whose nonce was changed or cut off redeems nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kimbai_core::client::Client;
 use kimbai_core::realm::TokenShape;
-use kimbai_keyring::SealedToken;
+use kimbai_core::token::TokenKind;
+use kimbai_keyring::{Opened, SealedToken};
+
+use crate::realm::Realm;
 
 /// A code as the client gets it. Its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,6 +39,18 @@ impl AuthorizationCode {
 impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "AuthorizationCode({} bytes)", self.0.len())
+    }
+}
+
+impl Realm {
+    /// The client that a code was made for, if it is one of this realm: for the sandbox, which says how to redeem it.
+    #[must_use]
+    pub fn client_of_code(&self, code: &str) -> Option<Arc<Client>> {
+        let (sealed, _) = split(code, self.settings.token_shape)?;
+        match self.keyring.open(&[TokenKind::Code], sealed)? {
+            Opened::Pointer(_, pointer) => self.client_by_number(pointer.client),
+            Opened::Rowless(_) => None,
+        }
     }
 }
 

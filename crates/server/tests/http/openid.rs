@@ -348,3 +348,17 @@ async fn claims_that_are_asked_for_by_name_come_where_they_were_asked_for() {
     let request = browser.request(&[("scope", "openid"), ("claims", unmet)]);
     assert_eq!(browser.get(&request).await.expect(303).parameter("error"), "unmet_authentication_requirements");
 }
+
+#[tokio::test]
+async fn the_sandbox_shows_how_to_redeem_a_code_with_a_nonce_that_came_by_get_or_post() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    let code = code(&mut browser, &[("scope", "openid"), ("nonce", "n")]).await;
+    let by_get = at.get(&format!("/sandbox/callback?code={code}")).await.expect(200);
+    let by_post = at.post("/sandbox/callback", &[("code", &code)]).await.expect(200);
+    for page in [by_get, by_post] {
+        assert!(page.body.contains(&format!("code={code}")) && page.body.contains(WEB.client_id), "{}", page.body);
+    }
+    at.call("PUT", "/sandbox/callback").send().await.expect(405);
+}
