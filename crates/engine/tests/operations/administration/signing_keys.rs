@@ -164,7 +164,7 @@ async fn a_key_is_imported_published_and_signs_in_its_time_or_at_once() {
         assert_eq!((imported.algorithm, imported.state), (ED, expect));
         assert!(kids(&operator.fixture.engine, &operator.fixture.realm).await.contains(&imported.kid));
         let again = operator.import(PEM, start).await;
-        assert!(matches!(again, Err(AdminError::Invalid(_))), "{again:?}");
+        assert!(matches!(again, Err(AdminError::Exists(_))), "{again:?}");
         operator.fixture.clock.advance_s(301);
         assert_eq!(kid(&operator.keys().await, Signing), imported.kid);
         assert!(operator.is_verified(&before).await && operator.is_verified(&operator.token().await).await);

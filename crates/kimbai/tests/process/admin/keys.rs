@@ -31,7 +31,7 @@ fn keys_are_listed_rotated_retired_and_imported() {
         let keys = list(place, &["key", "retire", lines[3][0]]);
         assert_eq!(keys, made, "the next one is gone");
         let signing = of(&keys, "EdDSA")[0].0;
-        let keys = list(place, &["key", "retire", "--", signing]);
+        let keys = list(place, &["key", "retire", signing]);
         assert!(of(&keys, "EdDSA").len() == 1 && of(&keys, "EdDSA")[0].0 != signing, "{keys:?}");
         place.write("ed25519.pem", PEM);
         let imported = place.json(&["key", "import", "--key", "file:ed25519.pem", "--at-once"]);
@@ -61,7 +61,7 @@ fn a_key_is_imported_from_standard_input_or_a_variable_and_never_from_the_comman
         assert!(refused.contains("can be read by every user of this machine"), "{refused}");
         assert!(!refused.contains("MC4CAQ"), "{refused}");
         place.write("public.pem", &PEM.replace("PRIVATE", "RSA PRIVATE"));
-        let refused = place.refused(&["key", "import", "--key", "file:public.pem"], 1);
+        let refused = place.refused(&["key", "import", "--key", "file:public.pem"], 2);
         assert!(refused.contains("openssl pkcs8 -topk8 -nocrypt"), "{refused}");
     });
 }
@@ -81,4 +81,13 @@ fn no_log_of_a_server_holds_a_private_key() {
     place.ok(&["key", "rotate"]);
     let log = place.stop();
     assert!(!log.contains("MC4CAQ") && !log.contains("BEGIN PRIVATE"), "{log}");
+}
+
+#[test]
+fn a_key_whose_name_begins_with_a_hyphen_is_taken_for_a_name() {
+    let place = Place::with_realm();
+    for kid in ["-h7lsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "--7lsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"] {
+        let refused = place.refused(&["key", "retire", kid, "--realm", "main"], 1);
+        assert!(refused.contains(&format!("realm main has no signing key {kid}")), "{refused}");
+    }
 }
