@@ -1,5 +1,8 @@
 //! Signing keys on the command line: what is printed, and that no output and no log holds a private key.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::Value;
 
 use super::{Place, each_way};
@@ -90,4 +93,39 @@ fn a_key_whose_name_begins_with_a_hyphen_is_taken_for_a_name() {
         let refused = place.refused(&["key", "retire", kid, "--realm", "main"], 1);
         assert!(refused.contains(&format!("realm main has no signing key {kid}")), "{refused}");
     }
+}
+
+/// The names of the keys that a running server publishes.
+fn published(place: &Place) -> Vec<String> {
+    let mut stream = TcpStream::connect(&place.server.as_ref().unwrap().address).unwrap();
+    stream.write_all(b"GET /jwks HTTP/1.1\r\nHost: localhost:4500\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let set: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_commands_do_is_in_the_jwk_set_of_a_running_server_at_once_and_after_its_restart() {
+    let mut place = Place::with_realm();
+    place.serve("kimbai-data");
+    let kids = |keys: Vec<Value>| keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let sorted = |mut kids: Vec<String>| {
+        kids.sort();
+        kids
+    };
+    let first = published(&place);
+    assert_eq!((first.len(), sorted(first.clone())), (3, sorted(kids(list(&place, &["key", "list"])))));
+    for (words, expect) in [(vec!["key", "rotate"], 6), (vec!["key", "rotate", "--emergency"], 3)] {
+        let told = kids(list(&place, &words));
+        assert_eq!((told.len(), sorted(published(&place))), (expect, sorted(told)));
+    }
+    let last = published(&place);
+    assert!(first.iter().all(|kid| !last.contains(kid)));
+    place.stop();
+    let alone = kids(list(&place, &["key", "rotate", "--algorithm", "EdDSA"]));
+    place.serve("kimbai-data");
+    assert_eq!((alone.len(), sorted(published(&place))), (4, sorted(alone)));
 }
