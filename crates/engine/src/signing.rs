@@ -27,8 +27,8 @@ use crate::error::EngineError;
 use crate::realm::Realm;
 use crate::setup::stored_key;
 
-/// Tokens of unknown keys make us look into the store so often at most.
-const LOOKS_APART_MICROS: i64 = 1_000_000;
+/// Tokens of unknown keys make us look into the store ten times a second at most.
+const LOOKS_APART_MICROS: i64 = 100_000;
 /// So often is a change begun anew because another server was first.
 const TRIES_MAX: u32 = 8;
 
@@ -182,8 +182,7 @@ impl Engine {
     ) -> Result<T, E> {
         let store = |error: StoreError| E::from(EngineError::Store(error));
         for _ in 0..TRIES_MAX {
-            let master = self.master();
-            let standing = self.signing_row(realm).await.map_err(store)?;
+            let (master, standing) = self.signing_row(realm).await.map_err(store)?;
             let mut set = open(&master, realm.number, standing.as_ref(), &realm.signing.keys().set)?;
             let changed = change(&mut set, self.now())?;
             let sealed = set.seal(&master, realm.number);
@@ -195,13 +194,16 @@ impl Engine {
                 // A realm that was made before there were signing keys.
                 None => Change::AddKey { realm: number, usage, sealed: sealed.clone() },
             };
-            match until_known(|| self.store.change(vec![put.clone()])).await {
-                Ok(()) | Err(StoreError::Taken) => {}
+            let is_ours = match until_known(|| self.store.change(vec![put.clone()])).await {
+                Ok(()) => true,
+                // Another server was first, or it was an earlier sending of ours: the row says.
+                Err(StoreError::Taken) => {
+                    let (_, stands) = self.signing_row(realm).await.map_err(store)?;
+                    stands.is_some_and(|row| row.sealed == sealed)
+                }
                 Err(error) => return Err(store(error)),
-            }
-            // Who was first, or whether it was an earlier sending of ours, the row says.
-            let stands = self.signing_row(realm).await.map_err(store)?;
-            if stands.is_some_and(|row| row.sealed == sealed) {
+            };
+            if is_ours {
                 self.reread_signing_keys(realm).await?;
                 return Ok(changed);
             }
@@ -212,13 +214,19 @@ impl Engine {
     /// Reads the keys of a realm anew.
     pub(crate) async fn reread_signing_keys(&self, realm: &Realm) -> Result<(), EngineError> {
         let _reading = self.reading.lock().await;
-        let row = self.signing_row(realm).await?;
+        let row = self.read_signing_row(realm).await?;
         let set = open(&self.master(), realm.number, row.as_ref(), &realm.signing.keys().set)?;
         realm.signing.put(set);
         Ok(())
     }
 
-    async fn signing_row(&self, realm: &Realm) -> Result<Option<StoredKey>, StoreError> {
+    /// The row of a realm's signing keys, and the master key that it is sealed under.
+    async fn signing_row(&self, realm: &Realm) -> Result<(Arc<MasterKey>, Option<StoredKey>), StoreError> {
+        let _reading = self.reading.lock().await;
+        Ok((self.master(), self.read_signing_row(realm).await?))
+    }
+
+    async fn read_signing_row(&self, realm: &Realm) -> Result<Option<StoredKey>, StoreError> {
         let keys: Vec<_> = self.store.keys(realm.number).await?.into_iter().map(stored_key).collect();
         Ok(row(&keys).cloned())
     }
@@ -319,5 +327,21 @@ impl JwkSetDocument {
 impl Default for JwkSetDocument {
     fn default() -> Self {
         Self::of(&SigningKeySet::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_unknown_keys_cost_the_store_ten_looks_a_second_at_most() {
+        let signing = RealmSigning::default();
+        let (second, looks) = (1_795_253_640_000_000, |from: i64| {
+            (0..1_000).filter(|millisecond| signing.may_look(Micros(from + millisecond * 1_000))).count()
+        });
+        assert_eq!(looks(second), 10);
+        // A clock that was set back holds nobody up.
+        assert_eq!(looks(second - 86_400_000_000), 10);
     }
 }

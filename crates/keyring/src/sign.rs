@@ -6,11 +6,12 @@
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -86,6 +87,7 @@ pub enum SigningKeyError {
 /// A key that signs JWTs.
 pub struct SigningKey {
     pair: Pair,
+    public: ParsedPublicKey,
     jwk: Jwk,
     pkcs8: Zeroizing<Vec<u8>>,
     /// The encoded header of each kind, with the dot after it.
@@ -152,7 +154,8 @@ impl SigningKey {
             Pair::Ed25519(pair) => Jwk::ed25519(pair.public_key().as_ref()),
         };
         let headers = JwtKind::ALL.map(|kind| header(&jwk, kind));
-        Ok(Self { pair, jwk, pkcs8, headers })
+        let public = pair.public().map_err(|_| SigningKeyError::Unsupported)?;
+        Ok(Self { pair, public, jwk, pkcs8, headers })
     }
 
     /// Its name in headers: the thumbprint of its public half (RFC 7638).
@@ -205,7 +208,7 @@ impl SigningKey {
 
     /// Whether this is the key's signature of a message.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.pair.has_signed(message, signature)
+        self.public.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -246,18 +249,12 @@ impl Pair {
         }
     }
 
-    fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        let verified = match self {
-            Self::Rsa(pair) => {
-                let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key());
-                key.verify(message, signature)
-            }
-            Self::P256(pair) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).verify(message, signature)
-            }
-            Self::Ed25519(pair) => UnparsedPublicKey::new(&ED25519, pair.public_key()).verify(message, signature),
-        };
-        verified.is_ok()
+    fn public(&self) -> Result<ParsedPublicKey, KeyRejected> {
+        match self {
+            Self::Rsa(pair) => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()),
+            Self::P256(pair) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()),
+            Self::Ed25519(pair) => ParsedPublicKey::new(&ED25519, pair.public_key()),
+        }
     }
 }
 

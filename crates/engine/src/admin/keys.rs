@@ -50,8 +50,11 @@ impl Command for MasterKeyRotate {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
         file.stage(&new).map_err(failed)?;
+        // Whoever reads keys meanwhile waits: what is read is opened with the key under which it was sealed.
+        let reading = engine.reading.lock().await;
         let keys = seal_all_anew(&*engine.store, &old, &new).await?;
         engine.put_master(new);
+        drop(reading);
         for realm in engine.realms() {
             engine.record(&realm, "master_key_rotated", About::default());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_core::time::Micros;
-use kimbai_keyring::{KeyStart, KeyState, RotationPolicy, SigningKey, SigningKeyFacts, SigningKeySet};
+use kimbai_keyring::{AddKeyError, KeyStart, KeyState, RotationPolicy, SigningKey, SigningKeyFacts, SigningKeySet};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::PlainSecret;
@@ -146,7 +146,7 @@ impl Command for KeyRotate {
                     Rotation::Planned if set.has(key.algorithm()) => KeyStart::Published,
                     Rotation::Planned => KeyStart::AtOnce,
                 };
-                set.add(key, policy.times(start, now)).map_err(|error| invalid(&error))?;
+                set.add(key, policy.times(start, now)).map_err(not_added)?;
             }
             Ok::<_, AdminError>(())
         };
@@ -183,7 +183,7 @@ impl Command for KeyRetire {
             set.remove(&self.kid);
             if found.state == KeyState::Signing {
                 for key in &successor {
-                    set.add(key, policy.times(KeyStart::AtOnce, now)).map_err(|error| invalid(&error))?;
+                    set.add(key, policy.times(KeyStart::AtOnce, now)).map_err(not_added)?;
                 }
             }
             Ok::<_, AdminError>(())
@@ -202,14 +202,15 @@ impl Command for KeyImport {
     async fn run(self, administration: &Administration) -> Result<SigningKeyView, AdminError> {
         let engine = &administration.engine;
         let realm = administration.realm(self.realm.as_deref())?;
-        let key = SigningKey::from_pem(self.key.expose()).map_err(|error| invalid(&error))?;
+        let key =
+            SigningKey::from_pem(self.key.expose()).map_err(|error| AdminError::Invalid(vec![error.to_string()]))?;
         if !realm.settings.signing.algorithms.contains(&key.algorithm()) {
             return Err(unknown(&realm, key.algorithm()));
         }
         let (key, policy) = (Arc::new(key), RotationPolicy::of(&realm.settings));
         let add = |set: &mut SigningKeySet, now: Micros| {
             let start = if set.has(key.algorithm()) { self.start } else { KeyStart::AtOnce };
-            set.add(&key, policy.times(start, now)).map_err(|error| invalid(&error))
+            set.add(&key, policy.times(start, now)).map_err(not_added)
         };
         engine.change_signing_keys(&realm, add).await?;
         engine.record(&realm, "signing_key_imported", About::default());
@@ -230,8 +231,11 @@ async fn made(algorithms: &[SigningAlgorithm]) -> Result<Vec<Arc<SigningKey>>, A
     Ok(keys)
 }
 
-fn invalid(error: &dyn std::error::Error) -> AdminError {
-    AdminError::Invalid(vec![error.to_string()])
+fn not_added(error: AddKeyError) -> AdminError {
+    match error {
+        AddKeyError::Known => AdminError::Exists(error.to_string()),
+        AddKeyError::TooMany => AdminError::Invalid(vec![error.to_string()]),
+    }
 }
 
 fn unknown(realm: &Realm, algorithm: SigningAlgorithm) -> AdminError {

@@ -28,7 +28,7 @@ Examples:
     /// Has the signing keys followed by new ones. No client has to do anything, and no token becomes invalid.
     ///
     /// A new key is published first and signs when every cache of the JWK Set has seen it; the old one is kept while what it
-    /// signed is valid. A realm does this by itself when a key has reached its age (signing.rotate_after_s).
+    /// signed is valid. A realm does this by itself when a key has reached its age (`signing.rotate_after_s`).
     #[command(after_help = "\
 Examples:
   kimbai key rotate
@@ -49,7 +49,7 @@ Examples:
 
 #[derive(Debug, Args)]
 struct Rotate {
-    /// Only the keys of this algorithm: RS256, ES256 or EdDSA.
+    /// Only the keys of this algorithm: `RS256`, `ES256` or `EdDSA`.
     #[arg(long, value_name = "ALG", value_parser = algorithm)]
     algorithm: Option<SigningAlgorithm>,
     /// The keys are compromised: new ones sign at once, and what the old ones signed is refused.
@@ -70,7 +70,7 @@ struct Retire {
 
 #[derive(Debug, Args)]
 struct Import {
-    /// The private key: env:NAME, file:PATH, or - for standard input.
+    /// The private key: `env:NAME`, `file:PATH`, or `-` for standard input.
     #[arg(long, value_name = "SOURCE")]
     key: String,
     /// Sign with it at once, without publishing it first.

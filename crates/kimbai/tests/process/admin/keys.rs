@@ -1,5 +1,8 @@
 //! Signing keys on the command line: what is printed, and that no output and no log holds a private key.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::Value;
 
 use super::{Place, each_way};
@@ -31,7 +34,7 @@ fn keys_are_listed_rotated_retired_and_imported() {
         let keys = list(place, &["key", "retire", lines[3][0]]);
         assert_eq!(keys, made, "the next one is gone");
         let signing = of(&keys, "EdDSA")[0].0;
-        let keys = list(place, &["key", "retire", "--", signing]);
+        let keys = list(place, &["key", "retire", signing]);
         assert!(of(&keys, "EdDSA").len() == 1 && of(&keys, "EdDSA")[0].0 != signing, "{keys:?}");
         place.write("ed25519.pem", PEM);
         let imported = place.json(&["key", "import", "--key", "file:ed25519.pem", "--at-once"]);
@@ -61,7 +64,7 @@ fn a_key_is_imported_from_standard_input_or_a_variable_and_never_from_the_comman
         assert!(refused.contains("can be read by every user of this machine"), "{refused}");
         assert!(!refused.contains("MC4CAQ"), "{refused}");
         place.write("public.pem", &PEM.replace("PRIVATE", "RSA PRIVATE"));
-        let refused = place.refused(&["key", "import", "--key", "file:public.pem"], 1);
+        let refused = place.refused(&["key", "import", "--key", "file:public.pem"], 2);
         assert!(refused.contains("openssl pkcs8 -topk8 -nocrypt"), "{refused}");
     });
 }
@@ -81,4 +84,48 @@ fn no_log_of_a_server_holds_a_private_key() {
     place.ok(&["key", "rotate"]);
     let log = place.stop();
     assert!(!log.contains("MC4CAQ") && !log.contains("BEGIN PRIVATE"), "{log}");
+}
+
+#[test]
+fn a_key_whose_name_begins_with_a_hyphen_is_taken_for_a_name() {
+    let place = Place::with_realm();
+    for kid in ["-h7lsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "--7lsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"] {
+        let refused = place.refused(&["key", "retire", kid, "--realm", "main"], 1);
+        assert!(refused.contains(&format!("realm main has no signing key {kid}")), "{refused}");
+    }
+}
+
+/// The names of the keys that a running server publishes.
+fn published(place: &Place) -> Vec<String> {
+    let mut stream = TcpStream::connect(&place.server.as_ref().unwrap().address).unwrap();
+    stream.write_all(b"GET /jwks HTTP/1.1\r\nHost: localhost:4500\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let set: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_commands_do_is_in_the_jwk_set_of_a_running_server_at_once_and_after_its_restart() {
+    let mut place = Place::with_realm();
+    place.serve("kimbai-data");
+    let kids = |keys: Vec<Value>| keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let sorted = |mut kids: Vec<String>| {
+        kids.sort();
+        kids
+    };
+    let first = published(&place);
+    assert_eq!((first.len(), sorted(first.clone())), (3, sorted(kids(list(&place, &["key", "list"])))));
+    for (words, expect) in [(vec!["key", "rotate"], 6), (vec!["key", "rotate", "--emergency"], 3)] {
+        let told = kids(list(&place, &words));
+        assert_eq!((told.len(), sorted(published(&place))), (expect, sorted(told)));
+    }
+    let last = published(&place);
+    assert!(first.iter().all(|kid| !last.contains(kid)));
+    place.stop();
+    let alone = kids(list(&place, &["key", "rotate", "--algorithm", "EdDSA"]));
+    place.serve("kimbai-data");
+    assert_eq!((alone.len(), sorted(published(&place))), (4, sorted(alone)));
 }
