@@ -23,6 +23,9 @@ macro_rules! seen_columns {
 }
 pub(super) use seen_columns;
 
+/// How many columns those of a grant are; what follows them begins there.
+pub(super) const GRANT_COLUMNS: usize = 23;
+
 /// Grants of realm `?1` with the standing of their parties, for [`seen`], by the primary key or the index that is named; a
 /// condition on `g` follows.
 macro_rules! seen_rows {
@@ -70,7 +73,7 @@ pub(super) const fn ended_column(reason: EndReason) -> i64 {
 
 /// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
 pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {
-    let standing = Standing { client: standing(row, 23)?, user: standing(row, 25)? };
+    let standing = Standing { client: standing(row, GRANT_COLUMNS)?, user: standing(row, GRANT_COLUMNS + 2)? };
     Ok(Seen { grant: grant(row)?, standing })
 }
 
