@@ -262,7 +262,7 @@ async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
         let seller = "/integration/v2/sellers/me";
         let mut of_forms = vec![at.token, at.revoke, at.introspect, "/sandbox/code", "/sandbox/clock"];
         let mut of_documents = vec!["/", "/sandbox/requests", metadata];
-        of_documents.extend(if at.is_marketplace() { [seller].as_slice() } else { &["/jwks", OPENID] });
+        of_documents.extend(if at.is_marketplace() { vec![seller] } else { vec!["/jwks", OPENID] });
         for path in of_forms.drain(..) {
             for method in ["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
                 let answer = at.call(method, path).send().await.refused(405, "invalid_request");
