@@ -5,13 +5,16 @@
 //! Sources: RFC 6749, 7009, 7636, 7662, 8252, 9207, 9700.
 
 pub mod authorize;
+pub mod claims;
 pub mod client;
 pub mod grant;
+pub mod id_token;
 pub mod number;
 pub mod pkce;
 pub mod realm;
 pub mod redirect_uri;
 pub mod scope;
 pub mod secret;
+pub mod signing;
 pub mod time;
 pub mod token;

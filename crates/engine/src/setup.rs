@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ClientMetadata, ClientSecret, RegistrationError};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
@@ -12,10 +13,9 @@ use kimbai_core::scope::{ScopeTable, ScopeTableError};
 use kimbai_core::secret::Secret;
 use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring, StoredKey};
 use kimbai_store::{Change, ClientRow, RealmRow, StoreError, UserRow};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::engine::{Engine, Store, until_known};
-use crate::error::EngineError;
 use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
 
@@ -45,28 +45,6 @@ pub struct NewUser {
     pub password_hash: String,
     /// What is known of the person.
     pub claims: UserClaims,
-}
-
-/// What is known of a person, with the names of OpenID Connect's standard claims.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserClaims {
-    /// The subject: never reassigned.
-    pub sub: String,
-    /// The full name.
-    pub name: String,
-    /// The mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-}
-
-impl UserClaims {
-    /// Reads stored claims.
-    ///
-    /// # Errors
-    /// [`EngineError::Stored`].
-    pub fn parse(claims: &str) -> Result<Self, EngineError> {
-        serde_json::from_str(claims).map_err(|error| EngineError::Stored(format!("claims: {error}")))
-    }
 }
 
 /// Why something cannot be made or loaded.
@@ -296,13 +274,16 @@ impl Engine {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
         let keys: Vec<_> = self.store.keys(row.number).await?.into_iter().map(stored_key).collect();
-        let keyring = RealmKeyring::open_keys(&self.master(), row.number, settings.token_shape, &keys)
+        let master = self.master();
+        let keyring = RealmKeyring::open_keys(&master, row.number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
         // Nobody else puts a realm there meanwhile: `reading` is held.
         let before = self.realm(&row.name);
         let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before.as_deref()));
+        let signing = realm.signing.read(&self.master(), realm.number, &keys);
+        signing.map_err(|error| SetupError::MasterKey(error.to_string()))?;
         realm.put_clients(clients);
         let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
@@ -316,7 +297,7 @@ fn first_keys(master: &MasterKey, realm: RealmNumber) -> Vec<StoredKey> {
         let sealed = RealmKeyring::generate(master, realm, usage);
         StoredKey { number: 0, usage: usage.name().to_owned(), sealed }
     };
-    [KeyUsage::Root, KeyUsage::Sealing].map(key).into()
+    [KeyUsage::Root, KeyUsage::Sealing, KeyUsage::Signing].map(key).into()
 }
 
 /// By what a store knows its master key.

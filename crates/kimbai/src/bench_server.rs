@@ -79,6 +79,7 @@ async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let mut running = Running::new()?;
     running.sweep(Arc::clone(&engine));
+    running.tend_signing_keys(Arc::clone(&engine));
     for (port, registration) in &realms {
         let realm = engine.realm(registration.name).context("a realm is missing")?;
         let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Bench);

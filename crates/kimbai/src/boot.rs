@@ -29,6 +29,7 @@ use crate::installation;
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 const FOLLOW_EVERY: Duration = Duration::from_secs(5);
+const TEND_KEYS_EVERY: Duration = Duration::from_secs(1);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
@@ -235,6 +236,20 @@ impl Running {
                 let told = tokio::time::timeout(begun.elapsed(), stop.wait_for(|stop| *stop)).await;
                 if told.is_ok() {
                     return;
+                }
+            }
+        });
+    }
+
+    /// Looks after the signing keys of all realms.
+    pub(crate) fn tend_signing_keys(&mut self, engine: Arc<Engine>) {
+        let mut stop = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(TEND_KEYS_EVERY);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => engine.tend_signing_keys().await,
+                    () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
                 }
             }
         });

@@ -84,6 +84,7 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     running.serve_at_most(connections_max, public.collect(), serving.sites());
     running.sweep(Arc::clone(&engine));
     running.follow(following.0, following.1);
+    running.tend_signing_keys(Arc::clone(&engine));
     announce(config, &engine, is_new.then_some(data))?;
     running.until_told_to_stop().await?;
     engine.close().await;

@@ -27,6 +27,7 @@ pub(crate) const fn ended_column(reason: EndReason) -> i64 {
         EndReason::RefreshTokenReused => 5,
         EndReason::LastGeneration => 6,
         EndReason::RevokedByOperator => 7,
+        EndReason::SessionEnded => 8,
     }
 }
 

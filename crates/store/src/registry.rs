@@ -124,7 +124,8 @@ pub enum Change {
         /// The sealed key.
         sealed: Vec<u8>,
     },
-    /// Stores a key sealed anew in the place of the same one.
+    /// Stores a sealed key in the place of the one that stands under its number. Where it is not this one that stands there, somebody
+    /// else was first: [`crate::StoreError::Changed`].
     ReplaceKey {
         /// Whose.
         realm: RealmNumber,
@@ -132,6 +133,8 @@ pub enum Change {
         usage: String,
         /// Its number.
         number: u8,
+        /// The sealed key that stands there, as it was read.
+        standing: Vec<u8>,
         /// The sealed key.
         sealed: Vec<u8>,
     },

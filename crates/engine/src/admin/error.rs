@@ -1,5 +1,6 @@
 //! Why a command was not carried out. Nothing was changed, but where it says so.
 
+use kimbai_core::claims::ClaimsError;
 use kimbai_store::StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,12 @@ pub enum AdminError {
     /// Something of ours failed.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<ClaimsError> for AdminError {
+    fn from(error: ClaimsError) -> Self {
+        EngineError::from(error).into()
+    }
 }
 
 impl From<StoreError> for AdminError {

@@ -15,6 +15,7 @@ mod keys;
 mod manifest;
 mod passwords;
 mod plan;
+mod signing_keys;
 mod users;
 mod views;
 
@@ -38,6 +39,7 @@ pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
 pub use self::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest};
 pub use self::plan::{Action, Kind, Prune, Step};
+pub use self::signing_keys::{KeyImport, KeyList, KeyRetire, KeyRotate, Rotation, SigningKeyState, SigningKeyView};
 pub use self::users::{UserAdd, UserAdded, UserList, UserPasswd, UserSetActivity};
 pub use self::views::{ClientView, Enabled, GrantView, UserView};
 
@@ -140,7 +142,11 @@ impl Administration {
             AuditList,
             Backup,
             BackupLook,
-            MasterKeyRotate
+            MasterKeyRotate,
+            KeyList,
+            KeyRotate,
+            KeyRetire,
+            KeyImport
         )
     }
 

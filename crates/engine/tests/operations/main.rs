@@ -28,3 +28,5 @@ mod revoke;
 mod rowless;
 #[cfg(test)]
 mod setup;
+#[cfg(test)]
+mod signing;

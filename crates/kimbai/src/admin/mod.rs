@@ -8,6 +8,7 @@ mod client;
 mod duration;
 mod export;
 mod grant;
+mod key;
 pub(crate) mod manifest;
 mod master_key;
 mod output;
@@ -41,6 +42,8 @@ pub(crate) enum AdminCommand {
     User(user::UserArgs),
     /// Lists and revokes grants: what users have given to clients.
     Grant(grant::GrantArgs),
+    /// Lists, rotates, retires and imports the keys with which a realm signs JWTs.
+    Key(key::KeyArgs),
     /// Shows what happened.
     Audit(audit::AuditArgs),
     /// Writes a copy of the store into a new file, while a server serves or without one.
@@ -105,6 +108,7 @@ pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
             AdminCommand::Client(args) => Box::pin(client::run(args)).await,
             AdminCommand::User(args) => Box::pin(user::run(args)).await,
             AdminCommand::Grant(args) => Box::pin(grant::run(args)).await,
+            AdminCommand::Key(args) => Box::pin(key::run(args)).await,
             AdminCommand::Audit(args) => Box::pin(audit::run(args)).await,
             AdminCommand::Backup(args) => Box::pin(backup::run(args)).await,
             AdminCommand::Restore(args) => Box::pin(restore::run(args)).await,

@@ -124,6 +124,8 @@ pub(super) const TABLES: &[Table] = &[
             ("access_expiry_s", Bigint),
             ("access_revoked_through", Integer),
             ("sealing_key", Smallint),
+            ("session", Bytes),
+            ("requested", Bigint),
         ],
     },
     Table {

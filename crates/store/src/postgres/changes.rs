@@ -67,9 +67,9 @@ fn step(change: &Change) -> Step {
         Change::AddKey { realm, usage, sealed } => {
             step!(realm_rows::ADD_KEY, realm.0.cast_signed(), usage.clone(), sealed.clone())
         }
-        Change::ReplaceKey { realm, usage, number, sealed } => {
+        Change::ReplaceKey { realm, usage, number, standing, sealed } => {
             let (realm, number) = (realm.0.cast_signed(), i16::from(*number));
-            step!(realm_rows::REPLACE_KEY, realm, usage.clone(), number, sealed.clone())
+            step!(realm_rows::REPLACE_KEY, realm, usage.clone(), number, standing.clone(), sealed.clone())
         }
         Change::PutClient { realm, client_id, metadata } => {
             step!(parties::PUT_CLIENT, realm.0.cast_signed(), client_id.clone(), metadata.clone())

@@ -78,8 +78,9 @@ pub(super) const ADD_KEY: &str = "WITH drawn AS (INSERT INTO kimbai.counters AS 
      INSERT INTO kimbai.keys (realm, usage, number, sealed, made) \
      SELECT $1, $2, number, $3, kimbai.now_us() FROM drawn";
 
-/// Stores `$4` in the place of key `$3` of realm `$1` for use `$2`. Whoever seals keys anew must learn that one of them
-/// is not there, and change none.
-pub(super) const REPLACE_KEY: &str = "WITH replaced AS \
-     (UPDATE kimbai.keys SET sealed = $4 WHERE realm = $1 AND usage = $2 AND number = $3 RETURNING 1) \
-     SELECT kimbai.refuse('KB001', 'the realm has no ' || $2 || ' key ' || $3) WHERE NOT EXISTS (SELECT FROM replaced)";
+/// Stores `$5` in the place of key `$3` of realm `$1` for use `$2`, where `$4` stands. Whoever seals keys anew must learn
+/// that one of them is not there, or not what was read, and change none.
+pub(super) const REPLACE_KEY: &str = "WITH replaced AS (UPDATE kimbai.keys SET sealed = $5 \
+     WHERE realm = $1 AND usage = $2 AND number = $3 AND sealed = $4 RETURNING 1) \
+     SELECT kimbai.refuse(CASE WHEN EXISTS (SELECT FROM kimbai.keys WHERE realm = $1 AND usage = $2 AND number = $3) \
+     THEN 'KB002' ELSE 'KB001' END, 'the realm has no such ' || $2 || ' key ' || $3) WHERE NOT EXISTS (SELECT FROM replaced)";

@@ -2,7 +2,8 @@
 //!
 //! What cannot be read is an error, never a default.
 
-use kimbai_core::grant::{Active, CodeBinding, Grant, PartyStanding, Seen, ShortDigest, Standing, State};
+use kimbai_core::claims::RequestedClaims;
+use kimbai_core::grant::{Active, CodeBinding, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State};
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -38,8 +39,11 @@ pub(super) fn seen(row: &Row, id: GrantId) -> Result<Option<Seen>, StoreError> {
         binding: CodeBinding { redirect_uri: columns.digest()?, code_challenge: columns.digest()? },
         attempt: AttemptId(columns.next::<i64>()?.cast_unsigned()),
         state: State::Code { end: Micros::NEVER },
+        log_in: LogIn::NONE,
     };
     grant.state = columns.state()?;
+    let requested = |bits: i64| RequestedClaims::from_bits(bits.cast_unsigned());
+    grant.log_in = LogIn { session: columns.digest()?, requested: requested(columns.next()?) };
     let standing = Standing { client: columns.standing()?, user: columns.standing()? };
     Ok(Some(Seen { grant, standing }))
 }

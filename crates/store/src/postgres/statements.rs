@@ -13,7 +13,7 @@ macro_rules! seen_columns {
     () => {
         "g.client, g.\"user\", g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, \
      g.absolute_end, g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, \
-     g.rotated, g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, \
+     g.rotated, g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested, \
      (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
       WHERE s.realm = g.realm AND s.party = 0::smallint AND s.number = g.client), \
      (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
@@ -112,6 +112,8 @@ impl Kind {
                 ("code_challenge", "bytea"),
                 ("code_lifetime_s", "bigint"),
                 ("absolute_lifetime_s", "bigint"),
+                ("session", "bytea"),
+                ("requested", "bigint"),
             ],
             Self::Redeem => &[
                 ("realm", "int"),
@@ -149,9 +151,9 @@ impl Kind {
         match self {
             Self::Open => format!(
                 "{time} INSERT INTO kimbai.grants AS g (realm, id, attempt, client, \"user\", client_epoch, user_epoch, \
-                 scope, auth_time_s, redirect_uri, code_challenge, opened, absolute_end, state, state_end) \
-                 SELECT v.realm, v.id, v.attempt, v.client, v.\"user\", v.client_epoch, v.user_epoch, v.scope, \
-                 v.auth_time_s, v.redirect_uri, v.code_challenge, t.now, t.now + v.absolute_lifetime_s * 1000000, 0, \
+                 scope, auth_time_s, redirect_uri, code_challenge, session, requested, opened, absolute_end, state, \
+                 state_end) SELECT v.realm, v.id, v.attempt, v.client, v.\"user\", v.client_epoch, v.user_epoch, v.scope, \
+                 v.auth_time_s, v.redirect_uri, v.code_challenge, v.session, v.requested, t.now, t.now + v.absolute_lifetime_s * 1000000, 0, \
                  t.now + least(v.code_lifetime_s, v.absolute_lifetime_s) * 1000000 FROM t, {values} \
                  ON CONFLICT DO NOTHING RETURNING g.opened, g.realm, g.id, {SEEN}"
             ),
@@ -287,8 +289,8 @@ mod tests {
     fn fill(rows: u32) -> String {
         format!(
             "INSERT INTO kimbai.grants (realm, id, attempt, client, \"user\", client_epoch, user_epoch, scope, \
-             auth_time_s, redirect_uri, code_challenge, opened, absolute_end, state, state_end) \
-             SELECT 1, n, 0, 1, n % 1000, 0, 0, 7, 0, ''::bytea, ''::bytea, 0, 4000000000000000, n % 2, 4000000000000000 \
+             auth_time_s, redirect_uri, code_challenge, session, requested, opened, absolute_end, state, state_end) \
+             SELECT 1, n, 0, 1, n % 1000, 0, 0, 7, 0, ''::bytea, ''::bytea, ''::bytea, 0, 0, 4000000000000000, n % 2, 4000000000000000 \
              FROM generate_series(1, {rows}) AS n"
         )
     }

@@ -207,6 +207,8 @@ impl Verb {
                 put(Value::Digest(opening.binding.code_challenge.0));
                 put(Value::I64(opening.code_lifetime_s.into()));
                 put(Value::I64(opening.absolute_lifetime_s.into()));
+                put(Value::Digest(opening.log_in.session.0));
+                put(Value::I64(opening.log_in.requested.bits().cast_signed()));
             }
             Wish::Redeem(redemption) => {
                 put(Value::I32(redemption.client.0.cast_signed()));

@@ -2,7 +2,8 @@
 //!
 //! What cannot be read is an error with the column's name in it, never a default.
 
-use kimbai_core::grant::{Active, CodeBinding, Grant, PartyStanding, Seen, ShortDigest, Standing, State};
+use kimbai_core::claims::RequestedClaims;
+use kimbai_core::grant::{Active, CodeBinding, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State};
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -17,10 +18,13 @@ macro_rules! seen_columns {
     () => {
         "g.id, g.client, g.user, g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, g.absolute_end, \
          g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, g.rotated, \
-         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key"
+         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested"
     };
 }
 pub(super) use seen_columns;
+
+/// How many columns those of a grant are; what follows them begins there.
+pub(super) const GRANT_COLUMNS: usize = 23;
 
 /// Grants of realm `?1` with the standing of their parties, for [`seen`], by the primary key or the index that is named; a
 /// condition on `g` follows.
@@ -41,7 +45,7 @@ pub(super) use seen_rows;
 
 /// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
 pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {
-    let standing = Standing { client: standing(row, 21)?, user: standing(row, 23)? };
+    let standing = Standing { client: standing(row, GRANT_COLUMNS)?, user: standing(row, GRANT_COLUMNS + 2)? };
     Ok(Seen { grant: grant(row)?, standing })
 }
 
@@ -62,6 +66,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
         user_epoch: row.get(4)?,
         scope: ScopeSet(bits(row, 5)?),
         auth_time_s: row.get(6)?,
+        log_in: LogIn { session: ShortDigest(bytes(row, 21)?), requested: RequestedClaims::from_bits(bits(row, 22)?) },
         opened: Micros(row.get(7)?),
         absolute_end: Micros(row.get(8)?),
         binding: CodeBinding {

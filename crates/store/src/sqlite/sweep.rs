@@ -45,7 +45,7 @@ fn grants(connection: &Connection, cursor: Cursor, rows_max: u32, over_at: Micro
         let mut statement = connection.prepare_cached(NEXT_GRANTS)?;
         let mut found = statement.query(params![realm, id, rows_max])?;
         while let Some(row) = found.next()? {
-            let key: (u32, i64) = (row.get(21)?, row.get(0)?);
+            let key: (u32, i64) = (row.get(rows::GRANT_COLUMNS)?, row.get(0)?);
             read += 1;
             last = Some(key);
             match rows::grant(row) {

@@ -57,6 +57,8 @@ impl<'c> Verbs<'c> {
             verb.attempt(),
             columns::CODE,
             end.0,
+            row.log_in.session.0,
+            row.log_in.requested.bits().cast_signed(),
         ])?;
         self.outcome(verb, inserted == 1, Destination::CODE)
     }
@@ -150,8 +152,8 @@ fn idle_end(terms: &Terms, now: Micros) -> i64 {
 }
 
 const OPEN: &str = "INSERT INTO grants (realm, id, client, user, client_epoch, user_epoch, scope, auth_time_s, opened, \
-     absolute_end, redirect_uri, code_challenge, attempt, state, state_end) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
+     absolute_end, redirect_uri, code_challenge, attempt, state, state_end, session, requested) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING";
 
 const REDEEM: &str = "UPDATE grants SET attempt = ?4, state = 1, state_end = min(?6, absolute_end), generation = 1, \
      redeemed = ?3, rotated = ?3, previous_rotation = ?3 & 4294967295, \

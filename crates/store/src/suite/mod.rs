@@ -92,6 +92,7 @@ cases! { $
         a_users_sessions_and_browsers_are_ended_together
         keys_are_numbered_by_use
         a_replaced_key_keeps_its_place
+        of_concurrent_replacements_of_a_key_one_succeeds
         events_are_read_newest_first
     }
     lists {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
-    CodeBinding, EndReason, Grant, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, ShortDigest, State,
-    Terms, Verdict,
+    CodeBinding, EndReason, Grant, LogIn, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, ShortDigest,
+    State, Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -166,6 +167,7 @@ impl History {
                 user_epoch: 0,
                 scope: ScopeSet(u64::MAX),
                 auth_time_s: u32::MAX,
+                log_in: LogIn { session: ShortDigest([0xff; 16]), requested: RequestedClaims::from_bits(u64::MAX) },
                 binding: binding(0),
                 code_lifetime_s,
                 absolute_lifetime_s,

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
-    Active, CodeBinding, Grant, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, State, Terms,
-    Verdict,
+    Active, CodeBinding, Grant, LogIn, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, State,
+    Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -87,6 +88,10 @@ impl Scene {
             user_epoch: 0,
             scope: ScopeSet(0x8000_0000_0000_0005),
             auth_time_s: self.store.now().as_unix_s(),
+            log_in: LogIn {
+                session: ShortDigest([9; 16]),
+                requested: RequestedClaims::from_bits(0x8000_0001_4000_0002),
+            },
             binding: BINDING,
             code_lifetime_s: CODE_S,
             absolute_lifetime_s: ABSOLUTE_S,

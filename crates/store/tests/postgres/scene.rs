@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use kimbai_core::grant::{
-    Active, CodeBinding, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
+    Active, CodeBinding, LogIn, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -96,6 +96,7 @@ impl Scene {
             user_epoch: 0,
             scope: ScopeSet(5),
             auth_time_s: 0,
+            log_in: LogIn::NONE,
             binding: BINDING,
             code_lifetime_s: 60,
             absolute_lifetime_s: 30 * 86_400,

@@ -9,6 +9,7 @@ mod grants;
 mod master_key;
 mod prune;
 mod races;
+mod signing_keys;
 mod users;
 
 use std::sync::Arc;

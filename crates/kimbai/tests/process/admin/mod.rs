@@ -4,6 +4,7 @@ mod backups;
 mod clients;
 mod flow;
 mod grants;
+mod keys;
 mod master_key;
 mod refusals;
 mod terminal;
@@ -66,6 +67,8 @@ struct Place {
 /// A server beside which commands are run; killed when it is dropped.
 struct Server {
     process: Child,
+    /// Where it answers clients.
+    address: String,
     log: PathBuf,
 }
 
@@ -156,7 +159,7 @@ impl Place {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("realm "), "{line}{}", fs::read_to_string(&log).unwrap());
-        self.server = Some(Server { process, log });
+        self.server = Some(Server { process, address: listen, log });
     }
 
     /// Stops the server; what it has logged.

@@ -15,6 +15,8 @@ CREATE TABLE kimbai.grants (
     auth_time_s            bigint   NOT NULL,
     opened                 bigint   NOT NULL,
     absolute_end           bigint   NOT NULL,
+    -- The claims that were asked for by name: 32 bits of the UserInfo endpoint's, 32 of the ID token's.
+    requested              bigint   NOT NULL,
     redeemed               bigint   NOT NULL DEFAULT 0,
     realm                  integer  NOT NULL,
     client                 integer  NOT NULL,
@@ -24,6 +26,8 @@ CREATE TABLE kimbai.grants (
     access_revoked_through integer  NOT NULL DEFAULT 0,
     redirect_uri           bytea    NOT NULL,
     code_challenge         bytea    NOT NULL,
+    -- The id of the browser session; zero: there was none.
+    session                bytea    NOT NULL,
     -- What `rotate` writes stands together.
     attempt                bigint   NOT NULL,
     -- When the code ends, when the refresh token does, or since when the grant has ended.
