@@ -4,6 +4,7 @@
 //! language, each as one statement; the suite compares the two. Why a verb was refused is decided in [`crate::token`].
 //! Source: RFC 9700 section 4.14; RFC 6749 sections 4.1.2, 6.
 
+use crate::claims::RequestedClaims;
 use crate::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
@@ -43,6 +44,8 @@ pub struct Grant {
     pub scope: ScopeSet,
     /// When the user authenticated, in seconds since 1970.
     pub auth_time_s: u32,
+    /// What is kept of the log-in and the request for OpenID Connect.
+    pub log_in: LogIn,
     /// When it was opened.
     pub opened: Micros,
     /// When it ends, whatever happens.
@@ -55,6 +58,20 @@ pub struct Grant {
     pub state: State,
 }
 
+/// What is kept of the log-in and the request for ID tokens, the `UserInfo` endpoint and log-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogIn {
+    /// The browser session in which the grant was given, as the registry knows it; absent where there was no browser.
+    pub session: ShortDigest,
+    /// The claims that the request asked for by name.
+    pub requested: RequestedClaims,
+}
+
+impl LogIn {
+    /// No browser, and nothing asked for.
+    pub const NONE: Self = Self { session: ShortDigest::ABSENT, requested: RequestedClaims::NONE };
+}
+
 /// What an authorization code is bound to besides its client (RFC 6749 section 4.1.3, RFC 7636 section 4.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeBinding {
@@ -62,6 +79,17 @@ pub struct CodeBinding {
     pub redirect_uri: ShortDigest,
     /// Digest of the S256 `code_challenge`.
     pub code_challenge: ShortDigest,
+}
+
+impl CodeBinding {
+    /// The same binding, and to the nonce that travels with the code (OpenID Connect Core section 3.1.2.1). It shares the column of the
+    /// challenge: either both are right or none is.
+    #[must_use]
+    pub fn with_nonce(self, nonce: Option<&str>) -> Self {
+        let Some(nonce) = nonce else { return self };
+        let both = [self.code_challenge.0.as_slice(), nonce.as_bytes()].concat();
+        Self { code_challenge: ShortDigest::of(&both), ..self }
+    }
 }
 
 /// Where a grant stands, with what is known there.
@@ -119,17 +147,20 @@ pub enum EndReason {
     LastGeneration,
     /// An operator ended it.
     RevokedByOperator,
+    /// Its session ended, and it was not to live longer.
+    SessionEnded,
 }
 
 impl EndReason {
     /// Every reason, for the stores that number them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RevokedByClient,
         Self::ConsentWithdrawn,
         Self::CodeReplayed,
         Self::RefreshTokenReused,
         Self::LastGeneration,
         Self::RevokedByOperator,
+        Self::SessionEnded,
     ];
 }
 
@@ -150,6 +181,8 @@ pub struct Opening {
     pub scope: ScopeSet,
     /// When the user authenticated, in seconds since 1970.
     pub auth_time_s: u32,
+    /// What is kept of the log-in and the request for OpenID Connect.
+    pub log_in: LogIn,
     /// What the code is bound to.
     pub binding: CodeBinding,
     /// How long the code may be redeemed, in seconds.
@@ -276,6 +309,7 @@ impl Opening {
             user_epoch: self.user_epoch,
             scope: self.scope,
             auth_time_s: self.auth_time_s,
+            log_in: self.log_in,
             opened: now,
             absolute_end,
             binding: self.binding,

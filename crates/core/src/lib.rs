@@ -5,8 +5,10 @@
 //! Sources: RFC 6749, 7009, 7636, 7662, 8252, 9207, 9700.
 
 pub mod authorize;
+pub mod claims;
 pub mod client;
 pub mod grant;
+pub mod id_token;
 pub mod number;
 pub mod pkce;
 pub mod realm;
@@ -14,5 +16,6 @@ pub mod redirect_uri;
 pub mod request_signature;
 pub mod scope;
 pub mod secret;
+pub mod signing;
 pub mod time;
 pub mod token;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::redirect_uri::{UriError, check_web_uri};
 use crate::scope::{ScopeDefinition, ScopeTable, ScopeTableError};
+use crate::signing::{SigningSettings, SigningSettingsError};
 
 /// The settings of one realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct RealmSettings {
     /// Whether clients may sign their requests instead of showing their secrets.
     #[serde(default)]
     pub request_signatures: RequestSignatures,
+    /// Its signing keys.
+    #[serde(default)]
+    pub signing: SigningSettings,
 }
 
 /// Whether a client may prove itself by a signature over its request, and how old that may be.
@@ -115,16 +119,21 @@ pub enum SettingsError {
     /// The store ends a session that was not used for so long, whatever its realm says.
     #[error("lifetimes.session_idle_s: a session is unused for at most {SESSION_IDLE_MAX_S} s (7 days)")]
     SessionIdle,
+    /// The signing settings are refused.
+    #[error("signing.{0}")]
+    Signing(#[from] SigningSettingsError),
 }
 
 /// RFC 6749 section 4.1.2.
 const CODE_LIFETIME_MAX_S: u32 = 600;
 /// The longest time for which a browser session may be unused, in seconds; stores delete those that were unused for longer.
 pub const SESSION_IDLE_MAX_S: u32 = 7 * 86_400;
-/// What the log-in and consent forms post to, below the authorization endpoint.
-const FORM_PATHS: [&str; 2] = ["/login", "/consent"];
+/// What the log-in, consent and account forms post to, below the authorization endpoint.
+const FORM_PATHS: [&str; 3] = ["/login", "/consent", "/account"];
 /// Paths that every realm has.
-const OWN_PATHS: [&str; 2] = ["/assets", "/.well-known"];
+const OWN_PATHS: [&str; 2] = ["/assets", WELL_KNOWN];
+/// Where metadata is (RFC 8615). A JWK Set may be there too.
+const WELL_KNOWN: &str = "/.well-known";
 
 impl RealmSettings {
     /// Whether a realm can have these settings.
@@ -141,7 +150,8 @@ impl RealmSettings {
         if !self.offline_scope.is_empty() && !self.scopes.iter().any(|scope| scope.name == self.offline_scope) {
             return Err(SettingsError::OfflineScope(self.offline_scope.clone()));
         }
-        self.lifetimes.check()
+        self.lifetimes.check()?;
+        Ok(self.signing.check()?)
     }
 }
 
@@ -150,12 +160,15 @@ impl EndpointPaths {
         let forms = FORM_PATHS.map(|form| format!("{}{form}", self.authorize));
         let endpoints = [&self.authorize, &self.token, &self.revoke, &self.introspect];
         let mut taken = HashSet::new();
-        for path in endpoints.into_iter().chain(&forms).chain(self.platform.values()) {
+        let optional = [&self.userinfo, &self.end_session, &self.jwks];
+        let own = optional.into_iter().flatten().chain(self.platform.values());
+        for path in endpoints.into_iter().chain(&forms).chain(own) {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             let is_segment =
                 |segment: &str| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(is_plain);
             let is_path = path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment));
-            let is_own = OWN_PATHS.iter().any(|own| path.starts_with(own));
+            let is_jwks = || self.jwks.as_ref() == Some(path) && path.starts_with(WELL_KNOWN);
+            let is_own = OWN_PATHS.iter().any(|own| path.starts_with(own)) && !is_jwks();
             if !is_path || is_own {
                 return Err(SettingsError::Path(path.clone()));
             }
@@ -189,7 +202,8 @@ impl Lifetimes {
     }
 }
 
-/// Where a realm's endpoints are, below its host. The log-in and consent forms post to `{authorize}/login` and `/consent`.
+/// Where a realm's endpoints are, below its host. The forms post to `{authorize}/login`, `/account` and
+/// `/consent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointPaths {
@@ -201,6 +215,15 @@ pub struct EndpointPaths {
     pub revoke: String,
     /// RFC 7662.
     pub introspect: String,
+    /// The `UserInfo` endpoint (OpenID Connect Core section 5.3); none: there is none.
+    #[serde(default)]
+    pub userinfo: Option<String>,
+    /// The end session endpoint (OpenID Connect RP-Initiated Logout section 2); none: there is none.
+    #[serde(default)]
+    pub end_session: Option<String>,
+    /// The JWK Set (RFC 7517 section 5); none: the realm publishes no keys.
+    #[serde(default)]
+    pub jwks: Option<String>,
     /// Those that the dialect has beside them, by the names that it gives them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub platform: BTreeMap<String, String>,
@@ -315,11 +338,12 @@ pub enum ConsentForm {
 mod tests {
     use super::*;
     use crate::client::tests::settings;
+    use crate::signing::SigningAlgorithm;
 
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
         type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 15] = [
+        let cases: [(Mistake, &str); 20] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -330,6 +354,11 @@ mod tests {
             (|s| "/assets/x".clone_into(&mut s.paths.token), "paths: \"/assets/x\""),
             (|s| s.paths.token.clone_from(&s.paths.revoke), "paths: two endpoints are at"),
             (|s| s.paths.token = format!("{}/login", s.paths.authorize), "paths: two endpoints are at"),
+            (|s| s.paths.jwks = Some(s.paths.token.clone()), "paths: two endpoints are at"),
+            (|s| s.paths.jwks = Some("/assets/jwks".to_owned()), "paths: \"/assets/jwks\""),
+            (|s| s.signing.algorithms.push(SigningAlgorithm::Es256), "signing.algorithms: ES256 is named twice"),
+            (|s| s.signing.rotate_after_s = Some(0), "signing.rotate_after_s: it is at least 1 s"),
+            (|s| s.signing.jwks_max_age_s = 86_401, "signing.jwks_max_age_s: it is 1 to 86400 s"),
             (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
             (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
             (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
@@ -341,6 +370,8 @@ mod tests {
         ];
         let mut longest = settings();
         (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
+        longest.signing.jwks_max_age_s = 86_400;
+        longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
         for right in [settings(), longest] {
             assert_eq!(right.check(), Ok(()));
         }

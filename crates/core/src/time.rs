@@ -40,6 +40,12 @@ impl Micros {
         Self(self.0.saturating_add(seconds as i64 * MICROS_PER_S))
     }
 
+    /// This instant moved back by whole seconds.
+    #[must_use]
+    pub const fn minus_s(self, seconds: u32) -> Self {
+        Self(self.0.saturating_sub(seconds as i64 * MICROS_PER_S))
+    }
+
     /// How long it is from `earlier` to this instant; zero if it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use kimbai_core::grant::{
-    Active, CodeBinding, EndReason, Grant, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation, Seen,
-    ShortDigest, Standing, State, Terms, Verdict,
+    Active, CodeBinding, EndReason, Grant, LogIn, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation,
+    Seen, ShortDigest, Standing, State, Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -45,6 +45,7 @@ impl World {
             user_epoch: 0,
             scope: ScopeSet(3),
             auth_time_s: 0,
+            log_in: LogIn::NONE,
             binding: BINDING,
             code_lifetime_s: CODE_S,
             absolute_lifetime_s: 365 * 86_400,

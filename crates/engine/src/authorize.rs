@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use kimbai_core::authorize::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Consents, Decision, PageProblem, Step, ValidRequest,
-    decide, validate,
+    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, Consents, Decision, PageProblem, ResponseTarget,
+    Step, SubjectMatch, ValidRequest, decide, validate,
 };
+use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ConsentPolicy};
-use kimbai_core::grant::{CodeBinding, EndReason, Opening, Verdict};
+use kimbai_core::grant::{CodeBinding, EndReason, LogIn, Opening, ShortDigest, Verdict};
 use kimbai_core::number::{Generation, GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, random_u32};
 
+use crate::code::AuthorizationCode;
+use crate::continuation::Interaction;
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::session::SignedIn;
-use crate::setup::UserClaims;
+use crate::session::{SignedIn, session_id};
 
 /// Ids are 32 random bits within a second: a collision is drawn again, a few times.
 const DRAWS_MAX: usize = 4;
@@ -29,27 +31,36 @@ pub enum Authorized {
     /// A page of ours: the client or its redirect URI is not known.
     Page(PageProblem),
     /// The log-in page.
-    LogIn(Arc<Client>),
+    LogIn(Arc<Client>, Interaction),
+    /// The page that asks which account it shall be.
+    ChooseAccount(AccountAsked),
     /// The consent page.
     AskConsent(ConsentAsked),
     /// The code, to the client (RFC 6749 section 4.1.2).
     Code {
         /// Where to.
-        redirect_uri: String,
-        /// As it came.
-        state: Option<String>,
+        target: ResponseTarget,
         /// The code.
-        code: SealedToken,
+        code: AuthorizationCode,
     },
     /// An error, to the client (RFC 6749 section 4.1.2.1).
     Error {
         /// Where to.
-        redirect_uri: String,
-        /// As it came.
-        state: Option<String>,
+        target: ResponseTarget,
         /// What is wrong.
         error: AuthorizeError,
     },
+}
+
+/// What the page shows that asks which account it shall be.
+#[derive(Debug)]
+pub struct AccountAsked {
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Who is logged in.
+    pub user_name: String,
+    /// What goes on to the next page.
+    pub interaction: Interaction,
 }
 
 /// What a consent page shows.
@@ -65,10 +76,23 @@ pub struct ConsentAsked {
     pub optional: ScopeSet,
     /// Where the answer will go.
     pub redirect_uri: String,
+    /// What goes on to the next page.
+    pub interaction: Interaction,
+}
+
+/// Who asks, and what the page before brought along.
+#[derive(Debug, Default)]
+pub struct Visit<'a> {
+    /// Who is signed in.
+    pub signed_in: Option<&'a SignedIn>,
+    /// What the continuation carried; none: the request is seen for the first time.
+    pub interaction: Option<Interaction>,
+    /// What the consent form brought back, if it was one.
+    pub decision: Option<Decision>,
 }
 
 impl Engine {
-    /// Answers an authorization request of a browser, with what its consent form brought back, if it was one.
+    /// Answers an authorization request of a browser.
     ///
     /// # Errors
     /// [`EngineError`]: the store failed; nothing is lost, the page can be asked for again.
@@ -76,39 +100,73 @@ impl Engine {
         &self,
         realm: &Realm,
         request: &AuthorizationRequest,
-        signed_in: Option<&SignedIn>,
-        decision: Option<Decision>,
+        visit: Visit<'_>,
     ) -> Result<Authorized, EngineError> {
         let client = request.client_id.value().and_then(|client_id| realm.client(client_id));
         let valid = match validate(request, client, &realm.settings, &realm.scopes) {
             Ok(valid) => valid,
             Err(AuthorizeRefusal::Page(problem)) => return Ok(Authorized::Page(problem)),
-            Err(AuthorizeRefusal::Redirect { redirect_uri, state, error }) => {
-                return Ok(Authorized::Error { redirect_uri, state, error });
-            }
+            Err(AuthorizeRefusal::Redirect { target, error }) => return Ok(Authorized::Error { target, error }),
         };
-        let consents = match signed_in {
-            Some(signed_in) => self.consents(realm, signed_in.user(), &valid.client).await?,
-            None => None,
+        let Visit { signed_in, interaction, decision } = visit;
+        let begun = match interaction {
+            Some(interaction) => Ok(interaction),
+            None => self.begin(realm, request, &valid.client).await?,
         };
-        let form = (realm.settings.consent_form, realm.offline);
-        let step = decide(&valid, signed_in.map(|signed_in| &signed_in.view), consents, decision, form);
-        match (step, signed_in) {
-            (Step::LogIn, _) | (Step::AskConsent { .. } | Step::Respond { .. }, None) => {
-                Ok(Authorized::LogIn(valid.client))
-            }
-            (Step::AskConsent { scope, optional }, Some(signed_in)) => {
+        let interaction = match begun {
+            Ok(interaction) => interaction,
+            Err(error) => return Ok(Authorized::Error { target: valid.target, error }),
+        };
+        let Some(signed_in) = signed_in else {
+            let browsing = Browsing { session: None, subject: SubjectMatch::Fits, consents: None, decision };
+            return Ok(match step(realm, &valid, browsing, &interaction) {
+                Step::Refuse(error) => Authorized::Error { target: valid.target, error },
+                Step::LogIn | Step::ChooseAccount | Step::AskConsent { .. } | Step::Respond { .. } => {
+                    Authorized::LogIn(valid.client, interaction)
+                }
+            });
+        };
+        let browsing = Browsing {
+            session: Some(&signed_in.view),
+            subject: self.subject_match(realm, &valid, signed_in, &interaction).await?,
+            consents: self.consents(realm, signed_in.user(), &valid.client).await?,
+            decision,
+        };
+        match step(realm, &valid, browsing, &interaction) {
+            Step::LogIn => Ok(Authorized::LogIn(valid.client, interaction)),
+            Step::ChooseAccount => {
                 let user_name = self.user_name(realm, signed_in.user()).await?;
-                let ValidRequest { client, redirect_uri, .. } = valid;
-                Ok(Authorized::AskConsent(ConsentAsked { client, user_name, scope, optional, redirect_uri }))
+                Ok(Authorized::ChooseAccount(AccountAsked { client: valid.client, user_name, interaction }))
             }
-            (Step::Respond { scope }, Some(signed_in)) => {
-                self.respond(realm, valid, signed_in, (scope, decision)).await
+            Step::AskConsent { scope, optional } => {
+                let user_name = self.user_name(realm, signed_in.user()).await?;
+                let ValidRequest { client, target, .. } = valid;
+                let redirect_uri = target.redirect_uri;
+                let asked = ConsentAsked { client, user_name, scope, optional, redirect_uri, interaction };
+                Ok(Authorized::AskConsent(asked))
             }
-            (Step::Refuse(error), _) => {
-                Ok(Authorized::Error { redirect_uri: valid.redirect_uri, state: valid.state, error })
-            }
+            Step::Respond { scope } => self.respond(realm, valid, signed_in, (scope, decision)).await,
+            Step::Refuse(error) => Ok(Authorized::Error { target: valid.target, error }),
         }
+    }
+
+    /// Whether the user who is signed in is the one whom a hint or the `claims` parameter names.
+    async fn subject_match(
+        &self,
+        realm: &Realm,
+        valid: &ValidRequest,
+        signed_in: &SignedIn,
+        interaction: &Interaction,
+    ) -> Result<SubjectMatch, EngineError> {
+        let by_claims = valid.terms.sub.as_deref().map(|sub| realm.subject_digest(sub));
+        let named: Vec<_> = [interaction.named, by_claims].into_iter().flatten().collect();
+        if named.is_empty() {
+            return Ok(SubjectMatch::Fits);
+        }
+        let subject = self.public_subject(realm, signed_in.user()).await?;
+        let subject = subject.map(|public| realm.subject_digest(&realm.subject_for(&valid.client, &public)));
+        let fits = named.into_iter().all(|named| Some(named) == subject);
+        Ok(if fits { SubjectMatch::Fits } else { SubjectMatch::Other })
     }
 
     /// Opens a grant and seals its code, without pages: for the sandbox, whose caller names the user.
@@ -123,7 +181,8 @@ impl Engine {
         (scope, binding): (ScopeSet, CodeBinding),
     ) -> Result<SealedToken, EngineError> {
         let auth_time_s = self.store.now().as_unix_s();
-        let (_, code) = self.open(realm, opening(client, (user, user_epoch), auth_time_s, (scope, binding))).await?;
+        let by = (auth_time_s, LogIn::NONE);
+        let (_, code) = self.open(realm, opening(client, (user, user_epoch), by, (scope, binding))).await?;
         Ok(code)
     }
 
@@ -134,23 +193,27 @@ impl Engine {
         signed_in: &SignedIn,
         (scope, decision): (ScopeSet, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
-        let ValidRequest { client, redirect_uri, state, binding, .. } = valid;
+        let ValidRequest { client, target, binding, terms, .. } = valid;
+        let nonce = terms.nonce.as_deref().filter(|_| realm.is_openid(scope));
+        let binding = binding.with_nonce(nonce);
         let user = signed_in.user();
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
             self.store.add_consent(realm.number, user, client.number, scope).await?;
         }
-        let auth_time_s = signed_in.view.authenticated.as_unix_s();
-        let opening = opening(&client, (user, signed_in.view.user_epoch), auth_time_s, (scope, binding));
+        let session = ShortDigest(session_id(realm, &signed_in.secret).0);
+        let log_in = LogIn { session, requested: terms.requested };
+        let by = (signed_in.view.authenticated.as_unix_s(), log_in);
+        let opening = opening(&client, (user, signed_in.view.user_epoch), by, (scope, binding));
         let (id, code) = self.open(realm, opening).await?;
         // A withdrawal meanwhile ended the grants it found; this one it may not have seen.
         if is_remembered && self.consents(realm, user, &client).await?.is_none() {
             self.end(realm, id, EndReason::ConsentWithdrawn).await?;
-            return Ok(Authorized::Error { redirect_uri, state, error: AuthorizeError::AccessDenied });
+            return Ok(Authorized::Error { target, error: AuthorizeError::AccessDenied });
         }
         let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
         self.record(realm, "grant_opened", about);
-        Ok(Authorized::Code { redirect_uri, state, code })
+        Ok(Authorized::Code { target, code: AuthorizationCode::new(&code, nonce) })
     }
 
     /// Opens a grant under a fresh id and seals its code.
@@ -195,15 +258,19 @@ impl Engine {
     pub async fn user_claims(&self, realm: &Realm, user: UserNumber) -> Result<UserClaims, EngineError> {
         let row = self.store.user(realm.number, user).await?;
         let row = row.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
-        UserClaims::parse(&row.claims)
+        Ok(UserClaims::parse(&row.claims)?)
     }
+}
+
+fn step(realm: &Realm, valid: &ValidRequest, browsing: Browsing<'_>, interaction: &Interaction) -> Step {
+    decide(valid, browsing, &interaction.progress, (realm.settings.consent_form, realm.offline))
 }
 
 /// What it takes to open a grant, but for its id.
 fn opening(
     client: &Client,
     (user, user_epoch): (UserNumber, u32),
-    auth_time_s: u32,
+    (auth_time_s, log_in): (u32, LogIn),
     (scope, binding): (ScopeSet, CodeBinding),
 ) -> Opening {
     Opening {
@@ -214,6 +281,7 @@ fn opening(
         user_epoch,
         scope,
         auth_time_s,
+        log_in,
         binding,
         code_lifetime_s: client.lifetimes.code_s,
         absolute_lifetime_s: client.lifetimes.refresh_absolute_s,

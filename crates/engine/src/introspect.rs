@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
 use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
@@ -17,7 +18,6 @@ use crate::engine::Engine;
 use crate::error::{EngineError, TokenError};
 use crate::realm::Realm;
 use crate::revoke::rowless_digest;
-use crate::setup::UserClaims;
 
 /// What a token is, if it works.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct TokenFacts {
     pub issued_at_s: u32,
     /// When it expires, in seconds since 1970.
     pub expiry_s: u32,
+    /// The claims that its request asked for by name, for the `UserInfo` endpoint.
+    pub requested: ClaimSet,
     /// Access or refresh.
     pub kind: TokenKind,
 }
@@ -130,14 +132,17 @@ impl Engine {
         if !is_allowed(&client, pointer.scope, &realm.scopes) {
             return Ok(Err(Refusal::ScopeRetired));
         }
-        let Some(subject) = self.subject(realm, live.grant.user).await? else { return Ok(Err(Refusal::UserEnded)) };
+        let Some(public) = self.public_subject(realm, live.grant.user).await? else {
+            return Ok(Err(Refusal::UserEnded));
+        };
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
+            subject: realm.subject_for(&client, &public),
             client,
-            subject,
             user: Some(live.grant.user),
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
+            requested: live.grant.log_in.requested.userinfo,
             kind,
         }))
     }
@@ -164,17 +169,8 @@ impl Engine {
             user: None,
             issued_at_s: rowless.issued_at_s,
             expiry_s: rowless.expiry_s,
+            requested: ClaimSet::EMPTY,
             kind: TokenKind::Rowless,
         }))
-    }
-
-    async fn subject(&self, realm: &Realm, user: UserNumber) -> Result<Option<Arc<str>>, EngineError> {
-        if let Some(subject) = self.subjects.get(&(realm.number, user)) {
-            return Ok(Some(subject));
-        }
-        let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
-        let subject: Arc<str> = UserClaims::parse(&row.claims)?.sub.into();
-        self.subjects.insert((realm.number, user), Arc::clone(&subject));
-        Ok(Some(subject))
     }
 }

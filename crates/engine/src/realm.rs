@@ -1,7 +1,7 @@
 //! A realm, ready to serve: its settings, scopes, keys and clients in memory.
 //!
 //! What is cached here changes an answer's form only. What can kill a token is read with each verb. A realm that is read anew shares
-//! its clients with the one before it: what a request that still holds the old one hears of a standing is known to all.
+//! its clients and signing keys with the one before it: what a request that still holds the old one hears of them is known to all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,6 +17,7 @@ use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
+use crate::signing::RealmSigning;
 use crate::source::Source;
 
 /// A realm, ready to serve.
@@ -32,6 +33,8 @@ pub struct Realm {
     pub scopes: ScopeTable,
     /// The scope that asks for a refresh token; none if the realm has no such scope.
     pub offline: ScopeSet,
+    /// The scope that asks for an ID token; none if the realm is no OpenID provider: it has no such scope, or no keys that sign.
+    pub openid: ScopeSet,
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
@@ -39,6 +42,7 @@ pub struct Realm {
     pub(crate) decoy: SealedSecret,
     /// By how many seconds a sandbox has moved its clock.
     moved_s: Arc<AtomicI64>,
+    pub(crate) signing: Arc<RealmSigning>,
     rates: Option<Arc<RateLimiters>>,
     clients: Arc<RwLock<Clients>>,
 }
@@ -76,17 +80,39 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let (passwords, clients, moved_s) = before.map_or_else(
-            || (Arc::new(PasswordPool::new()), Arc::default(), Arc::default()),
-            |before| (Arc::clone(&before.passwords), Arc::clone(&before.clients), Arc::clone(&before.moved_s)),
-        );
+        let is_provider = settings.paths.jwks.is_some() && !settings.signing.algorithms.is_empty();
+        let openid = scopes.parse("openid").ok().filter(|_| is_provider).unwrap_or_default();
+        let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
+        let (signing, clients, moved_s) = before.map_or_else(Default::default, |before| {
+            (Arc::clone(&before.signing), Arc::clone(&before.clients), Arc::clone(&before.moved_s))
+        });
         let rates = match before {
             // What was used of an allowance is not given back by another setting.
             Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
-        Self { number, name, settings, scopes, offline, keyring, passwords, decoy, moved_s, rates, clients }
+        Self {
+            number,
+            name,
+            settings,
+            scopes,
+            offline,
+            openid,
+            keyring,
+            passwords,
+            decoy,
+            moved_s,
+            signing,
+            rates,
+            clients,
+        }
+    }
+
+    /// Whether a token of this scope has an ID token beside it.
+    #[must_use]
+    pub const fn is_openid(&self, scope: ScopeSet) -> bool {
+        !self.openid.is_empty() && scope.contains(self.openid)
     }
 
     /// How its password pool is used.

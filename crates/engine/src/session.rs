@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kimbai_core::authorize::{SessionView, session_is_live};
 use kimbai_core::number::UserNumber;
 use kimbai_keyring::random_array;
@@ -105,6 +107,18 @@ impl Engine {
             self.store.touch_session(realm.number, id).await?;
         }
         Ok(Some(SignedIn { secret, view }))
+    }
+}
+
+impl Realm {
+    /// By what clients know a session (`sid`, OpenID Connect Front-Channel Logout section 3); it says nothing of the secret.
+    #[must_use]
+    pub fn sid(&self, secret: &SessionSecret) -> String {
+        self.sid_of(session_id(self, secret))
+    }
+
+    pub(crate) fn sid_of(&self, id: SessionId) -> String {
+        URL_SAFE_NO_PAD.encode(self.keyring.keyed_digest("sid", &id.0))
     }
 }
 

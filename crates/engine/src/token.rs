@@ -1,18 +1,20 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
 use kimbai_core::client::Client;
-use kimbai_core::grant::{EndReason, Outcome, Revocation};
+use kimbai_core::grant::{EndReason, Outcome, Redemption, Revocation};
 use kimbai_core::number::{GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
     Issued, Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
     TokenRequest, issue_rowless, offline_scope, plan, settle_redemption, settle_rotation,
 };
-use kimbai_keyring::{Opened, RetiredKey, SealedToken, random_u64};
+use kimbai_keyring::{Opened, RetiredKey, SealedToken, SignedJwt, random_u64};
 
 use crate::client_authentication::authenticated;
+use crate::code::split;
 use crate::engine::{About, Engine, seen, until_known};
 use crate::error::{EngineError, TokenError};
+use crate::id_token::Identity;
 use crate::realm::Realm;
 use crate::source::Source;
 
@@ -23,6 +25,8 @@ pub struct TokenAnswer {
     pub access_token: SealedToken,
     /// The refresh token, where the grant has one.
     pub refresh_token: Option<SealedToken>,
+    /// The ID token, where the access token has the scope `openid`.
+    pub id_token: Option<SignedJwt>,
     /// Seconds the access token still lives.
     pub expires_in_s: u32,
     /// What the access token allows.
@@ -46,12 +50,15 @@ impl Engine {
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials, self.now())?;
         realm.admit_client(&client)?;
-        let presented = presented(realm, &request.grant);
+        let (presented, nonce) = presented(realm, &request.grant);
         let offline = offline_scope(&client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
+        let mut identity = None;
         let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
             Plan::Redeem(id, redemption) => {
+                let redemption = Redemption { binding: redemption.binding.with_nonce(nonce.as_deref()), ..redemption };
+                identity = self.identity_before(realm, &client, (id, presented)).await?;
                 let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
                 let settled = settle_redemption(&outcome, &redemption, offline);
                 (outcome, settled, None)
@@ -69,15 +76,35 @@ impl Engine {
             }
             Plan::Rowless(scope) => return self.rowless(realm, &client, scope),
         };
-        self.answer(realm, (&outcome, scope), settled, source).await
+        self.answer(realm, (&client, &outcome, scope), settled, (source, identity, nonce)).await
+    }
+
+    /// What an ID token needs, loaded before a code is redeemed: redeeming it is the last thing that can fail.
+    async fn identity_before(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        (id, presented): (GrantId, Presented),
+    ) -> Result<Option<Identity>, EngineError> {
+        let has_openid = match presented {
+            Presented::Code(Some(code)) => realm.is_openid(code.scope),
+            Presented::Code(None) | Presented::Refresh(_) | Presented::Nothing => false,
+        };
+        if !has_openid {
+            return Ok(None);
+        }
+        match self.store.lookup(realm.number, id).await?.seen {
+            Some(seen) => self.identity(realm, client, &seen.grant).await,
+            None => Ok(None),
+        }
     }
 
     async fn answer(
         &self,
         realm: &Realm,
-        (outcome, rotated): (&Outcome, Option<GrantId>),
+        (client, outcome, rotated): (&Client, &Outcome, Option<GrantId>),
         settled: Settled,
-        source: Source,
+        (source, identity, nonce): (Source, Option<Identity>, Option<String>),
     ) -> Result<TokenAnswer, TokenError> {
         let about = About { seen: seen(&outcome.verdict), source: Some(source), ..About::default() };
         match settled {
@@ -86,7 +113,18 @@ impl Engine {
                     self.note_retry(realm, id, &issued.access, about);
                 }
                 let user = about.seen.map(|seen| seen.grant.user);
-                Ok(seal(realm, &issued, user).map_err(|error| EngineError::Stored(error.to_string()))?)
+                let mut tokens = seal(realm, &issued, user).map_err(|error| EngineError::Stored(error.to_string()))?;
+                if let Some(seen) = about.seen.filter(|_| realm.is_openid(issued.access.scope)) {
+                    let identity = match identity {
+                        Some(identity) => Some(identity),
+                        None => self.identity(realm, client, &seen.grant).await?,
+                    };
+                    let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
+                    let beside = (&tokens.access_token, nonce.as_deref());
+                    let about = (&seen.grant, &issued.access);
+                    tokens.id_token = Some(Self::id_token(realm, (client, &identity), about, beside)?);
+                }
+                Ok(tokens)
             }
             Err(refused) => {
                 if let (Some(reason), Some(seen)) = (refused.revoke, about.seen) {
@@ -114,7 +152,15 @@ impl Engine {
         let token = issue_rowless(issuer, scope, lifetime_s, self.store.now(), random_u64());
         let access_token =
             realm.keyring.seal_rowless(&token).map_err(|error| EngineError::Stored(error.to_string()))?;
-        Ok(TokenAnswer { access_token, refresh_token: None, expires_in_s: lifetime_s, scope, user: None, note: None })
+        Ok(TokenAnswer {
+            access_token,
+            refresh_token: None,
+            id_token: None,
+            expires_in_s: lifetime_s,
+            scope,
+            user: None,
+            note: None,
+        })
     }
 
     /// Each retry served is an audit event; retries in successive generations from different sources raise an alarm, because two
@@ -140,21 +186,26 @@ pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::RefreshTokenReused => "refresh_token_reused",
         EndReason::LastGeneration => "last_generation",
         EndReason::RevokedByOperator => "revoked_by_operator",
+        EndReason::SessionEnded => "session_ended",
     }
 }
 
-fn presented(realm: &Realm, grant: &TokenGrant) -> Presented {
+/// The sealed credential of a request, opened, and the nonce that came with it.
+fn presented(realm: &Realm, grant: &TokenGrant) -> (Presented, Option<String>) {
     let open = |kind, token: &str| match realm.keyring.open(&[kind], token) {
         Some(Opened::Pointer(_, pointer)) => Some(pointer),
         Some(Opened::Rowless(_)) | None => None,
     };
     match grant {
-        TokenGrant::AuthorizationCode { code, .. } => Presented::Code(open(TokenKind::Code, code.expose())),
+        TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
+            Some((sealed, nonce)) => (Presented::Code(open(TokenKind::Code, sealed)), nonce),
+            None => (Presented::Code(None), None),
+        },
         TokenGrant::RefreshToken { refresh_token, .. } => {
-            Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose()))
+            (Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose())), None)
         }
         TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
-            Presented::Nothing
+            (Presented::Nothing, None)
         }
     }
 }
@@ -167,6 +218,7 @@ fn seal(realm: &Realm, issued: &Issued, user: Option<UserNumber>) -> Result<Toke
             Some(refresh) => Some(realm.keyring.seal(TokenKind::Refresh, refresh, key)?),
             None => None,
         },
+        id_token: None,
         expires_in_s: issued.expires_in_s,
         scope: issued.access.scope,
         user,

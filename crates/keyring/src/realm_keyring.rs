@@ -15,6 +15,7 @@ use crate::master_key::{MasterKey, MasterKeyError, derive};
 use crate::random::random_array;
 use crate::render::{self, SealedToken};
 use crate::seal::{Opened, RetiredKey, SealingKey};
+use crate::signing_keys::SigningKeySet;
 
 /// How many sealing keys may be live at once.
 const SEALING_KEYS_MAX: usize = 4;
@@ -26,6 +27,8 @@ pub enum KeyUsage {
     Root,
     /// The root of a generation of token keys.
     Sealing,
+    /// The keys that sign JWTs, all of a realm in one value.
+    Signing,
 }
 
 impl KeyUsage {
@@ -35,6 +38,7 @@ impl KeyUsage {
         match self {
             Self::Root => "root",
             Self::Sealing => "sealing",
+            Self::Signing => "signing",
         }
     }
 }
@@ -62,6 +66,9 @@ pub enum KeyringError {
     /// More than four sealing keys.
     #[error("the realm has more than four live sealing keys")]
     TooMany,
+    /// They were stored by a later version, or are damaged.
+    #[error("the realm's signing keys cannot be read by this version")]
+    Unreadable,
 }
 
 /// The keys of one realm, ready to use.
@@ -80,11 +87,16 @@ impl std::fmt::Debug for RealmKeyring {
 }
 
 impl RealmKeyring {
-    /// A new key of a realm, sealed for the store.
+    /// A new key of a realm, sealed for the store; of signing keys, none yet: they are made when they are needed.
     #[must_use]
     pub fn generate(master: &MasterKey, realm: RealmNumber, usage: KeyUsage) -> Vec<u8> {
-        let key = Zeroizing::new(random_array::<32>());
-        master.wrap(&context(realm, usage), key.as_slice())
+        match usage {
+            KeyUsage::Root | KeyUsage::Sealing => {
+                let key = Zeroizing::new(random_array::<32>());
+                master.wrap(&context(realm, usage), key.as_slice())
+            }
+            KeyUsage::Signing => SigningKeySet::default().seal(master, realm),
+        }
     }
 
     /// A key of a realm that is sealed under one master key, sealed under another.
@@ -225,7 +237,8 @@ impl RealmKeyring {
 /// What sealed client secrets are told from other sealed values by.
 const SEALED_SECRETS: &str = "client secret 1";
 
-fn context(realm: RealmNumber, usage: KeyUsage) -> String {
+/// What a sealed key of a realm is, for the master key.
+pub(crate) fn context(realm: RealmNumber, usage: KeyUsage) -> String {
     format!("realm {} {}", realm.0, usage.name())
 }
 

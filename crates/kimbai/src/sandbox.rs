@@ -111,7 +111,8 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
         });
         running.serve(listeners.collect(), site.context("a realm names an unknown dialect")?);
     }
-    running.sweep(engine);
+    running.sweep(Arc::clone(&engine));
+    running.tend_signing_keys(engine);
     let operator = format!("http://localhost:{operator_port}");
     let realms: Vec<_> = realms.iter().map(|(_, realm)| realm).collect();
     announce(&Document { realms, operator, authority: authority.as_ref() }, args.json)?;

@@ -1,4 +1,4 @@
-//! Style sheet, fonts and icons, built into the binary.
+//! Style sheet, fonts, icons and the one script, built into the binary.
 //!
 //! A name carries a hash of the content, so that a browser may keep the file for ever and a new build is seen at once.
 //! The fonts are Be Vietnam Pro (SIL Open Font License, `assets/fonts/OFL.txt`), latin and vietnamese, 400 and 600.
@@ -47,10 +47,15 @@ pub(crate) fn icon_path() -> &'static str {
     &FILES.icon_path
 }
 
+pub(crate) fn form_post_script_path() -> &'static str {
+    &FILES.form_post_script_path
+}
+
 struct Files {
     all: Vec<File>,
     style_sheet_path: String,
     icon_path: String,
+    form_post_script_path: String,
 }
 
 struct File {
@@ -67,13 +72,16 @@ static STYLE_SHEET: LazyLock<String> = LazyLock::new(|| {
 static FILES: LazyLock<Files> = LazyLock::new(|| {
     let style_sheet = File::hashed("kimbai", STYLE_SHEET.as_bytes(), "css", "text/css; charset=utf-8");
     let icon = File::hashed("kimbai", include_bytes!("../assets/kimbai.svg"), "svg", SVG);
+    let script = include_bytes!("../assets/form-post.js");
+    let form_post_script = File::hashed("form-post", script, "js", "text/javascript; charset=utf-8");
     let demo_shop = include_bytes!("../assets/demo-shop.svg");
     let demo_shop = Asset { bytes: demo_shop, content_type: SVG, caching: Caching::Brief };
     let fonts = FONTS.iter().map(|(stem, bytes)| File::hashed(stem, bytes, "woff2", "font/woff2"));
     Files {
         style_sheet_path: format!("{ASSETS_PATH}{}", style_sheet.name),
         icon_path: format!("{ASSETS_PATH}{}", icon.name),
-        all: [style_sheet, icon, File { name: "demo-shop.svg".to_owned(), asset: demo_shop }]
+        form_post_script_path: format!("{ASSETS_PATH}{}", form_post_script.name),
+        all: [style_sheet, icon, form_post_script, File { name: "demo-shop.svg".to_owned(), asset: demo_shop }]
             .into_iter()
             .chain(fonts)
             .collect(),

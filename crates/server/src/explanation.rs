@@ -5,7 +5,7 @@
 use kimbai_core::authorize::{AuthorizeError, PageProblem};
 use kimbai_core::client::ClientAuthenticationError;
 use kimbai_core::token::{Inactive, Refusal, RequestFault, TokenRefusal};
-use kimbai_engine::{EngineError, FormFault, LogInRefusal, Throttled};
+use kimbai_engine::{EngineError, FormFault, LogInRefusal, LogOutRefusal, Throttled};
 
 use crate::http::front::Reason;
 use crate::http::reply::HttpFault;
@@ -157,7 +157,7 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             ("unsupported_response_type", ("a response_type other than code", "Send response_type=code."))
         }
         AuthorizeError::UnsupportedResponseMode => {
-            ("invalid_request", ("a response_mode other than query", "Leave response_mode out."))
+            ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
         }
         AuthorizeError::State(_) => (
             "invalid_state",
@@ -167,6 +167,25 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             ("pkce", ("missing or wrong PKCE parameters", "Send code_challenge with code_challenge_method=S256."))
         }
         AuthorizeError::AccessDenied => ("access_denied", ("none: the user said no", "Show the user what happened.")),
+        AuthorizeError::PromptNone => {
+            ("invalid_request", ("prompt=none together with another value", "Send none alone, or the others."))
+        }
+        AuthorizeError::IdTokenHint => (
+            "id_token_hint",
+            ("an id_token_hint that this realm did not give to this client", "Send the ID token as it was received."),
+        ),
+        AuthorizeError::RequestObject | AuthorizeError::RequestUri => {
+            ("request_object", ("a request object, which this server does not read", "Send the parameters themselves."))
+        }
+        AuthorizeError::AuthenticationContext => {
+            ("acr", ("an essential acr that there is not", "Ask for it as a voluntary claim, or leave it out."))
+        }
+        AuthorizeError::LogInRequired => {
+            ("login_required", ("none: nobody is logged in as the request demands", "Ask again without prompt=none."))
+        }
+        AuthorizeError::ConsentRequired => {
+            ("consent_required", ("none: the user has not allowed this yet", "Ask again without prompt=none."))
+        }
     };
     reason(name, &refused, words)
 }
@@ -185,6 +204,34 @@ pub(crate) fn problem(problem: PageProblem) -> Reason {
             ("a redirect_uri that is not registered", "Send a registered one, byte for byte: path and slash count."),
         ),
     }
+}
+
+/// Of a log-out request answered by a page.
+pub(crate) fn log_out(refusal: LogOutRefusal) -> Reason {
+    let (name, words) = match refusal {
+        LogOutRefusal::Malformed => {
+            ("invalid_request", ("a parameter is repeated, not UTF-8 or stale", "Send it once, form-encoded."))
+        }
+        LogOutRefusal::Hint => (
+            "id_token_hint",
+            ("an id_token_hint that is not an ID token of this realm", "Send the ID token as it was received."),
+        ),
+        LogOutRefusal::Client => (
+            "unknown_client",
+            (
+                "a client_id that is unknown or not the id_token_hint's",
+                "Send that of the client that was given the token.",
+            ),
+        ),
+        LogOutRefusal::RedirectUri => (
+            "redirect_uri",
+            (
+                "a post_logout_redirect_uri that is not registered, or of no client",
+                "Register it, byte for byte, and send id_token_hint or client_id.",
+            ),
+        ),
+    };
+    reason(name, &refusal, words)
 }
 
 /// Of a request of a client that has used its allowance up.

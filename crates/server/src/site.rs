@@ -13,8 +13,10 @@ use kimbai_core::realm::ErrorForm;
 use kimbai_engine::{Engine, Realm, Source, Throttled};
 use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
+use crate::dialects::standard::MetadataCache;
 use crate::dialects::{FaultForm, Place};
 use crate::http::admission::Admission;
+use crate::http::form::Form;
 use crate::http::host::RealmHosts;
 use crate::http::reply::{self, HttpFault};
 use crate::http::request_id::RequestIds;
@@ -46,6 +48,7 @@ pub struct Site {
     pub(crate) hosts: RealmHosts,
     pub(crate) request_ids: RequestIds,
     pub(crate) admission: Admission,
+    pub(crate) metadata: MetadataCache,
 }
 
 impl Site {
@@ -66,6 +69,7 @@ impl Site {
             hosts,
             request_ids: RequestIds::new(),
             admission: Admission::default(),
+            metadata: MetadataCache::default(),
         }))
     }
 
@@ -152,9 +156,10 @@ fn admit(call: &Call, endpoint: Endpoint) -> Result<(), Throttled> {
 }
 
 impl Call {
-    /// The language its pages are in.
+    /// The language its pages are in: the client's wish in `ui_locales`, else the browser's.
     pub(crate) fn language(&self) -> Language {
-        Language::negotiate(None, self.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
+        let wish = Form::decode(self.query()).ok().and_then(|mut form| form.take("ui_locales").ok().flatten());
+        Language::negotiate(wish.as_deref(), self.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
     }
 
     /// What goes round its pages.

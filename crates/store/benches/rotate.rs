@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kimbai_core::grant::{CodeBinding, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
+use kimbai_core::grant::{CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
@@ -145,6 +145,7 @@ async fn open(store: Arc<SqliteStore>, id: GrantId) -> Seen {
         user_epoch: 0,
         scope: ScopeSet(7),
         auth_time_s: 1_790_000_000,
+        log_in: LogIn::NONE,
         binding: BINDING,
         code_lifetime_s: 60,
         absolute_lifetime_s: 365 * 86_400,

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kimbai_core::grant::{CodeBinding, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
+use kimbai_core::grant::{CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
@@ -135,6 +135,7 @@ async fn begin(store: &SqliteStore, id: GrantId) -> Seen {
         user_epoch: 0,
         scope: ScopeSet(1),
         auth_time_s: 0,
+        log_in: LogIn::NONE,
         binding: BINDING,
         code_lifetime_s: 600,
         absolute_lifetime_s: 86_400,

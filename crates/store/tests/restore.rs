@@ -123,6 +123,20 @@ async fn the_numbers_of_clients_and_users_that_are_lost_are_not_used_again() {
 }
 
 #[tokio::test]
+async fn keys_that_sign_do_not_come_back_and_those_that_open_do() {
+    let home = Home::new().await;
+    let add = |usage: &str| Change::AddKey { realm: REALM, usage: usage.into(), sealed: vec![1] };
+    home.store.change(["root", "sealing", "signing"].map(add).into()).await.unwrap();
+    let backup = home.backup().await;
+    restore(&backup, &home.path("restored"), &BackupProgress::default()).unwrap();
+    let store = open(&home.path("restored"), Clock::default());
+    let usages = async || store.keys(REALM).await.unwrap().into_iter().map(|key| key.usage).collect::<Vec<_>>();
+    assert_eq!(usages().await, ["root", "sealing"]);
+    store.change(vec![add("signing")]).await.unwrap();
+    assert_eq!(usages().await, ["root", "sealing", "signing"], "others are made");
+}
+
+#[tokio::test]
 async fn one_backup_that_is_restored_twice_brings_other_epochs() {
     let temporary = tempfile::tempdir().unwrap();
     let clock = Clock::default();

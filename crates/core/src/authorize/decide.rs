@@ -1,4 +1,7 @@
-//! What a valid request needs next: a log-in, a consent, or an answer.
+//! What a valid request needs next: a log-in, a choice of the account, a consent, or an answer.
+//!
+//! Each page settles what it is for, so that it is shown once: a log-in is later than the first sight of the request, a choice is
+//! remembered in [`Progress`], a decision is answered at once.
 
 use crate::client::ConsentPolicy;
 use crate::grant::PartyStanding;
@@ -7,6 +10,7 @@ use crate::realm::{ConsentForm, Lifetimes};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
 
+use super::openid::{Demands, LogInTerms, Prompt};
 use super::request::{AuthorizeError, ValidRequest};
 
 /// A browser session as it stands.
@@ -43,11 +47,76 @@ pub enum Decision {
     Deny,
 }
 
+/// Whether the session's user is the one whom the request names by an ID token hint or a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectMatch {
+    /// It names nobody, or this user.
+    Fits,
+    /// It names somebody else.
+    Other,
+}
+
+/// Who is there, and what is known and was said.
+#[derive(Debug, Clone, Copy)]
+pub struct Browsing<'a> {
+    /// The browser's session, if it is live.
+    pub session: Option<&'a SessionView>,
+    /// Whether its user is the one whom the request names.
+    pub subject: SubjectMatch,
+    /// What the user has agreed to before.
+    pub consents: Option<Consents>,
+    /// What the consent form brought back.
+    pub decision: Option<Decision>,
+}
+
+/// What has been settled of a request since it was first seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// When it was first seen.
+    pub first_seen: Micros,
+    /// Since when the user must have authenticated, whatever the request says: another account was wanted.
+    pub log_in_since: Option<Micros>,
+    /// Who was chosen, by a log-in or on the page that asks.
+    pub chosen: Option<UserNumber>,
+}
+
+impl Progress {
+    /// Nothing is settled yet.
+    #[must_use]
+    pub const fn begun(first_seen: Micros) -> Self {
+        Self { first_seen, log_in_since: None, chosen: None }
+    }
+
+    /// The user has authenticated. Clocks may differ by a little: a log-in for this request is never earlier than its first sight.
+    #[must_use]
+    pub fn logged_in(self, user: UserNumber, authenticated: Micros) -> Self {
+        Self {
+            first_seen: self.first_seen.min(authenticated),
+            log_in_since: self.log_in_since.map(|since| since.min(authenticated)),
+            chosen: Some(user),
+        }
+    }
+
+    /// The user wants to go on with this account.
+    #[must_use]
+    pub const fn chose(self, user: UserNumber) -> Self {
+        Self { chosen: Some(user), ..self }
+    }
+
+    /// The user wants another account than those that are logged in.
+    #[must_use]
+    pub const fn wants_another(self, now: Micros) -> Self {
+        Self { log_in_since: Some(now), chosen: None, ..self }
+    }
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Show the log-in page.
     LogIn,
+    /// Ask which account it shall be.
+    ChooseAccount,
     /// Show the consent page.
     AskConsent {
         /// What is asked for.
@@ -64,23 +133,61 @@ pub enum Step {
     Refuse(AuthorizeError),
 }
 
-/// What a valid request needs next. A decision counts only with a live session.
+/// What a valid request needs next. A decision counts only with a live session that is all the request demands.
 #[must_use]
 pub fn decide(
     request: &ValidRequest,
-    session: Option<&SessionView>,
-    consents: Option<Consents>,
-    decision: Option<Decision>,
+    browsing: Browsing<'_>,
+    progress: &Progress,
     (form, offline): (ConsentForm, ScopeSet),
 ) -> Step {
-    if session.is_none() {
-        return Step::LogIn;
+    let step = match browsing.session {
+        None => Step::LogIn,
+        Some(session) => match demanded_of_session(&request.terms, session, browsing.subject, progress) {
+            Some(step) => step,
+            None => consent(request, browsing, (form, offline)),
+        },
+    };
+    match (request.terms.prompt, step) {
+        (Prompt::Silent, Step::LogIn | Step::ChooseAccount) => Step::Refuse(AuthorizeError::LogInRequired),
+        (Prompt::Silent, Step::AskConsent { .. }) => Step::Refuse(AuthorizeError::ConsentRequired),
+        (Prompt::Silent | Prompt::Pages(_), step) => step,
     }
+}
+
+/// What the request demands of the session beyond its being live (OpenID Connect Core section 3.1.2.1).
+fn demanded_of_session(
+    terms: &LogInTerms,
+    session: &SessionView,
+    subject: SubjectMatch,
+    progress: &Progress,
+) -> Option<Step> {
+    let demands = match terms.prompt {
+        Prompt::Silent => Demands::NONE,
+        Prompt::Pages(demands) => demands,
+    };
+    let by_prompt = demands.contains(Demands::LOG_IN).then_some(progress.first_seen);
+    let by_age = terms.max_age_s.map(|max_age_s| progress.first_seen.minus_s(max_age_s));
+    if [by_prompt, by_age, progress.log_in_since].into_iter().flatten().any(|since| session.authenticated < since) {
+        return Some(Step::LogIn);
+    }
+    if subject == SubjectMatch::Other {
+        // Whoever has logged in since and is somebody else would be asked for ever.
+        let has_tried = session.authenticated >= progress.first_seen;
+        return Some(if has_tried { Step::Refuse(AuthorizeError::LogInRequired) } else { Step::LogIn });
+    }
+    let is_chosen = !demands.contains(Demands::SELECT_ACCOUNT) || progress.chosen == Some(session.user);
+    (!is_chosen).then_some(Step::ChooseAccount)
+}
+
+fn consent(request: &ValidRequest, browsing: Browsing<'_>, (form, offline): (ConsentForm, ScopeSet)) -> Step {
     let optional = match form {
         ConsentForm::Full => ScopeSet::EMPTY,
         ConsentForm::Partial => request.scope.without(offline),
     };
-    match (decision, request.client.consent) {
+    let ask = Step::AskConsent { scope: request.scope, optional };
+    let all = Step::Respond { scope: request.scope };
+    match (browsing.decision, request.client.consent) {
         (Some(Decision::Deny), _) => Step::Refuse(AuthorizeError::AccessDenied),
         (Some(Decision::Allow { ticked }), _) => {
             let scope = request.scope.without(optional.without(ticked));
@@ -91,15 +198,20 @@ pub fn decide(
                 Step::Respond { scope }
             }
         }
-        (None, ConsentPolicy::Never) => Step::Respond { scope: request.scope },
+        (None, _) if demands_consent(request.terms.prompt) => ask,
+        (None, ConsentPolicy::Never) => all,
         // Nothing remembered is not a yes to nothing.
-        (None, ConsentPolicy::Remembered) if consents.is_some_and(|agreed| agreed.scope.contains(request.scope)) => {
-            Step::Respond { scope: request.scope }
+        (None, ConsentPolicy::Remembered)
+            if browsing.consents.is_some_and(|agreed| agreed.scope.contains(request.scope)) =>
+        {
+            all
         }
-        (None, ConsentPolicy::Remembered | ConsentPolicy::Always) => {
-            Step::AskConsent { scope: request.scope, optional }
-        }
+        (None, ConsentPolicy::Remembered | ConsentPolicy::Always) => ask,
     }
+}
+
+fn demands_consent(prompt: Prompt) -> bool {
+    matches!(prompt, Prompt::Pages(demands) if demands.contains(Demands::CONSENT))
 }
 
 /// Whether a session may be used: neither idle nor old beyond its ends, its user active and of the same epoch.

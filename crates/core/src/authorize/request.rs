@@ -9,6 +9,8 @@ use crate::realm::{PkcePolicy, RealmSettings};
 use crate::redirect_uri::is_registered;
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
 
+use super::openid::LogInTerms;
+
 /// One parameter of a request. Empty counts as absent (RFC 6749 section 3.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Parameter {
@@ -34,7 +36,10 @@ impl Parameter {
 
 /// The parameters of an authorization request that are read; others are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the parameter of that name: RFC 6749 section 4.1.1, RFC 7636 section 4.3")]
+#[expect(
+    missing_docs,
+    reason = "each is the parameter of that name: RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1"
+)]
 pub struct AuthorizationRequest {
     pub client_id: Parameter,
     pub redirect_uri: Parameter,
@@ -44,12 +49,24 @@ pub struct AuthorizationRequest {
     pub state: Parameter,
     pub code_challenge: Parameter,
     pub code_challenge_method: Parameter,
+    pub nonce: Parameter,
+    pub prompt: Parameter,
+    pub max_age: Parameter,
+    pub display: Parameter,
+    pub ui_locales: Parameter,
+    pub claims: Parameter,
+    pub acr_values: Parameter,
+    pub login_hint: Parameter,
+    pub id_token_hint: Parameter,
+    pub request: Parameter,
+    pub request_uri: Parameter,
 }
 
 impl AuthorizationRequest {
-    /// Its parameters by name, in the order in which we write them.
+    /// The parameters that go from page to page, by name, in the order in which we write them. What is a secret or names a person
+    /// is not among them: it stands in no URL of ours.
     #[must_use]
-    pub fn parameters(&self) -> [(&'static str, &Parameter); 8] {
+    pub fn carried(&self) -> [(&'static str, &Parameter); 15] {
         [
             ("client_id", &self.client_id),
             ("redirect_uri", &self.redirect_uri),
@@ -59,8 +76,75 @@ impl AuthorizationRequest {
             ("state", &self.state),
             ("code_challenge", &self.code_challenge),
             ("code_challenge_method", &self.code_challenge_method),
+            ("nonce", &self.nonce),
+            ("prompt", &self.prompt),
+            ("max_age", &self.max_age),
+            ("display", &self.display),
+            ("ui_locales", &self.ui_locales),
+            ("claims", &self.claims),
+            ("acr_values", &self.acr_values),
         ]
     }
+
+    /// The parameters that the first pass reads and drops.
+    #[must_use]
+    pub fn dropped(&self) -> [(&'static str, &Parameter); 4] {
+        [
+            ("login_hint", &self.login_hint),
+            ("id_token_hint", &self.id_token_hint),
+            ("request", &self.request),
+            ("request_uri", &self.request_uri),
+        ]
+    }
+
+    /// The first of its parameters that is there twice or is not UTF-8.
+    #[must_use]
+    pub fn malformed(&self) -> Option<&'static str> {
+        let mut parameters = self.carried().into_iter().chain(self.dropped());
+        parameters.find(|(_, value)| **value == Parameter::Malformed).map(|(name, _)| name)
+    }
+}
+
+/// How an authorization response travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResponseMode {
+    /// In the query of the redirect URI (RFC 6749 section 4.1.2).
+    #[default]
+    Query,
+    /// In its fragment (OAuth 2.0 Multiple Response Types section 2.1).
+    Fragment,
+    /// In the body of a form that a page posts (OAuth 2.0 Form Post Response Mode).
+    FormPost,
+}
+
+impl ResponseMode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
+
+    /// Its name in a request.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+        }
+    }
+
+    fn named(name: Option<&str>) -> Option<Self> {
+        name.map_or(Some(Self::Query), |name| Self::ALL.into_iter().find(|mode| mode.name() == name))
+    }
+}
+
+/// Where an authorization response goes, and what it repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseTarget {
+    /// A redirect URI of the client.
+    pub redirect_uri: String,
+    /// As it came.
+    pub state: Option<String>,
+    /// How it travels.
+    pub mode: ResponseMode,
 }
 
 /// A request that holds in every part.
@@ -69,13 +153,13 @@ pub struct ValidRequest {
     /// The client that asks.
     pub client: Arc<Client>,
     /// Where the response goes.
-    pub redirect_uri: String,
-    /// The state to give back.
-    pub state: Option<String>,
+    pub target: ResponseTarget,
     /// What is asked for.
     pub scope: ScopeSet,
     /// What the code will be bound to.
     pub binding: CodeBinding,
+    /// What it says of the log-in.
+    pub terms: LogInTerms,
 }
 
 /// Why a request is refused, and where that may be said.
@@ -86,9 +170,7 @@ pub enum AuthorizeRefusal {
     /// To the client, by redirect.
     Redirect {
         /// Where to.
-        redirect_uri: String,
-        /// The state to give back, such as it was.
-        state: Option<String>,
+        target: ResponseTarget,
         /// What is wrong.
         error: AuthorizeError,
     },
@@ -126,8 +208,8 @@ pub enum AuthorizeError {
     /// Another response type than `code`.
     #[error("the response_type is not code")]
     UnsupportedResponseType,
-    /// Another response mode than `query`.
-    #[error("the response_mode is not query")]
+    /// Another response mode than those there are.
+    #[error("the response_mode is none of query, fragment and form_post")]
     UnsupportedResponseMode,
     /// The state is shorter than the realm demands.
     #[error("the state is missing or shorter than {0} characters")]
@@ -138,6 +220,27 @@ pub enum AuthorizeError {
     /// The user said no.
     #[error("the user denied the request")]
     AccessDenied,
+    /// There is a request object (OpenID Connect Core section 6.1).
+    #[error("request objects are not supported")]
+    RequestObject,
+    /// There is a reference to a request object (section 6.2).
+    #[error("references to request objects are not supported")]
+    RequestUri,
+    /// `prompt` has `none` beside other values.
+    #[error("the prompt none stands beside another value")]
+    PromptNone,
+    /// The ID token hint is not one of ours, or was altered.
+    #[error("the id_token_hint is not an ID token of this issuer")]
+    IdTokenHint,
+    /// An authentication context is insisted on that we do not have (section 5.5.1.1).
+    #[error("an essential acr was asked for that cannot be met")]
+    AuthenticationContext,
+    /// Nobody is logged in, or not recently enough, or another user, and no page may be shown or would help.
+    #[error("the user is not logged in as the request demands")]
+    LogInRequired,
+    /// The user must be asked, and no page may be shown.
+    #[error("the user has not consented")]
+    ConsentRequired,
 }
 
 /// Checks a request in the order that stands at the head of [`crate::authorize`].
@@ -153,17 +256,21 @@ pub fn validate(
     let page = |problem| Err(AuthorizeRefusal::Page(problem));
     let Some(client) = client.filter(|client| client.standing.active) else { return page(PageProblem::Client) };
     let Some(redirect_uri) = redirect_uri(request, &client) else { return page(PageProblem::RedirectUri) };
-    let state = request.state.value().map(str::to_owned);
+    let target = ResponseTarget {
+        redirect_uri,
+        state: request.state.value().map(str::to_owned),
+        mode: ResponseMode::named(request.response_mode.value()).unwrap_or_default(),
+    };
     match validate_rest(request, &client, settings, scopes) {
-        Ok((scope, code_challenge)) => {
+        Ok((scope, code_challenge, terms)) => {
             let sent = request.redirect_uri.value();
             let binding = CodeBinding {
                 redirect_uri: sent.map_or(ShortDigest::ABSENT, |uri| ShortDigest::of(uri.as_bytes())),
                 code_challenge: CodeChallenge::digest(code_challenge),
             };
-            Ok(ValidRequest { client, redirect_uri, state, scope, binding })
+            Ok(ValidRequest { client, target, scope, binding, terms })
         }
-        Err(error) => Err(AuthorizeRefusal::Redirect { redirect_uri, state, error }),
+        Err(error) => Err(AuthorizeRefusal::Redirect { target, error }),
     }
 }
 
@@ -185,9 +292,15 @@ fn validate_rest(
     client: &Client,
     settings: &RealmSettings,
     scopes: &ScopeTable,
-) -> Result<(ScopeSet, Option<CodeChallenge>), AuthorizeError> {
-    if let Some((name, _)) = request.parameters().into_iter().find(|(_, value)| **value == Parameter::Malformed) {
+) -> Result<(ScopeSet, Option<CodeChallenge>, LogInTerms), AuthorizeError> {
+    if let Some(name) = request.malformed() {
         return Err(AuthorizeError::Malformed(name));
+    }
+    if request.request != Parameter::Absent {
+        return Err(AuthorizeError::RequestObject);
+    }
+    if request.request_uri != Parameter::Absent {
+        return Err(AuthorizeError::RequestUri);
     }
     if !client.may_use(GrantType::AuthorizationCode) {
         return Err(AuthorizeError::UnauthorizedClient);
@@ -204,7 +317,7 @@ fn validate_rest(
         Some(_) => return Err(AuthorizeError::UnsupportedResponseType),
         None => return Err(AuthorizeError::ResponseTypeMissing),
     }
-    if !matches!(request.response_mode.value(), None | Some("query")) {
+    if ResponseMode::named(request.response_mode.value()).is_none() {
         return Err(AuthorizeError::UnsupportedResponseMode);
     }
     if request.state.value().map_or(0, |state| state.chars().count()) < settings.state_length_min {
@@ -214,6 +327,6 @@ fn validate_rest(
         .map_err(AuthorizeError::Challenge)?;
     match (challenge, client.pkce) {
         (None, PkcePolicy::Required) => Err(AuthorizeError::Challenge(ChallengeError::Missing)),
-        _ => Ok((scope, challenge)),
+        _ => Ok((scope, challenge, LogInTerms::read(request, client)?)),
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Consents, Decision, PageProblem, Parameter, SessionView,
-    Step, ValidRequest, decide, session_is_live, validate,
+    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, Consents, Decision, PageProblem, Parameter,
+    Progress, ResponseMode, ResponseTarget, SessionView, Step, SubjectMatch, ValidRequest, decide, session_is_live,
+    validate,
 };
 use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, client, public_client, scope_table, settings};
 use crate::client::{Client, ConsentPolicy, GrantType};
@@ -14,6 +15,8 @@ use crate::pkce::{ChallengeError, CodeChallenge};
 use crate::realm::{ConsentForm, PkcePolicy};
 use crate::scope::{ScopeError, ScopeSet};
 use crate::time::Micros;
+
+mod pages;
 
 const REDIRECT_URI: &str = "https://example.com/tiki/callback";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -30,8 +33,7 @@ fn request() -> AuthorizationRequest {
         response_mode: Parameter::Absent,
         scope: once("offline order"),
         state: once("12345678"),
-        code_challenge: Parameter::Absent,
-        code_challenge_method: Parameter::Absent,
+        ..AuthorizationRequest::default()
     }
 }
 
@@ -46,9 +48,9 @@ fn refusal(client: Option<Client>, request: &AuthorizationRequest) -> AuthorizeR
 /// The error that is sent to the client, which gets its own state back.
 fn error(client: Client, request: &AuthorizationRequest) -> AuthorizeError {
     match refusal(Some(client), request) {
-        AuthorizeRefusal::Redirect { redirect_uri, state, error } => {
-            assert_eq!(redirect_uri, REDIRECT_URI);
-            assert_eq!(state.as_deref(), request.state.value());
+        AuthorizeRefusal::Redirect { target, error } => {
+            assert_eq!(target.redirect_uri, REDIRECT_URI);
+            assert_eq!(target.state.as_deref(), request.state.value());
             error
         }
         page @ AuthorizeRefusal::Page(_) => panic!("{page:?}"),
@@ -61,7 +63,8 @@ fn page(problem: PageProblem) -> AuthorizeRefusal {
 
 fn redirect(error: AuthorizeError, request: &AuthorizationRequest) -> AuthorizeRefusal {
     let state = request.state.value().map(str::to_owned);
-    AuthorizeRefusal::Redirect { redirect_uri: REDIRECT_URI.to_owned(), state, error }
+    let mode = ResponseMode::Query;
+    AuthorizeRefusal::Redirect { target: ResponseTarget { redirect_uri: REDIRECT_URI.to_owned(), state, mode }, error }
 }
 
 struct Attempt {
@@ -72,7 +75,7 @@ struct Attempt {
 type Mistake = (&'static str, fn(&mut Attempt), fn(&AuthorizationRequest) -> AuthorizeRefusal);
 
 /// In the order in which they are noticed.
-const MISTAKES: [Mistake; 11] = [
+const MISTAKES: [Mistake; 17] = [
     ("client", |a| a.client = None, |_| page(PageProblem::Client)),
     ("redirect_uri", |a| a.request.redirect_uri = once("https://evil.test/"), |_| page(PageProblem::RedirectUri)),
     (
@@ -80,6 +83,8 @@ const MISTAKES: [Mistake; 11] = [
         |a| a.request.code_challenge = Parameter::Malformed,
         |r| redirect(AuthorizeError::Malformed("code_challenge"), r),
     ),
+    ("request", |a| a.request.request = once("e30.e30."), |r| redirect(AuthorizeError::RequestObject, r)),
+    ("request_uri", |a| a.request.request_uri = once("urn:x"), |r| redirect(AuthorizeError::RequestUri, r)),
     (
         "grant",
         |a| {
@@ -102,7 +107,7 @@ const MISTAKES: [Mistake; 11] = [
     ),
     (
         "response_mode",
-        |a| a.request.response_mode = once("fragment"),
+        |a| a.request.response_mode = once("web_message"),
         |r| redirect(AuthorizeError::UnsupportedResponseMode, r),
     ),
     ("state", |a| a.request.state = once("1234567"), |r| redirect(AuthorizeError::State(8), r)),
@@ -120,6 +125,18 @@ const MISTAKES: [Mistake; 11] = [
         },
         |r| redirect(AuthorizeError::Challenge(ChallengeError::Missing), r),
     ),
+    ("max_age", |a| a.request.max_age = once("-1"), |r| redirect(AuthorizeError::Malformed("max_age"), r)),
+    ("claims", |a| a.request.claims = once("[]"), |r| redirect(AuthorizeError::Malformed("claims"), r)),
+    (
+        "acr",
+        |a| {
+            if a.request.claims == Parameter::Absent {
+                a.request.claims = once(r#"{"id_token":{"acr":{"essential":true,"value":"9"}}}"#);
+            }
+        },
+        |r| redirect(AuthorizeError::AuthenticationContext, r),
+    ),
+    ("prompt", |a| a.request.prompt = once("none login"), |r| redirect(AuthorizeError::PromptNone, r)),
 ];
 
 #[test]
@@ -165,7 +182,7 @@ fn a_redirect_uri_is_registered_or_the_only_one() {
         let mut client = client(|_| {});
         client.metadata.redirect_uris = registered.iter().map(|uri| (*uri).to_owned()).collect();
         let request = AuthorizationRequest { redirect_uri: requested, ..request() };
-        let found = check(Some(client), &request).map(|valid| valid.redirect_uri);
+        let found = check(Some(client), &request).map(|valid| valid.target.redirect_uri);
         assert_eq!(found, expect.map(str::to_owned).map_err(page), "{registered:?} {:?}", request.redirect_uri);
     }
 }
@@ -173,7 +190,11 @@ fn a_redirect_uri_is_registered_or_the_only_one() {
 #[test]
 fn a_parameter_that_is_there_twice_is_named() {
     type Repeat = fn(&mut AuthorizationRequest);
-    let repeats: [(Repeat, &str); 6] = [
+    let repeats: [(Repeat, &str); 10] = [
+        (|r| r.nonce = Parameter::Malformed, "nonce"),
+        (|r| r.prompt = Parameter::Malformed, "prompt"),
+        (|r| r.id_token_hint = Parameter::Malformed, "id_token_hint"),
+        (|r| r.request = Parameter::Malformed, "request"),
         (|r| r.response_type = Parameter::Malformed, "response_type"),
         (|r| r.response_mode = Parameter::Malformed, "response_mode"),
         (|r| r.scope = Parameter::Malformed, "scope"),
@@ -208,7 +229,7 @@ fn a_state_is_counted_in_characters() {
         match validate(&request, Some(Arc::new(client(|_| {}))), &settings, &scope_table()) {
             Ok(valid) => {
                 assert_eq!(expect, Ok(()), "{state:?}");
-                assert_eq!(valid.state.as_deref(), state.value());
+                assert_eq!(valid.target.state.as_deref(), state.value());
             }
             Err(refused) => assert_eq!(Err(refused), expect.map_err(|error| redirect(error, &request))),
         }
@@ -238,10 +259,13 @@ fn what_is_asked_for_must_be_registered() {
 }
 
 #[test]
-fn a_response_is_a_code_in_the_query() {
+fn a_response_is_a_code_in_one_of_three_places() {
     for (response_type, response_mode, expect) in [
         (once("code"), once("query"), None),
-        (once("code"), once("form_post"), Some(AuthorizeError::UnsupportedResponseMode)),
+        (once("code"), once("fragment"), None),
+        (once("code"), once("form_post"), None),
+        (once("code"), once("query.jwt"), Some(AuthorizeError::UnsupportedResponseMode)),
+        (once("code"), once("Query"), Some(AuthorizeError::UnsupportedResponseMode)),
         (once("code id_token"), Parameter::Absent, Some(AuthorizeError::UnsupportedResponseType)),
         (once("CODE"), Parameter::Absent, Some(AuthorizeError::UnsupportedResponseType)),
         (Parameter::Absent, once("query"), Some(AuthorizeError::ResponseTypeMissing)),
@@ -249,6 +273,38 @@ fn a_response_is_a_code_in_the_query() {
         let request = AuthorizationRequest { response_type, response_mode, ..request() };
         let found = check(Some(client(|_| {})), &request).err();
         assert_eq!(found, expect.map(|error| redirect(error, &request)));
+    }
+    for mode in ResponseMode::ALL {
+        let request = AuthorizationRequest { response_mode: once(mode.name()), ..request() };
+        assert_eq!(check(Some(client(|_| {})), &request).unwrap().target.mode, mode);
+        // An error goes where the response would have gone.
+        let wrong = AuthorizationRequest { scope: once("all"), ..request };
+        match refusal(Some(client(|_| {})), &wrong) {
+            AuthorizeRefusal::Redirect { target, .. } => assert_eq!(target.mode, mode),
+            page @ AuthorizeRefusal::Page(_) => panic!("{page:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_nonce_has_255_bytes_at_most() {
+    let with = |nonce: String| AuthorizationRequest { nonce: Parameter::Once(nonce), ..request() };
+    let longest = check(Some(client(|_| {})), &with("n".repeat(255))).unwrap();
+    assert_eq!(longest.terms.nonce.map(|nonce| nonce.len()), Some(255));
+    assert_eq!(error(client(|_| {}), &with("n".repeat(256))), AuthorizeError::Malformed("nonce"));
+}
+
+#[test]
+fn the_registered_max_age_counts_where_the_request_says_none() {
+    for (registered, requested, expect) in [
+        (None, Parameter::Absent, None),
+        (Some(60), Parameter::Absent, Some(60)),
+        (Some(60), once("600"), Some(600)),
+        (Some(60), once("0"), Some(0)),
+    ] {
+        let client = client(|metadata| metadata.default_max_age = registered);
+        let request = AuthorizationRequest { max_age: requested, ..request() };
+        assert_eq!(check(Some(client), &request).unwrap().terms.max_age_s, expect);
     }
 }
 
@@ -305,6 +361,17 @@ fn valid(consent: ConsentPolicy) -> ValidRequest {
     check(Some(client(|metadata| metadata.consent = Some(consent))), &request()).unwrap()
 }
 
+fn decided(
+    request: &ValidRequest,
+    session: Option<&SessionView>,
+    consents: Option<Consents>,
+    decision: Option<Decision>,
+    form: (ConsentForm, ScopeSet),
+) -> Step {
+    let browsing = Browsing { session, subject: SubjectMatch::Fits, consents, decision };
+    decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), form)
+}
+
 const ASKED: ScopeSet = OFFLINE.union(ORDER);
 const ASK: Step = Step::AskConsent { scope: ASKED, optional: ScopeSet::EMPTY };
 const ALL: Step = Step::Respond { scope: ASKED };
@@ -339,9 +406,9 @@ fn consent_is_asked_for_by_policy_and_memory() {
         let (request, consents) = (valid(policy), Some(Consents { scope: remembered }));
         let form = (ConsentForm::Full, OFFLINE);
         let case = format!("{policy:?} {remembered:?} {decision:?}");
-        assert_eq!(decide(&request, Some(&session()), consents, decision, form), expect, "{case}");
+        assert_eq!(decided(&request, Some(&session()), consents, decision, form), expect, "{case}");
         for form in [(ConsentForm::Full, OFFLINE), (ConsentForm::Partial, OFFLINE)] {
-            assert_eq!(decide(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
+            assert_eq!(decided(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
         }
     }
 }
@@ -350,7 +417,7 @@ fn consent_is_asked_for_by_policy_and_memory() {
 fn nothing_remembered_is_not_a_yes_to_nothing() {
     let request = ValidRequest { scope: ScopeSet::EMPTY, ..valid(ConsentPolicy::Remembered) };
     let form = (ConsentForm::Full, OFFLINE);
-    let decided = |consents| decide(&request, Some(&session()), consents, None, form);
+    let decided = |consents| decided(&request, Some(&session()), consents, None, form);
     let asked = Step::AskConsent { scope: ScopeSet::EMPTY, optional: ScopeSet::EMPTY };
     assert_eq!(decided(None), asked);
     assert_eq!(decided(Some(Consents { scope: ScopeSet::EMPTY })), Step::Respond { scope: ScopeSet::EMPTY });
@@ -377,7 +444,7 @@ fn scopes_may_be_left_out_where_the_realm_allows_it() {
     ] {
         let request = valid(ConsentPolicy::Always);
         let consents = None;
-        let found = decide(&request, Some(&session()), consents, decision, (form, OFFLINE));
+        let found = decided(&request, Some(&session()), consents, decision, (form, OFFLINE));
         assert_eq!(found, expect, "{form:?} {decision:?}");
     }
 }

@@ -9,6 +9,7 @@ use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
 use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, check_web_uri, origin_of};
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
+use crate::signing::SigningAlgorithm;
 
 /// How a client authenticates at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,17 @@ pub enum SecretRepetition {
     Refused,
     /// The same secret in both places is taken as the registered method.
     Tolerated,
+}
+
+/// Whether clients can tell by the subject that a user is the same (OpenID Connect Core section 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// One subject for all clients.
+    #[default]
+    Public,
+    /// One for each sector.
+    Pairwise,
 }
 
 /// A client secret under a key of the keyring.
@@ -147,9 +159,70 @@ pub struct ClientMetadata {
     /// What it shortens of the realm's lifetimes.
     #[serde(default)]
     pub lifetimes: ClientLifetimes,
+    /// How long ago a user may have authenticated, in seconds, if a request does not say (OpenID Connect Registration section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    /// Whether its ID tokens must say when the user authenticated; ours always do (section 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_auth_time: bool,
+    /// Whether its users have subjects of their own (OpenID Connect Core section 8); absent: public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_type: Option<SubjectType>,
+    /// Whose host stands for the client's in pairwise subjects (section 8.1). It is not fetched: whoever registers a client answers
+    /// for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
+    /// What signs its ID tokens; absent: RS256, or what the realm has (OpenID Connect Registration section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// What signs its answers of the `UserInfo` endpoint; absent: they are JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// Where a browser may be sent after log-out (OpenID Connect RP-Initiated Logout section 3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
     /// Web origins beside those of its redirect URIs that may call the token endpoint.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+}
+
+impl ClientMetadata {
+    /// A client that has these and nothing else.
+    #[must_use]
+    pub const fn new(
+        client_name: String,
+        token_endpoint_auth_method: AuthenticationMethod,
+        grant_types: Vec<GrantType>,
+    ) -> Self {
+        Self {
+            client_name,
+            logo_uri: None,
+            client_uri: None,
+            token_endpoint_auth_method,
+            secrets: Vec::new(),
+            secret_repetition: SecretRepetition::Refused,
+            redirect_uris: Vec::new(),
+            grant_types,
+            scope: String::new(),
+            consent: None,
+            pkce: None,
+            resource_server: false,
+            lifetimes: ClientLifetimes {
+                access_token_s: None,
+                refresh_idle_s: None,
+                refresh_absolute_s: None,
+                retry_s: None,
+            },
+            default_max_age: None,
+            require_auth_time: false,
+            subject_type: None,
+            sector_identifier_uri: None,
+            id_token_signed_response_alg: None,
+            userinfo_signed_response_alg: None,
+            post_logout_redirect_uris: Vec::new(),
+            allowed_origins: Vec::new(),
+        }
+    }
 }
 
 /// Why a client cannot be registered.
@@ -221,6 +294,7 @@ impl Client {
         check_uris(&metadata)?;
         check_grants(&metadata)?;
         check_lifetimes(&metadata.lifetimes)?;
+        check_algorithms(&metadata, settings)?;
         let scope = match metadata.scope.as_str() {
             "" => ScopeSet::EMPTY,
             scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
@@ -232,6 +306,15 @@ impl Client {
         let origins = metadata.redirect_uris.iter().filter_map(|uri| origin_of(uri));
         let origins = origins.chain(metadata.allowed_origins.iter().cloned()).collect();
         Ok(Self { number, client_id, metadata, scope, consent, pkce, lifetimes, origins, standing })
+    }
+
+    /// The sector whose clients know a user by one subject; none: by the public one (OpenID Connect Core section 8.1).
+    #[must_use]
+    pub fn sector(&self) -> Option<String> {
+        match self.metadata.subject_type.unwrap_or_default() {
+            SubjectType::Public => None,
+            SubjectType::Pairwise => sector(&self.metadata),
+        }
     }
 
     /// Whether it has no secret (RFC 6749 section 2.1).
@@ -252,12 +335,13 @@ const LIST_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 2_048;
 
 fn check_sizes(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
-    let lists = [&metadata.redirect_uris, &metadata.allowed_origins];
-    let texts = [Some(&metadata.client_name), metadata.logo_uri.as_ref(), metadata.client_uri.as_ref()];
+    let lists = [&metadata.redirect_uris, &metadata.allowed_origins, &metadata.post_logout_redirect_uris];
+    let links = [metadata.logo_uri.as_ref(), metadata.client_uri.as_ref(), metadata.sector_identifier_uri.as_ref()];
+    let texts = [Some(&metadata.client_name)].into_iter().chain(links);
     if lists.iter().any(|list| list.len() > LIST_MAX) {
-        return Err(RegistrationError::Contradiction("redirect_uris and allowed_origins have 100 members at most"));
+        return Err(RegistrationError::Contradiction("a list of URIs or origins has 100 members at most"));
     }
-    let mut texts = lists.into_iter().flatten().chain(texts.into_iter().flatten());
+    let mut texts = lists.into_iter().flatten().chain(texts.flatten());
     if texts.any(|text| text.len() > TEXT_BYTES_MAX) {
         return Err(RegistrationError::Contradiction("a name, URI or origin has 2,048 bytes at most"));
     }
@@ -268,7 +352,15 @@ fn check_uris(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
     for uri in &metadata.redirect_uris {
         check_redirect_uri(uri).map_err(|error| RegistrationError::RedirectUri { uri: uri.clone(), error })?;
     }
-    for (member, uri) in [("logo_uri", &metadata.logo_uri), ("client_uri", &metadata.client_uri)] {
+    for uri in &metadata.post_logout_redirect_uris {
+        let member = "post_logout_redirect_uris";
+        check_redirect_uri(uri).map_err(|error| RegistrationError::WebUri { member, error })?;
+    }
+    for (member, uri) in [
+        ("logo_uri", &metadata.logo_uri),
+        ("client_uri", &metadata.client_uri),
+        ("sector_identifier_uri", &metadata.sector_identifier_uri),
+    ] {
         if let Some(uri) = uri {
             check_web_uri(uri).map_err(|error| RegistrationError::WebUri { member, error })?;
         }
@@ -303,6 +395,10 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
             signs(metadata) && !metadata.redirect_uris.is_empty(),
             "a client that signs its requests has no redirect_uris: its codes come from the platform's own app",
         ),
+        (
+            metadata.subject_type == Some(SubjectType::Pairwise) && sector(metadata).is_none(),
+            "pairwise subjects need a sector_identifier_uri, or redirect_uris that all have one host (OpenID Connect Core 8.1)",
+        ),
     ];
     match contradictions.into_iter().find(|(holds, _)| *holds) {
         Some((_, text)) => Err(RegistrationError::Contradiction(text)),
@@ -312,6 +408,27 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
 
 fn signs(metadata: &ClientMetadata) -> bool {
     metadata.token_endpoint_auth_method == AuthenticationMethod::RequestSignature
+}
+
+/// The host of the sector identifier, or the one host of all redirect URIs.
+fn sector(metadata: &ClientMetadata) -> Option<String> {
+    let host = |uri: &str| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
+    if let Some(uri) = &metadata.sector_identifier_uri {
+        return host(uri);
+    }
+    let mut hosts = metadata.redirect_uris.iter().map(|uri| host(uri));
+    let first = hosts.next().flatten()?;
+    hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
+}
+
+fn check_algorithms(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
+    let asked = [metadata.id_token_signed_response_alg, metadata.userinfo_signed_response_alg];
+    let has_all = asked.iter().flatten().all(|algorithm| settings.signing.algorithms.contains(algorithm));
+    if has_all {
+        Ok(())
+    } else {
+        Err(RegistrationError::Contradiction("the realm's signing.algorithms do not have one that it asks for"))
+    }
 }
 
 /// Only retries may be given no time: that says that there are none.

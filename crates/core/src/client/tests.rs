@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
     ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SealedSecret, SecretDigest,
-    SecretRepetition, authenticate,
+    SecretRepetition, SubjectType, authenticate,
 };
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
@@ -17,6 +17,7 @@ use crate::redirect_uri::UriError;
 use crate::request_signature::SignatureFault;
 use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
 use crate::secret::Secret;
+use crate::signing::SigningSettings;
 
 pub(crate) const OFFLINE: ScopeSet = ScopeSet(0b0_0001);
 pub(crate) const ORDER: ScopeSet = ScopeSet(0b0_0010);
@@ -36,6 +37,9 @@ pub(crate) fn settings() -> RealmSettings {
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
             platform: BTreeMap::new(),
+            userinfo: None,
+            end_session: None,
+            jwks: None,
         },
         scopes: ["offline", "order", "product", "inventory", "old"]
             .map(|name| ScopeDefinition {
@@ -64,6 +68,7 @@ pub(crate) fn settings() -> RealmSettings {
         consent_form: ConsentForm::Full,
         rate_limits: None,
         request_signatures: RequestSignatures::Refused,
+        signing: SigningSettings::default(),
     }
 }
 
@@ -73,21 +78,12 @@ pub(crate) fn scope_table() -> ScopeTable {
 
 /// A confidential client that may do everything but `inventory`.
 pub(crate) fn metadata() -> ClientMetadata {
+    let grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
     ClientMetadata {
-        client_name: "Sổ bán hàng".to_owned(),
-        logo_uri: None,
-        client_uri: None,
-        token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
         secrets: vec![lasting(1)],
-        secret_repetition: SecretRepetition::Refused,
         redirect_uris: vec!["https://example.com/tiki/callback".to_owned()],
-        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials],
         scope: "offline order product".to_owned(),
-        consent: None,
-        pkce: None,
-        resource_server: false,
-        lifetimes: ClientLifetimes::default(),
-        allowed_origins: Vec::new(),
+        ..ClientMetadata::new("Sổ bán hàng".to_owned(), AuthenticationMethod::ClientSecretBasic, grant_types)
     }
 }
 
@@ -187,6 +183,38 @@ fn of_method(method: AuthenticationMethod, repetition: SecretRepetition) -> Clie
         metadata.token_endpoint_auth_method = method;
         metadata.secret_repetition = repetition;
     })
+}
+
+#[test]
+fn a_client_has_pairwise_subjects_only_in_one_sector() {
+    let sector = |uris: &[&str], sector_identifier_uri: Option<&str>| {
+        let registered = register(|metadata| {
+            metadata.subject_type = Some(SubjectType::Pairwise);
+            metadata.redirect_uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
+            metadata.sector_identifier_uri = sector_identifier_uri.map(str::to_owned);
+        });
+        registered.ok().map(|client| client.sector())
+    };
+    let of = |host: &str| Some(Some(host.to_owned()));
+    let (one, other) = ("https://example.com/a", "https://example.org/b");
+    assert_eq!(sector(&[one], None), of("example.com"));
+    assert_eq!(sector(&[one, "https://example.com:8443/c"], None), of("example.com"));
+    assert_eq!(sector(&[one, other], None), None);
+    assert_eq!(sector(&["com.example:/callback"], None), None);
+    assert_eq!(sector(&[one, other], Some("https://sector.example/uris.json")), of("sector.example"));
+    assert_eq!(sector(&[one], Some("javascript:x")), None);
+    assert_eq!(register(|_| {}).unwrap().sector(), None);
+}
+
+#[test]
+fn a_post_log_out_uri_that_no_redirect_uri_could_be_is_refused() {
+    let registered = |uri: &str| register(|metadata| metadata.post_logout_redirect_uris = vec![uri.to_owned()]);
+    assert!(registered("https://example.com/bye?x=1").is_ok());
+    assert!(registered("http://localhost:8080/").is_ok());
+    for uri in ["javascript:alert(1)", "data:text/html,x", "https://example.com/#x", "/bye", "http://example.com/"] {
+        let error = registered(uri).unwrap_err().to_string();
+        assert!(error.starts_with("post_logout_redirect_uris: "), "{error}");
+    }
 }
 
 #[test]

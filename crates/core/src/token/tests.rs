@@ -6,7 +6,9 @@ mod redemption;
 mod rotation;
 
 use crate::client::tests::{OFFLINE, ORDER};
-use crate::grant::{Active, CodeBinding, EndReason, Grant, PartyStanding, Seen, ShortDigest, Standing, State, Terms};
+use crate::grant::{
+    Active, CodeBinding, EndReason, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State, Terms,
+};
 use crate::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
@@ -51,6 +53,7 @@ fn grant(state: State) -> Grant {
         user_epoch: 2,
         scope: SCOPE,
         auth_time_s: 1,
+        log_in: LogIn::NONE,
         opened: REDEEMED,
         absolute_end: REDEEMED.plus_s(365 * 86_400),
         binding: BINDING,

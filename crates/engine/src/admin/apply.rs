@@ -2,6 +2,7 @@
 //! slices, and then who is enabled and disabled: an apply that is cut short is finished by the same apply.
 
 use kimbai_core::client::ClientSecret;
+use kimbai_core::grant::ShortDigest;
 use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
 
@@ -219,7 +220,8 @@ async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Ch
     Ok(changes)
 }
 
-/// Enables and disables: by number, which a new party has only now.
+/// What follows from the change of the store: enables and disables, by number, which a new party has only now; and ends the grants
+/// that live no longer than a session that ended.
 async fn settle_activity(
     administration: &Administration,
     realm: &Realm,
@@ -234,6 +236,10 @@ async fn settle_activity(
     for user in &intended.users {
         if let Some(activity) = user.activity {
             engine.set_user_activity(realm, &user.username, activity).await?;
+        }
+        // The sessions ended with the change of the password.
+        if let Some(known) = user.known.as_ref().filter(|_| user.password != NewPassword::Kept) {
+            engine.end_grants_of_sessions(realm, known.number, |session| session != ShortDigest::ABSENT).await?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Why a command was not carried out. Nothing was changed, but where it says so.
 
+use kimbai_core::claims::ClaimsError;
 use kimbai_store::StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +31,16 @@ pub enum AdminError {
     Failed(String),
 }
 
+impl From<ClaimsError> for AdminError {
+    fn from(error: ClaimsError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotDone => Self::Unavailable(error.to_string()),
+            StoreError::NotDone | StoreError::Changed => Self::Unavailable(error.to_string()),
             StoreError::Unknown => Self::Unavailable("it may or may not have been done".to_owned()),
             StoreError::Unreadable(_) => Self::Failed(error.to_string()),
             StoreError::Taken => Self::Exists(error.to_string()),
@@ -54,9 +61,10 @@ impl From<SetupError> for AdminError {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::Store(error) => error.into(),
-            SetupError::MasterKey(_) | SetupError::Json { .. } | SetupError::Scopes(_) => {
-                Self::Failed(error.to_string())
-            }
+            SetupError::MasterKey(_)
+            | SetupError::MasterKeyReplaced(_)
+            | SetupError::Json { .. }
+            | SetupError::Scopes(_) => Self::Failed(error.to_string()),
             SetupError::ScopeNumbers(_)
             | SetupError::Settings { .. }
             | SetupError::Client { .. }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ClientMetadata};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -12,7 +13,6 @@ use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
 use crate::log_in::open_hash;
 use crate::realm::Realm;
-use crate::setup::UserClaims;
 
 /// Writes realms, clients and users as a manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,14 +67,14 @@ async fn export(
     let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(realm, client, secrets)));
     let mut users = BTreeMap::new();
     each_user(administration, realm, |row| {
-        let UserClaims { sub, name, email } = UserClaims::parse(&row.claims)?;
+        let UserClaims { sub, name, email, claims } = UserClaims::parse(&row.claims)?;
         let password_hash = match secrets {
             ExportSecrets::LeftOut => None,
             ExportSecrets::Hashes => open_hash(&realm.keyring, &row.password_hash).map(PlainSecret::new),
         };
         let disabled = (!row.standing.active).then_some(true);
         let manifest =
-            UserManifest { name: Some(name), email, sub: Some(sub), password: None, password_hash, disabled };
+            UserManifest { name: Some(name), email, claims, sub: Some(sub), password: None, password_hash, disabled };
         users.insert(row.username, manifest);
         Ok(())
     })

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use kimbai_core::claims::StandardClaims;
 use kimbai_core::client::{ClientMetadata, SecretDigest};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
@@ -64,6 +65,9 @@ pub struct UserManifest {
     /// The mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The other standard claims.
+    #[serde(default, skip_serializing_if = "StandardClaims::is_empty")]
+    pub claims: StandardClaims,
     /// The subject in tokens, which is never reassigned; a new one is drawn for a new user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,

@@ -9,11 +9,13 @@ mod backup;
 mod clients;
 mod error;
 mod export;
+mod follow;
 mod grants;
 mod keys;
 mod manifest;
 mod passwords;
 mod plan;
+mod signing_keys;
 mod users;
 mod views;
 
@@ -37,6 +39,7 @@ pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
 pub use self::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest};
 pub use self::plan::{Action, Kind, Prune, Step};
+pub use self::signing_keys::{KeyImport, KeyList, KeyRetire, KeyRotate, Rotation, SigningKeyState, SigningKeyView};
 pub use self::users::{UserAdd, UserAdded, UserList, UserPasswd, UserSetActivity};
 pub use self::views::{ClientView, Enabled, GrantView, UserView};
 
@@ -97,6 +100,7 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn run<C: Command>(&self, command: C) -> Result<C::Reply, AdminError> {
+        self.catch_up().await?;
         let _turn = match C::ORDER {
             Order::InTurn => Some(self.turn.lock().await),
             Order::Free => None,
@@ -138,7 +142,11 @@ impl Administration {
             AuditList,
             Backup,
             BackupLook,
-            MasterKeyRotate
+            MasterKeyRotate,
+            KeyList,
+            KeyRotate,
+            KeyRetire,
+            KeyImport
         )
     }
 

@@ -1,5 +1,6 @@
 //! Users: made, given another password, disabled, listed.
 
+use kimbai_core::grant::ShortDigest;
 use kimbai_store::{Activity, Change, UserRow};
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +107,7 @@ impl Command for UserPasswd {
         let (number, user) = (realm.number, row.number);
         let put = Change::PutUser { realm: number, username: row.username, password_hash, claims: row.claims };
         engine.store.change(vec![put, Change::EndSessions { realm: number, user }]).await?;
+        engine.end_grants_of_sessions(&realm, user, |session| session != ShortDigest::ABSENT).await?;
         engine.record(&realm, "password_changed", About { user: Some(user.0), ..About::default() });
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What commands answer: things as an operator reads them, with names in the place of numbers and never a secret.
 
+use kimbai_core::claims::{StandardClaims, UserClaims};
 use kimbai_core::client::{AuthenticationMethod, Client, GrantType};
 use kimbai_core::grant::{EndReason, Seen, State};
 use kimbai_core::time::Micros;
@@ -8,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::setup::UserClaims;
 use crate::token::audit_event;
 
 /// Whether a client or user may do anything.
@@ -88,15 +88,18 @@ pub struct UserView {
     pub name: String,
     /// The mail address.
     pub email: Option<String>,
+    /// The other standard claims.
+    #[serde(default, skip_serializing_if = "StandardClaims::is_empty")]
+    pub claims: StandardClaims,
     /// Whether the user may do anything.
     pub status: Enabled,
 }
 
 impl UserView {
     pub(super) fn of(row: &UserRow) -> Result<Self, EngineError> {
-        let UserClaims { sub, name, email } = UserClaims::parse(&row.claims)?;
+        let UserClaims { sub, name, email, claims } = UserClaims::parse(&row.claims)?;
         let status = Enabled::of(row.standing.active);
-        Ok(Self { username: row.username.clone(), sub, name, email, status })
+        Ok(Self { username: row.username.clone(), sub, name, email, claims, status })
     }
 }
 

@@ -3,8 +3,7 @@
 use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError, Decision, PageProblem, Parameter};
 use kimbai_core::client::ConsentPolicy;
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::{Authorized, BrowserSecret, NewClient, SignedIn};
-use kimbai_keyring::SealedToken;
+use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, NewClient, SignedIn, Visit};
 use kimbai_store::Activity;
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
@@ -39,13 +38,14 @@ async fn authorize(
     signed_in: Option<&SignedIn>,
     decision: Option<Decision>,
 ) -> Authorized {
-    fixture.engine.authorize(&fixture.realm, request, signed_in, decision).await.unwrap()
+    let visit = Visit { signed_in, decision, ..Visit::default() };
+    fixture.engine.authorize(&fixture.realm, request, visit).await.unwrap()
 }
 
-fn code(authorized: Authorized) -> SealedToken {
+fn code(authorized: Authorized) -> AuthorizationCode {
     match authorized {
-        Authorized::Code { redirect_uri, state, code } => {
-            assert_eq!((redirect_uri.as_str(), state.as_deref()), (REDIRECT_URI, Some("12345678")));
+        Authorized::Code { target, code } => {
+            assert_eq!((target.redirect_uri.as_str(), target.state.as_deref()), (REDIRECT_URI, Some("12345678")));
             code
         }
         other => panic!("{other:?}"),
@@ -68,8 +68,8 @@ async fn from_the_request_to_a_refreshed_token() {
     let fixture = Fixture::standard().await;
     for client_id in ["web", "post", "spa"] {
         let request = request(client_id, "offline order");
-        assert!(matches!(authorize(&fixture, &request, None, None).await, Authorized::LogIn(_)));
-        assert!(matches!(authorize(&fixture, &request, None, ALLOW).await, Authorized::LogIn(_)), "nobody signed in");
+        assert!(matches!(authorize(&fixture, &request, None, None).await, Authorized::LogIn(..)));
+        assert!(matches!(authorize(&fixture, &request, None, ALLOW).await, Authorized::LogIn(..)), "nobody signed in");
         let signed_in = sign_in(&fixture).await;
         match authorize(&fixture, &request, Some(&signed_in), None).await {
             Authorized::AskConsent(asked) => {
@@ -117,8 +117,8 @@ async fn a_faulty_request_is_told_before_anyone_logs_in() {
     let fixture = Fixture::marketplace().await;
     let short = AuthorizationRequest { state: once("1234567"), ..request("web", "order") };
     match authorize(&fixture, &short, None, None).await {
-        Authorized::Error { redirect_uri, state, error } => {
-            assert_eq!((redirect_uri.as_str(), state.as_deref()), (REDIRECT_URI, Some("1234567")));
+        Authorized::Error { target, error } => {
+            assert_eq!((target.redirect_uri.as_str(), target.state.as_deref()), (REDIRECT_URI, Some("1234567")));
             assert_eq!(error, AuthorizeError::State(8));
         }
         other => panic!("{other:?}"),
@@ -131,8 +131,8 @@ async fn a_denial_stores_nothing() {
     let signed_in = sign_in(&fixture).await;
     let request = request("web", "order");
     match authorize(&fixture, &request, Some(&signed_in), Some(Decision::Deny)).await {
-        Authorized::Error { error, state, .. } => {
-            assert_eq!((error, state.as_deref()), (AuthorizeError::AccessDenied, Some("12345678")));
+        Authorized::Error { error, target } => {
+            assert_eq!((error, target.state.as_deref()), (AuthorizeError::AccessDenied, Some("12345678")));
         }
         other => panic!("{other:?}"),
     }

@@ -1,6 +1,7 @@
 //! Sessions and the forms that were shown to them.
 
 use kimbai_core::authorize::{AuthorizationRequest, Parameter};
+use kimbai_core::number::UserNumber;
 use kimbai_engine::{BrowserSecret, FormBinding, FormFault, SessionSecret, SignedIn};
 use kimbai_store::Activity;
 
@@ -93,11 +94,17 @@ async fn a_form_counts_for_its_step_browser_and_request_for_an_hour() {
     let twin = fixture.beside("twin", &marketplace()).await;
     let (browser, session) = (BrowserSecret::generate(), SessionSecret::generate());
     let (other_browser, other_session) = (BrowserSecret::generate(), SessionSecret::generate());
-    let (mine, consent) = (FormBinding::Browser(&browser), FormBinding::Session(&session));
+    let (mine, consent) = (FormBinding::LogIn(&browser), FormBinding::Consent(&session));
     let shown = fixture.engine.now();
-    let log_in_form = fixture.realm.continuation(mine, &request(), shown);
-    let consent_form = fixture.realm.continuation(consent, &request(), shown);
-    let of_twin = twin.realm.continuation(mine, &request(), shown);
+    let hinted = AuthorizationRequest { login_hint: Parameter::Once("ảnh".to_owned()), ..request() };
+    let begun =
+        fixture.engine.begin(&fixture.realm, &hinted, &fixture.realm.client("web").unwrap()).await.unwrap().unwrap();
+    let progress = begun.progress.wants_another(shown).chose(UserNumber(7));
+    let carried = begun.at(progress);
+    assert_eq!(carried.login_hint, "ảnh");
+    let log_in_form = fixture.realm.continuation(mine, &request(), &carried, shown);
+    let consent_form = fixture.realm.continuation(consent, &request(), &carried, shown);
+    let of_twin = twin.realm.continuation(mine, &request(), &carried, shown);
     let mut wider = request();
     wider.scope = Parameter::Once("order product".to_owned());
     let mut stateless = request();
@@ -109,13 +116,17 @@ async fn a_form_counts_for_its_step_browser_and_request_for_an_hour() {
     let (log_in_form, consent_form) = (log_in_form.as_str(), consent_form.as_str());
     let cut = &log_in_form[..log_in_form.len() - 1];
     for (form, binding, request, now, expect) in [
-        (Some(log_in_form), mine, request(), shown, Ok(())),
-        (Some(consent_form), consent, request(), shown, Ok(())),
-        (Some(log_in_form), mine, request(), shown.plus_s(3_598), Ok(())),
+        (Some(log_in_form), mine, request(), shown, Ok(carried.clone())),
+        (Some(log_in_form), mine, hinted, shown, Ok(carried.clone())),
+        (Some(consent_form), consent, request(), shown, Ok(carried.clone())),
+        (Some(log_in_form), mine, request(), shown.plus_s(3_598), Ok(carried.clone())),
+        (Some(log_in_form), FormBinding::Return(&browser), request(), shown, Err(FormFault::Foreign)),
+        (Some(log_in_form), FormBinding::Anybody, request(), shown, Err(FormFault::Foreign)),
+        (Some(consent_form), FormBinding::Account(&session), request(), shown, Err(FormFault::Foreign)),
         (Some(log_in_form), mine, request(), late, Err(FormFault::Expired)),
         (Some(consent_form), consent, request(), late, Err(FormFault::Expired)),
-        (Some(log_in_form), FormBinding::Browser(&other_browser), request(), shown, Err(FormFault::OtherBrowser)),
-        (Some(consent_form), FormBinding::Session(&other_session), request(), shown, Err(FormFault::OtherBrowser)),
+        (Some(log_in_form), FormBinding::LogIn(&other_browser), request(), shown, Err(FormFault::OtherBrowser)),
+        (Some(consent_form), FormBinding::Consent(&other_session), request(), shown, Err(FormFault::OtherBrowser)),
         (Some(log_in_form), mine, wider.clone(), shown, Err(FormFault::OtherRequest)),
         (Some(log_in_form), mine, stateless, shown, Err(FormFault::OtherRequest)),
         (Some(log_in_form), mine, moved, shown, Err(FormFault::OtherRequest)),

@@ -30,3 +30,5 @@ mod rowless;
 mod setup;
 #[cfg(test)]
 mod signed;
+#[cfg(test)]
+mod signing;

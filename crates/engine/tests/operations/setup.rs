@@ -111,7 +111,7 @@ async fn a_users_subject_is_never_reassigned() {
     let user = |sub: &str, name: &str| NewUser {
         username: "new".to_owned(),
         password_hash: PASSWORD_HASH.clone(),
-        claims: UserClaims { sub: sub.to_owned(), name: name.to_owned(), email: None },
+        claims: UserClaims { sub: sub.to_owned(), name: name.to_owned(), email: None, ..UserClaims::default() },
     };
     let number = fixture.engine.put_user(&fixture.realm, user("77", "Một")).await.unwrap();
     assert_eq!(fixture.engine.put_user(&fixture.realm, user("77", "Hai")).await.unwrap(), number);

@@ -8,6 +8,7 @@ mod client;
 mod duration;
 mod export;
 mod grant;
+mod key;
 pub(crate) mod manifest;
 mod master_key;
 mod output;
@@ -25,6 +26,7 @@ use self::output::Form;
 pub(crate) use self::output::print;
 use self::reach::Reach;
 pub(crate) use self::secret::of_reference as secret_of_reference;
+use crate::boot;
 use crate::config::{Config, DataArgs, Problems};
 use crate::exit::ExitStatus;
 
@@ -41,6 +43,8 @@ pub(crate) enum AdminCommand {
     User(user::UserArgs),
     /// Lists and revokes grants: what users have given to clients.
     Grant(grant::GrantArgs),
+    /// Lists, rotates, retires and imports the keys with which a realm signs JWTs.
+    Key(key::KeyArgs),
     /// Shows what happened.
     Audit(audit::AuditArgs),
     /// Writes a copy of the store into a new file, while a server serves or without one.
@@ -97,6 +101,7 @@ const LIMIT_MAX: i64 = 10_000;
 /// # Errors
 /// What the person is told.
 pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
+    boot::warnings_to_stderr();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let done = match command {
             AdminCommand::Apply(args) => return Box::pin(apply::run(args)).await,
@@ -104,6 +109,7 @@ pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
             AdminCommand::Client(args) => Box::pin(client::run(args)).await,
             AdminCommand::User(args) => Box::pin(user::run(args)).await,
             AdminCommand::Grant(args) => Box::pin(grant::run(args)).await,
+            AdminCommand::Key(args) => Box::pin(key::run(args)).await,
             AdminCommand::Audit(args) => Box::pin(audit::run(args)).await,
             AdminCommand::Backup(args) => Box::pin(backup::run(args)).await,
             AdminCommand::Restore(args) => Box::pin(restore::run(args)).await,

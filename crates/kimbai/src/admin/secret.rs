@@ -13,24 +13,55 @@ use crate::config::{Origin, Problem, Problems};
 /// A secret longer than this is a mistake, such as the wrong file; in bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
+/// What a source holds.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// A secret on one line.
+    Line,
+    /// A secret of several lines.
+    Text,
+}
+
+impl Form {
+    fn read(self, text: String) -> Result<PlainSecret, &'static str> {
+        match self {
+            Self::Line => one_line(text),
+            Self::Text => whole_text(text),
+        }
+    }
+}
+
 /// The secret that a text of the form `env:NAME` or `file:PATH` stands for; nothing for any other text. `base` is the directory that
 /// a relative path is relative to.
 pub(crate) fn of_reference(text: &str, base: &Path) -> Option<Result<PlainSecret, String>> {
-    if let Some(name) = text.strip_prefix("env:") {
-        return Some(of_variable(name));
-    }
-    text.strip_prefix("file:").map(|path| of_file(&base.join(path)))
+    referred(text, base, Form::Line)
 }
 
 /// The secret that an option names by `env:NAME`, `file:PATH` or `-`.
 pub(super) fn of_option(option: &'static str, text: &str) -> anyhow::Result<PlainSecret> {
+    named(option, text, Form::Line)
+}
+
+/// The same for one that has several lines, such as a key in PEM.
+pub(super) fn text_of_option(option: &'static str, text: &str) -> anyhow::Result<PlainSecret> {
+    named(option, text, Form::Text)
+}
+
+fn referred(text: &str, base: &Path, form: Form) -> Option<Result<PlainSecret, String>> {
+    if let Some(name) = text.strip_prefix("env:") {
+        return Some(of_variable(name, form));
+    }
+    text.strip_prefix("file:").map(|path| of_file(&base.join(path), form))
+}
+
+fn named(option: &'static str, text: &str, form: Form) -> anyhow::Result<PlainSecret> {
     if text == "-" {
-        return of_standard_input();
+        return of_standard_input(form);
     }
     let problem = |message: &str, advice: &str| {
         Problems::new(vec![Problem::new(Origin::Flag(option), message.to_owned(), advice)])
     };
-    match of_reference(text, Path::new("")) {
+    match referred(text, Path::new(""), form) {
         Some(Ok(secret)) => Ok(secret),
         Some(Err(reason)) => {
             Err(problem(&reason, "name a variable that is set or a file that this user may read").into())
@@ -45,7 +76,7 @@ pub(super) fn of_option(option: &'static str, text: &str) -> anyhow::Result<Plai
 /// A new password: asked for twice on a terminal, else read from standard input.
 pub(super) fn new_password(username: &str) -> anyhow::Result<PlainSecret> {
     if !io::stdin().is_terminal() {
-        return of_standard_input();
+        return of_standard_input(Form::Line);
     }
     let ask = |prompt: String| rpassword::prompt_password(prompt).context("cannot read from the terminal");
     let first = PlainSecret::new(ask(format!("New password for {username}: "))?);
@@ -56,26 +87,26 @@ pub(super) fn new_password(username: &str) -> anyhow::Result<PlainSecret> {
     Ok(first)
 }
 
-fn of_standard_input() -> anyhow::Result<PlainSecret> {
+fn of_standard_input(form: Form) -> anyhow::Result<PlainSecret> {
     let mut text = String::new();
     io::stdin().take(SECRET_BYTES_MAX).read_to_string(&mut text).context("cannot read standard input")?;
-    one_line(text).map_err(|reason| anyhow::anyhow!("standard input {reason}"))
+    form.read(text).map_err(|reason| anyhow::anyhow!("standard input {reason}"))
 }
 
-fn of_variable(name: &str) -> Result<PlainSecret, String> {
+fn of_variable(name: &str, form: Form) -> Result<PlainSecret, String> {
     let value = std::env::var_os(name).ok_or_else(|| format!("the variable {name} is not set"))?;
     let text = value.into_string().map_err(|_| format!("the variable {name} is not UTF-8"))?;
-    one_line(text).map_err(|reason| format!("the variable {name} {reason}"))
+    form.read(text).map_err(|reason| format!("the variable {name} {reason}"))
 }
 
-fn of_file(path: &Path) -> Result<PlainSecret, String> {
+fn of_file(path: &Path, form: Form) -> Result<PlainSecret, String> {
     let read = fs::File::open(path).and_then(|file| {
         let mut text = String::new();
         file.take(SECRET_BYTES_MAX).read_to_string(&mut text)?;
         Ok(text)
     });
     let text = read.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    one_line(text).map_err(|reason| format!("{} {reason}", path.display()))
+    form.read(text).map_err(|reason| format!("{} {reason}", path.display()))
 }
 
 /// The text without the line break that editors and `echo` put behind it.
@@ -90,6 +121,11 @@ fn one_line(mut text: String) -> Result<PlainSecret, &'static str> {
         text if text.contains(['\n', '\0']) => Err("has more than one line"),
         _ => Ok(PlainSecret::new(text)),
     }
+}
+
+/// The text as it is.
+fn whole_text(text: String) -> Result<PlainSecret, &'static str> {
+    if text.trim().is_empty() { Err("is empty") } else { Ok(PlainSecret::new(text)) }
 }
 
 #[cfg(test)]

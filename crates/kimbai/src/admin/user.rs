@@ -1,6 +1,7 @@
 //! `kimbai user`: the people of a realm.
 
 use clap::{Args, Subcommand};
+use kimbai_core::claims::StandardClaims;
 use kimbai_engine::admin::{
     Enabled, PlainSecret, UserAdd, UserAdded, UserList, UserManifest, UserPasswd, UserSetActivity, UserView,
 };
@@ -22,7 +23,8 @@ enum UserCommand {
     #[command(after_help = "\
 Examples:
   kimbai user add an --name \"Đặng Thị Ngọc Ảnh\" --email an@example.vn
-  kimbai user add an --password file:an.password")]
+  kimbai user add an --password file:an.password
+  kimbai user add an --phone-number +84901234567 --phone-number-verified --locale vi-VN")]
     Add(Add),
     /// Gives a user another password, and ends all browser sessions of the user.
     #[command(after_help = "Examples:\n  kimbai user passwd an\n  kimbai user passwd an --password env:NEW_PASSWORD")]
@@ -57,11 +59,51 @@ struct Add {
     /// The mail address.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
+    #[command(flatten)]
+    claims: Claims,
     /// The subject in tokens, which is never reassigned [default: a random one].
     #[arg(long, value_name = "SUBJECT")]
     sub: Option<String>,
     #[command(flatten)]
     password: GivenPassword,
+}
+
+/// The standard claims that people are asked for most; the others are given by `kimbai apply`.
+#[derive(Debug, Args)]
+struct Claims {
+    /// The given names.
+    #[arg(long, value_name = "TEXT")]
+    given_name: Option<String>,
+    /// The surnames.
+    #[arg(long, value_name = "TEXT")]
+    family_name: Option<String>,
+    /// The telephone number, best as +84….
+    #[arg(long, value_name = "NUMBER")]
+    phone_number: Option<String>,
+    /// The BCP 47 language tag, such as vi-VN.
+    #[arg(long, value_name = "TAG")]
+    locale: Option<String>,
+    /// The mail address was seen to be the person's.
+    #[arg(long, requires = "email")]
+    email_verified: bool,
+    /// The telephone number was seen to be the person's.
+    #[arg(long, requires = "phone_number")]
+    phone_number_verified: bool,
+}
+
+impl Claims {
+    fn read(self) -> StandardClaims {
+        let Self { given_name, family_name, phone_number, locale, email_verified, phone_number_verified } = self;
+        StandardClaims {
+            given_name,
+            family_name,
+            phone_number,
+            locale,
+            email_verified: email_verified.then_some(true),
+            phone_number_verified: phone_number_verified.then_some(true),
+            ..StandardClaims::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -118,11 +160,12 @@ pub(super) async fn run(args: UserArgs) -> anyhow::Result<()> {
 }
 
 async fn add(args: Add) -> anyhow::Result<()> {
-    let Add { one: One { username, realm: InRealm { realm, place } }, name, email, sub, password } = args;
+    let Add { one: One { username, realm: InRealm { realm, place } }, name, email, claims, sub, password } = args;
     // The way is found first: nobody types a password for a store that is not there.
     let reach = place.reach().await?;
     let password = Some(password.read(&username)?);
-    let user = UserManifest { name, email, sub, password, password_hash: None, disabled: None };
+    let claims = claims.read();
+    let user = UserManifest { name, email, claims, sub, password, password_hash: None, disabled: None };
     let added = reach.run(UserAdd { realm, username, user }).await?;
     place.say(&added, |UserAdded { user }| {
         output::facts(&[

@@ -1,9 +1,10 @@
 //! Pages with realistic and with awkward values, for the snapshots and for the gallery.
 
 use kimbai_pages::{
-    ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, Frame, Language, Login,
-    LoginError, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine,
-    consent, consent_sheet, error, login, sandbox_callback, sandbox_index, sandbox_requests,
+    Account, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, FormPost, Frame,
+    Language, Login, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback,
+    SandboxIndex, ScopeLine, account, consent, consent_sheet, error, form_post, logged_out, login, logout,
+    sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 /// Every kind of page, by name.
@@ -22,6 +23,16 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     pages.push(("consent-optional".to_owned(), consent_of(SHOP, scopes(language).get(..6).unwrap_or_default())));
     pages.push(("consent-twelve".to_owned(), consent_of(long, scopes(language))));
     pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
+    for (name, client) in [("account", SHOP), ("account-long-name", long)] {
+        let shown = Account { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER };
+        pages.push((name.to_owned(), account(&frame, &shown)));
+    }
+    let shown = FormPost { action: "https://example.com/callback", parameters: RESPONSE, client_name: LONG_NAME };
+    pages.push(("form-post".to_owned(), form_post(&frame, &shown)));
+    let asked = Logout { action: "/logout", hidden: HIDDEN, user_name: USER, client_name: Some(LONG_NAME) };
+    pages.push(("logout".to_owned(), logout(&frame, &asked)));
+    pages.push(("logout-nobody-asks".to_owned(), logout(&frame, &Logout { client_name: None, ..asked })));
+    pages.push(("logged-out".to_owned(), logged_out(&frame)));
     for problem in Problem::ALL {
         let page =
             ErrorPage { problem, error: "invalid_request", hint: Some(HINT), back: Some("http://localhost:8080/") };
@@ -67,6 +78,8 @@ const CONSENT: Consent<'static> =
     Consent { action: "", hidden: &[], client: SHOP, user_name: "", scopes: &[], redirect_host: "localhost:8080" };
 
 const HIDDEN: &[(&str, &str)] = &[("continuation", "kbc_AAECAwQFBgcICQ"), ("form_token", "kbf_Dw4NDAsKCQgHBg")];
+
+const RESPONSE: &[(&str, &str)] = &[("code", "c0de"), ("state", "\"><b>")];
 
 const SHOP: ClientCard<'static> = ClientCard {
     name: "Cửa hàng Ảnh Việt",

@@ -42,6 +42,12 @@ pub fn set_session(realm: &Realm, session: &SessionSecret) -> Option<HeaderValue
     set(realm, "session", &session.seal(realm), "")
 }
 
+/// `Set-Cookie` that takes a session's cookie away.
+#[must_use]
+pub fn clear_session(realm: &Realm) -> Option<HeaderValue> {
+    set(realm, "session", "", "; Max-Age=0")
+}
+
 fn set(realm: &Realm, kind: &str, value: &str, lifetime: &str) -> Option<HeaderValue> {
     let secure = if is_https(realm) { "; Secure" } else { "" };
     let cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{lifetime}{secure}", name(realm, kind));

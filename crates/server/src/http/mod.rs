@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub mod body;
+pub mod cached;
 mod connection;
 pub mod cookie;
 pub mod cors;

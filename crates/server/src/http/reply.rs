@@ -43,17 +43,33 @@ pub struct PageSources {
     pub image: Option<String>,
     /// The origin or scheme of the redirect URI that the form's answer leads to.
     pub form_target: Option<String>,
+    /// Whether the page has a script file of ours.
+    pub script: Script,
 }
 
-/// A page: no script, no frame, no referrer, no cache.
+/// Whether a page has a script file of ours; no page has one in itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Script {
+    /// No.
+    #[default]
+    Absent,
+    /// Yes.
+    File,
+}
+
+/// A page: no script but our own, no frame, no referrer, no cache.
 #[must_use]
 pub fn page(status: StatusCode, html: String, sources: &PageSources) -> Response {
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
     let with = |source: &Option<String>| source.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'{}; form-action 'self'{}; \
+        "default-src 'none'; {}style-src 'self'; font-src 'self'; img-src 'self'{}; form-action 'self'{}; \
          frame-ancestors 'none'; base-uri 'none'",
+        match sources.script {
+            Script::Absent => "",
+            Script::File => "script-src 'self'; ",
+        },
         with(&sources.image),
         with(&sources.form_target),
     );

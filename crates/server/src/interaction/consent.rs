@@ -6,7 +6,7 @@ use http::Method;
 use kimbai_core::authorize::{AuthorizationRequest, Decision};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::RequestFault;
-use kimbai_engine::FormBinding;
+use kimbai_engine::{FormBinding, Visit};
 
 use super::error_page;
 use super::render::{authorize_url, authorized};
@@ -37,14 +37,19 @@ pub(super) async fn consent(call: Call, body: Body) -> Response {
         Ok(None) => return reply::see_other(&authorize_url(&call, &posted.request)),
         Err(failure) => return error_page::failed(&call, &failure),
     };
-    let binding = FormBinding::Session(&signed_in.secret);
+    let binding = FormBinding::Consent(&signed_in.secret);
     let continuation = posted.continuation.as_deref();
-    if let Err(fault) = call.realm.check_continuation(continuation, binding, &posted.request, engine.now()) {
-        let mut response = reply::see_other(&authorize_url(&call, &posted.request));
-        response.extensions_mut().insert(explanation::form(fault));
-        return response;
-    }
-    match engine.authorize(&call.realm, &posted.request, Some(&signed_in), Some(posted.decision)).await {
+    let interaction = match call.realm.check_continuation(continuation, binding, &posted.request, engine.now()) {
+        Ok(interaction) => interaction,
+        Err(fault) => {
+            let mut response = reply::see_other(&authorize_url(&call, &posted.request));
+            response.extensions_mut().insert(explanation::form(fault));
+            return response;
+        }
+    };
+    let decision = Some(posted.decision);
+    let visit = Visit { signed_in: Some(&signed_in), interaction: Some(interaction), decision };
+    match engine.authorize(&call.realm, &posted.request, visit).await {
         Ok(answer) => authorized(&call, &posted.request, Some(&signed_in), &answer),
         Err(failure) => error_page::failed(&call, &failure),
     }

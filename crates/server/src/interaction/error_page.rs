@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kimbai_core::authorize::PageProblem;
-use kimbai_engine::{EngineError, TokenError};
+use kimbai_engine::{EngineError, LogOutRefusal, TokenError};
 use kimbai_pages::{ErrorPage, Problem};
 
 use crate::dialects::standard::error::EndpointError;
@@ -26,6 +26,16 @@ pub(super) fn problem(call: &Call, problem: PageProblem) -> Response {
         PageProblem::RedirectUri => (Problem::RedirectUri, "invalid_request"),
     };
     page(call, StatusCode::BAD_REQUEST, (shown, error), explanation::problem(problem))
+}
+
+/// The page for a log-out request that is refused.
+pub(super) fn log_out(call: &Call, refusal: LogOutRefusal) -> Response {
+    let shown = match refusal {
+        LogOutRefusal::RedirectUri => (Problem::RedirectUri, "invalid_request"),
+        LogOutRefusal::Client => (Problem::UnknownClient, "invalid_client"),
+        LogOutRefusal::Malformed | LogOutRefusal::Hint => (Problem::InvalidRequest, "invalid_request"),
+    };
+    page(call, StatusCode::BAD_REQUEST, shown, explanation::log_out(refusal))
 }
 
 /// What is wrong with the HTTP of a request at an endpoint: a page for people, an error for programs.

@@ -6,17 +6,17 @@ use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{Method, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::secret::Secret;
-use kimbai_engine::{Authorized, BrowserSecret, EngineError, FormBinding, FormFault, LogInRefusal};
+use kimbai_engine::{Authorized, BrowserSecret, EngineError, FormBinding, FormFault, Interaction, LogInRefusal, Visit};
 use kimbai_pages::LoginError;
 
 use super::error_page;
-use super::render::{LogInForm, authorize_url, authorized, log_in_page, retry_after};
+use super::render::{LogInForm, authorized, log_in_page, retry_after, way_back};
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{self, FormKinds, read_form};
 use crate::explanation;
 use crate::http::cookie::{Cookies, set_session};
 use crate::http::form::Form;
-use crate::http::reply::{self, HttpFault};
+use crate::http::reply::HttpFault;
 use crate::site::Call;
 
 struct Posted {
@@ -32,8 +32,8 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
         Ok(posted) => posted,
         Err(error) => return error_page::unreadable(&call, &error),
     };
-    let browser = match form_browser(&call, &posted) {
-        Ok(browser) => browser,
+    let (browser, interaction) = match form_browser(&call, &posted) {
+        Ok(shown_to) => shown_to,
         Err(fault) => return again_with_fresh_form(&call, &posted, fault).await,
     };
     let credentials = (posted.username.as_str(), &posted.password);
@@ -42,13 +42,14 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
             if let Err(failure) = end_previous_session(&call).await {
                 return error_page::failed(&call, &failure);
             }
-            let mut response = reply::see_other(&authorize_url(&call, &posted.request));
+            let progress = interaction.progress.logged_in(signed_in.user(), signed_in.view.authenticated);
+            let mut response = way_back(&call, &posted.request, &interaction.at(progress));
             if let Some(cookie) = set_session(&call.realm, &signed_in.secret) {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }
             response
         }
-        Err(refusal) => again(&call, &posted, &refusal).await,
+        Err(refusal) => again(&call, &posted, (interaction, &refusal)).await,
     }
 }
 
@@ -74,16 +75,17 @@ async fn read(call: &Call, body: Body) -> Result<Posted, EndpointError> {
     })
 }
 
-/// The browser that the form was shown to, if it is this one.
-fn form_browser(call: &Call, posted: &Posted) -> Result<BrowserSecret, FormFault> {
+/// The browser that the form was shown to, if it is this one, and what the form carried.
+fn form_browser(call: &Call, posted: &Posted) -> Result<(BrowserSecret, Interaction), FormFault> {
     let browser = Cookies::read(&call.headers, &call.realm).browser.ok_or(FormFault::OtherBrowser)?;
     let continuation = posted.continuation.as_deref();
     let now = call.site.engine.now();
-    call.realm.check_continuation(continuation, FormBinding::Browser(&browser), &posted.request, now)?;
-    Ok(browser)
+    let binding = FormBinding::LogIn(&browser);
+    let interaction = call.realm.check_continuation(continuation, binding, &posted.request, now)?;
+    Ok((browser, interaction))
 }
 
-async fn again(call: &Call, posted: &Posted, refusal: &LogInRefusal) -> Response {
+async fn again(call: &Call, posted: &Posted, (carried, refusal): (Interaction, &LogInRefusal)) -> Response {
     let (status, error, wait_s) = match refusal {
         LogInRefusal::Wrong => (StatusCode::OK, LoginError::WrongPassword, None),
         LogInRefusal::Wait(wait_s) => {
@@ -96,7 +98,7 @@ async fn again(call: &Call, posted: &Posted, refusal: &LogInRefusal) -> Response
         LogInRefusal::Failed(failure) => return error_page::failed(call, failure),
     };
     let form = LogInForm { username: &posted.username, error: Some(error), status };
-    let mut response = show(call, posted, &form).await;
+    let mut response = show(call, posted, Some(carried), &form).await;
     if let Some(wait_s) = wait_s {
         response.headers_mut().insert(RETRY_AFTER, retry_after(wait_s));
     }
@@ -107,15 +109,16 @@ async fn again(call: &Call, posted: &Posted, refusal: &LogInRefusal) -> Response
 async fn again_with_fresh_form(call: &Call, posted: &Posted, fault: FormFault) -> Response {
     let status = StatusCode::BAD_REQUEST;
     let form = LogInForm { username: &posted.username, error: Some(LoginError::StaleForm), status };
-    let mut response = show(call, posted, &form).await;
+    let mut response = show(call, posted, None, &form).await;
     response.extensions_mut().insert(explanation::form(fault));
     response
 }
 
 /// Shows the form again for its request, which is validated anew.
-async fn show(call: &Call, posted: &Posted, form: &LogInForm<'_>) -> Response {
-    match call.site.engine.authorize(&call.realm, &posted.request, None, None).await {
-        Ok(Authorized::LogIn(client)) => log_in_page(call, &posted.request, &client, form),
+async fn show(call: &Call, posted: &Posted, carried: Option<Interaction>, form: &LogInForm<'_>) -> Response {
+    let visit = Visit { interaction: carried, ..Visit::default() };
+    match call.site.engine.authorize(&call.realm, &posted.request, visit).await {
+        Ok(Authorized::LogIn(client, interaction)) => log_in_page(call, &posted.request, (&client, &interaction), form),
         Ok(other) => authorized(call, &posted.request, None, &other),
         Err(failure) => error_page::failed(call, &failure),
     }

@@ -1,13 +1,17 @@
-//! What people do in a browser: the authorization endpoint, the log-in form, the consent form, and what pages refer to.
+//! What people do in a browser: the authorization endpoint, the log-in form, the choice of an account, the consent form, and
+//! what pages refer to.
 //!
 //! Pages and forms carry the request and a sealed continuation; each step validates the request anew and posts only its own
 //! decision. There is no stored interaction.
 
+mod account;
 mod authorize;
 mod consent;
 mod error_page;
 mod log_in;
+mod log_out;
 mod render;
+mod respond;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -30,7 +34,11 @@ pub(crate) fn routes(routes: Routes, settings: &RealmSettings) -> Routes {
     let mut routes = routes
         .endpoint(authorize, Endpoint::Authorize, authorize::authorize)
         .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)
+        .endpoint(&format!("{authorize}/account"), Endpoint::Page, account::account)
         .endpoint(&format!("{authorize}/consent"), Endpoint::Page, consent::consent);
+    if let Some(end_session) = &settings.paths.end_session {
+        routes = routes.endpoint(end_session, Endpoint::Page, log_out::log_out);
+    }
     routes.router =
         routes.router.route(&format!("{ASSETS_PATH}{{name}}"), axum::routing::any(assets)).fallback(not_found);
     routes

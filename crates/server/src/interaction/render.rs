@@ -6,12 +6,14 @@ use http::{HeaderValue, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::client::Client;
 use kimbai_core::redirect_uri::origin_of;
-use kimbai_engine::{Authorized, BrowserSecret, ConsentAsked, FormBinding, SignedIn};
-use kimbai_pages::{ClientCard, Consent, Language, Login, LoginError, ScopeLine};
+use kimbai_engine::{AccountAsked, Authorized, BrowserSecret, ConsentAsked, FormBinding, Interaction, SignedIn};
+use kimbai_pages::{Account, ClientCard, Consent, Language, Login, LoginError, ScopeLine};
 use url::form_urlencoded::Serializer;
 
 use super::error_page;
+use super::respond::respond;
 use crate::dialects::standard::response;
+use crate::explanation;
 use crate::http::cookie::{Cookies, set_browser};
 
 use crate::http::reply::{self, PageSources};
@@ -24,18 +26,31 @@ pub(super) fn authorized(
     signed_in: Option<&SignedIn>,
     authorized: &Authorized,
 ) -> Response {
-    match authorized {
-        Authorized::Page(problem) => error_page::problem(call, *problem),
-        Authorized::LogIn(client) => log_in_page(call, request, client, &LogInForm::default()),
-        Authorized::AskConsent(asked) => match signed_in {
-            Some(signed_in) => consent_page(call, request, signed_in, asked),
-            None => log_in_page(call, request, &asked.client, &LogInForm::default()),
-        },
-        Authorized::Code { redirect_uri, state, code } => {
-            response::code(&call.realm, redirect_uri, state.as_deref(), code)
+    let client_name = || {
+        let client = request.client_id.value().and_then(|client_id| call.realm.client(client_id));
+        client.map(|client| client.metadata.client_name.clone()).unwrap_or_default()
+    };
+    match (authorized, signed_in) {
+        (Authorized::Page(problem), _) => error_page::problem(call, *problem),
+        (Authorized::LogIn(client, interaction), _)
+        | (
+            Authorized::ChooseAccount(AccountAsked { client, interaction, .. })
+            | Authorized::AskConsent(ConsentAsked { client, interaction, .. }),
+            None,
+        ) => {
+            let form = LogInForm { username: &interaction.login_hint, ..LogInForm::default() };
+            log_in_page(call, request, (client, interaction), &form)
         }
-        Authorized::Error { redirect_uri, state, error } => {
-            response::authorize_error(&call.realm, redirect_uri, state.as_deref(), *error)
+        (Authorized::ChooseAccount(asked), Some(signed_in)) => account_page(call, request, signed_in, asked),
+        (Authorized::AskConsent(asked), Some(signed_in)) => consent_page(call, request, signed_in, asked),
+        (Authorized::Code { target, code }, _) => {
+            respond(call, &client_name(), &response::code(&call.realm, target, code))
+        }
+        (Authorized::Error { target, error }, _) => {
+            let response = response::authorize_error(&call.realm, target, *error);
+            let mut response = respond(call, &client_name(), &response);
+            response.extensions_mut().insert(explanation::authorize(*error));
+            response
         }
     }
 }
@@ -52,12 +67,12 @@ pub(super) struct LogInForm<'a> {
 pub(super) fn log_in_page(
     call: &Call,
     request: &AuthorizationRequest,
-    client: &Client,
+    (client, interaction): (&Client, &Interaction),
     form: &LogInForm<'_>,
 ) -> Response {
-    let known = Cookies::read(&call.headers, &call.realm).browser;
-    let browser = known.unwrap_or_else(BrowserSecret::generate);
-    let continuation = call.realm.continuation(FormBinding::Browser(&browser), request, call.site.engine.now());
+    let browser = Browser::of(call);
+    let now = call.site.engine.now();
+    let continuation = call.realm.continuation(FormBinding::LogIn(&browser.secret), request, interaction, now);
     let html = kimbai_pages::login(
         &call.frame(),
         &Login {
@@ -69,16 +84,27 @@ pub(super) fn log_in_page(
             cancel: None,
         },
     );
-    let mut response = reply::page(form.status, html, &sources(client, request.redirect_uri.value()));
-    if let (None, Some(cookie)) = (known, set_browser(&call.realm, &browser)) {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
+    browser.kept(call, reply::page(form.status, html, &sources(client, request.redirect_uri.value())))
+}
+
+fn account_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedIn, asked: &AccountAsked) -> Response {
+    let binding = FormBinding::Account(&signed_in.secret);
+    let continuation = call.realm.continuation(binding, request, &asked.interaction, call.site.engine.now());
+    let html = kimbai_pages::account(
+        &call.frame(),
+        &Account {
+            action: &form_action(call, "account", request),
+            hidden: &[("continuation", &continuation)],
+            client: card(&asked.client),
+            user_name: &asked.user_name,
+        },
+    );
+    reply::page(StatusCode::OK, html, &sources(&asked.client, request.redirect_uri.value()))
 }
 
 fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedIn, asked: &ConsentAsked) -> Response {
-    let binding = FormBinding::Session(&signed_in.secret);
-    let continuation = call.realm.continuation(binding, request, call.site.engine.now());
+    let binding = FormBinding::Consent(&signed_in.secret);
+    let continuation = call.realm.continuation(binding, request, &asked.interaction, call.site.engine.now());
     let frame = call.frame();
     let optional: Vec<_> = call.realm.scopes.definitions(asked.optional).map(|scope| scope.name.as_str()).collect();
     let scopes: Vec<_> = call
@@ -108,6 +134,36 @@ fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
     reply::page(StatusCode::OK, html, &sources(&asked.client, Some(&asked.redirect_uri)))
 }
 
+/// A browser as it came, or as it shall be known from now on.
+struct Browser {
+    secret: BrowserSecret,
+    is_new: bool,
+}
+
+impl Browser {
+    fn of(call: &Call) -> Self {
+        let known = Cookies::read(&call.headers, &call.realm).browser;
+        Self { secret: known.unwrap_or_else(BrowserSecret::generate), is_new: known.is_none() }
+    }
+
+    /// The same answer, with the cookie by which the browser is known, if it has none.
+    fn kept(&self, call: &Call, mut response: Response) -> Response {
+        if let Some(cookie) = set_browser(&call.realm, &self.secret).filter(|_| self.is_new) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// Back to the authorization endpoint, with what was settled.
+pub(super) fn way_back(call: &Call, request: &AuthorizationRequest, interaction: &Interaction) -> Response {
+    let browser = Browser::of(call);
+    let now = call.site.engine.now();
+    let continuation = call.realm.continuation(FormBinding::Return(&browser.secret), request, interaction, now);
+    let location = format!("{}&continuation={continuation}", authorize_url(call, request));
+    browser.kept(call, reply::see_other(&location))
+}
+
 /// The authorization endpoint's own URL for a request: rebuilt from what was read, never echoed.
 pub(super) fn authorize_url(call: &Call, request: &AuthorizationRequest) -> String {
     format!("{}?{}", call.realm.settings.paths.authorize, query(request))
@@ -119,7 +175,7 @@ fn form_action(call: &Call, step: &str, request: &AuthorizationRequest) -> Strin
 
 fn query(request: &AuthorizationRequest) -> String {
     let mut query = Serializer::new(String::new());
-    for (name, parameter) in request.parameters() {
+    for (name, parameter) in request.carried() {
         if let Some(value) = parameter.value() {
             query.append_pair(name, value);
         }
@@ -141,10 +197,10 @@ fn sources(client: &Client, redirect_uri: Option<&str>) -> PageSources {
     let image = client.metadata.logo_uri.as_deref().and_then(origin_of);
     let registered = client.metadata.redirect_uris.first().map(String::as_str);
     let form_target = redirect_uri.or(registered).and_then(|uri| origin_of(uri).or_else(|| scheme_of(uri)));
-    PageSources { image, form_target }
+    PageSources { image, form_target, ..PageSources::default() }
 }
 
-fn scheme_of(uri: &str) -> Option<String> {
+pub(super) fn scheme_of(uri: &str) -> Option<String> {
     uri.split_once(':').map(|(scheme, _)| format!("{scheme}:"))
 }
 

@@ -1,25 +1,27 @@
-//! `GET /sandbox/callback`: shows what came back from an authorization request, and the next command.
+//! `/sandbox/callback`: shows what came back from an authorization request, and the next command. A POST is the response mode
+//! `form_post`.
 
+use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use kimbai_core::client::AuthenticationMethod;
-use kimbai_core::token::TokenKind;
-use kimbai_keyring::Opened;
 use kimbai_pages::{Outcome, SandboxCallback};
 
 use super::demo::DemoClient;
 use crate::dialects::standard::error;
+use crate::dialects::standard::request::{FormKinds, read_form};
 use crate::http::form::Form;
 use crate::http::reply::{self, HttpFault, PageSources};
 use crate::sandbox::SandboxRealm;
 use crate::site::{Audience, Call};
 
-pub(super) async fn callback(call: Call) -> Response {
+pub(super) async fn callback(call: Call, body: Body) -> Response {
     let Audience::Sandbox(sandbox) = &call.site.audience else { return error::fault(&call.site, HttpFault::NotFound) };
-    if !matches!(call.method, Method::GET | Method::HEAD) {
-        return error::fault(&call.site, HttpFault::Method("GET, HEAD"));
-    }
-    let form = Form::decode(call.query()).unwrap_or_default();
+    let form = match call.method {
+        Method::GET | Method::HEAD => Form::decode(call.query()).unwrap_or_default(),
+        Method::POST => read_form(&call.headers, body, FormKinds::Urlencoded).await.unwrap_or_default(),
+        _ => return error::fault(&call.site, HttpFault::Method("GET, HEAD, POST")),
+    };
     let parameters: Vec<_> = form.pairs().collect();
     let code = form.parameter("code");
     let refused = form.parameter("error");
@@ -41,11 +43,9 @@ pub(super) async fn callback(call: Call) -> Response {
 /// The command that redeems a code, for the client that it was issued to.
 fn next_command(call: &Call, sandbox: &SandboxRealm, code: &str) -> String {
     let registration = &sandbox.registration;
-    let client = match call.realm.keyring.open(&[TokenKind::Code], code) {
-        Some(Opened::Pointer(_, pointer)) => call.realm.client_by_number(pointer.client),
-        Some(Opened::Rowless(_)) | None => None,
-    };
-    let Some(client) = client.as_ref().and_then(|client| registration.client(&client.client_id)) else {
+    let Some(client) =
+        call.realm.client_of_code(code).as_ref().and_then(|client| registration.client(&client.client_id))
+    else {
         return "# this code is not one of this realm".to_owned();
     };
     let redirect_uri = format!("{}/sandbox/callback", registration.issuer.trim_end_matches('/'));

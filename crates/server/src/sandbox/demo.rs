@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, SecretRepetition};
-use kimbai_core::realm::{ClientLifetimes, RealmSettings};
+use kimbai_core::claims::{Address, StandardClaims};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType};
+use kimbai_core::realm::RealmSettings;
+use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::secret::Secret;
 use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
 use serde::Serialize;
@@ -169,32 +171,54 @@ impl Registration {
 }
 
 impl DemoClient {
+    /// Where a browser may be sent after log-out: the root of the demo apps.
+    fn post_logout_redirect_uris(&self) -> Vec<String> {
+        let roots = self.redirect_uris.iter().filter_map(|uri| origin_of(uri));
+        roots.map(|origin| format!("{origin}/")).collect()
+    }
+
     fn to_new(&self, issuer: &str) -> NewClient {
-        let origin = kimbai_core::redirect_uri::origin_of(issuer).unwrap_or_default();
+        let origin = origin_of(issuer).unwrap_or_default();
         NewClient {
             client_id: self.client_id.to_string(),
             client_secret: self.client_secret.as_ref().map(|secret| Secret::new(secret.to_string())),
             metadata: ClientMetadata {
-                client_name: self.client_name.to_string(),
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
-                token_endpoint_auth_method: self.token_endpoint_auth_method,
-                secrets: Vec::new(),
-                secret_repetition: SecretRepetition::Refused,
                 redirect_uris: self.redirect_uris.clone(),
-                grant_types: self.grant_types.clone(),
+                post_logout_redirect_uris: self.post_logout_redirect_uris(),
                 scope: self.scopes.join(" "),
                 consent: self.consent,
-                pkce: None,
                 resource_server: self.resource_server,
-                lifetimes: ClientLifetimes::default(),
-                allowed_origins: Vec::new(),
+                ..ClientMetadata::new(
+                    self.client_name.to_string(),
+                    self.token_endpoint_auth_method,
+                    self.grant_types.clone(),
+                )
             },
         }
     }
 }
 
 impl DemoUser {
+    /// What the demo people have in common.
+    fn claims(&self) -> StandardClaims {
+        StandardClaims {
+            preferred_username: Some(self.username.to_owned()),
+            email_verified: Some(true),
+            zoneinfo: Some("Asia/Ho_Chi_Minh".to_owned()),
+            locale: Some("vi-VN".to_owned()),
+            phone_number: Some("+84900000000".to_owned()),
+            phone_number_verified: Some(false),
+            address: Some(Address {
+                locality: Some("Thành phố Hồ Chí Minh".to_owned()),
+                country: Some("VN".to_owned()),
+                ..Address::default()
+            }),
+            ..StandardClaims::default()
+        }
+    }
+
     fn to_new(&self) -> NewUser {
         NewUser {
             username: self.username.to_owned(),
@@ -203,6 +227,7 @@ impl DemoUser {
                 sub: self.sub.to_owned(),
                 name: self.name.to_owned(),
                 email: Some(self.email.to_owned()),
+                claims: self.claims(),
             },
         }
     }

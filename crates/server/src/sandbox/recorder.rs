@@ -21,7 +21,9 @@ use crate::site::{Audience, Call};
 const REQUESTS_MAX: usize = 200;
 
 /// Parameters that are never shown.
-const SECRET_PARAMETERS: [&str; 9] = [
+const SECRET_PARAMETERS: [&str; 11] = [
+    "id_token_hint",
+    "login_hint",
     "code",
     "access_token",
     "refresh_token",

@@ -252,6 +252,8 @@ async fn what_is_no_request_is_refused_or_closed_and_never_a_failure() {
     at.get("/").await.expect(200);
 }
 
+const OPENID: &str = "/.well-known/openid-configuration";
+
 #[tokio::test]
 async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
     let sandbox = Sandbox::start().await;
@@ -259,8 +261,8 @@ async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
         let metadata = "/.well-known/oauth-authorization-server";
         let seller = "/integration/v2/sellers/me";
         let mut of_forms = vec![at.token, at.revoke, at.introspect, "/sandbox/code", "/sandbox/clock"];
-        let mut of_documents = vec!["/", "/sandbox/callback", "/sandbox/requests", metadata];
-        of_documents.extend(at.is_marketplace().then_some(seller));
+        let mut of_documents = vec!["/", "/sandbox/requests", metadata];
+        of_documents.extend(if at.is_marketplace() { vec![seller] } else { vec!["/jwks", OPENID] });
         for path in of_forms.drain(..) {
             for method in ["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
                 let answer = at.call(method, path).send().await.refused(405, "invalid_request");
@@ -275,13 +277,18 @@ async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
                 assert!(answer.header("allow").starts_with("GET, HEAD"), "{answer:?}");
             }
         }
-        for (path, allow) in [("", "GET, POST"), ("/login", "POST"), ("/consent", "POST")] {
+        for (path, allow) in [("", "GET, POST"), ("/login", "POST"), ("/account", "POST"), ("/consent", "POST")] {
             for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
                 let path = format!("{}{path}", at.authorize);
                 let answer = at.call(method, &path).send().await.page(405, "invalid_request");
                 assert_eq!(answer.header("allow"), allow);
             }
         }
+        at.call("PUT", "/sandbox/callback").send().await.refused(405, "invalid_request");
+    }
+    for method in ["PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
+        let answer = sandbox.standard.call(method, "/userinfo").send().await.refused(405, "invalid_request");
+        assert_eq!(answer.header("allow"), "GET, POST, OPTIONS");
     }
 }
 

@@ -15,23 +15,32 @@ mod fixture;
 mod forms;
 #[cfg(test)]
 mod hang_up;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod introspection_revocation;
+#[cfg(test)]
+mod jwks;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
 mod log_in;
 #[cfg(test)]
+mod log_out;
+#[cfg(test)]
 mod marketplace;
 #[cfg(test)]
 mod marketplace_clients;
+#[cfg(test)]
+mod openid;
 #[cfg(test)]
 mod operation;
 #[cfg(test)]
 mod overload;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod prompts;
 #[cfg(test)]
 mod proxied;
 #[cfg(test)]

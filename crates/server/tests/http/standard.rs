@@ -20,7 +20,7 @@ async fn metadata_names_what_there_is_and_nothing_that_there_is_not() {
         }
         let list = |member: &str| serde_json::to_string(&metadata[member]).unwrap();
         assert_eq!(list("response_types_supported"), r#"["code"]"#);
-        assert_eq!(list("response_modes_supported"), r#"["query"]"#);
+        assert_eq!(list("response_modes_supported"), r#"["query","fragment","form_post"]"#);
         assert_eq!(list("grant_types_supported"), r#"["authorization_code","refresh_token","client_credentials"]"#);
         assert_eq!(list("code_challenge_methods_supported"), r#"["S256"]"#);
         let methods = r#"["client_secret_basic","client_secret_post","none"]"#;
@@ -162,10 +162,10 @@ async fn a_state_is_not_demanded_and_comes_back_as_it_came() {
 }
 
 #[tokio::test]
-async fn only_the_response_mode_query_is_there() {
+async fn a_response_mode_that_is_not_known_is_refused() {
     let sandbox = Sandbox::start().await;
     let mut browser = Browser::new(&sandbox.standard);
-    for mode in ["fragment", "form_post", "web_message", "Query"] {
+    for mode in ["query.jwt", "web_message", "Query"] {
         let request = browser.request(&[("response_mode", mode)]);
         browser.get(&request).await.redirected("invalid_request");
     }

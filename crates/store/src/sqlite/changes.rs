@@ -17,8 +17,8 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
     match change {
         Change::PutRealm { number, name, settings } => realm_rows::put(connection, *number, name, settings),
         Change::AddKey { realm, usage, sealed } => realm_rows::add_key(connection, *realm, usage, sealed, now),
-        Change::ReplaceKey { realm, usage, number, sealed } => {
-            realm_rows::replace_key(connection, *realm, (usage, *number), sealed)
+        Change::ReplaceKey { realm, usage, number, standing, sealed } => {
+            realm_rows::replace_key(connection, *realm, (usage, *number), (standing, sealed))
         }
         Change::PutClient { realm, client_id, metadata } => {
             parties::put_client(connection, *realm, client_id, metadata)
@@ -34,6 +34,7 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
             parties::set_standing(connection, *realm, (USER, user.0), *activity)
         }
         Change::EndSessions { realm, user } => sessions::end_all(connection, *realm, *user),
+        Change::ExpectMeta { key, value } => realm_rows::expect_meta(connection, key, value),
         Change::SetMeta { key, value } => realm_rows::set_meta(connection, key, value),
     }
 }

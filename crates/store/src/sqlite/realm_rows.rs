@@ -21,6 +21,10 @@ pub(super) fn init_meta(connection: &Connection, key: &str, value: Vec<u8>) -> R
     Ok(value)
 }
 
+pub(super) fn expect_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
+    if meta(connection, key)?.as_deref() == Some(value) { Ok(()) } else { Err(Fault::Store(StoreError::Changed)) }
+}
+
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
     connection
         .prepare_cached(
@@ -75,16 +79,23 @@ pub(super) fn replace_key(
     connection: &Connection,
     realm: RealmNumber,
     (usage, number): (&str, u8),
-    sealed: &[u8],
+    (standing, sealed): (&[u8], &[u8]),
 ) -> Result<(), Fault> {
     let replaced = connection
-        .prepare_cached("UPDATE keys SET sealed = ?4 WHERE realm = ?1 AND usage = ?2 AND number = ?3")?
-        .execute(params![realm.0, usage, number, sealed])?;
-    // Whoever seals keys anew must learn that one of them is not there, and change none.
-    if replaced == 0 {
-        return Err(Fault::Store(StoreError::Unreadable(format!("the realm has no {usage} key {number}"))));
+        .prepare_cached("UPDATE keys SET sealed = ?5 WHERE realm = ?1 AND usage = ?2 AND number = ?3 AND sealed = ?4")?
+        .execute(params![realm.0, usage, number, standing, sealed])?;
+    if replaced == 1 {
+        return Ok(());
     }
-    Ok(())
+    // Whoever seals keys anew must learn that one of them is not there, or not what was read, and change none.
+    let is_there = connection
+        .prepare_cached("SELECT 1 FROM keys WHERE realm = ?1 AND usage = ?2 AND number = ?3")?
+        .exists(params![realm.0, usage, number])?;
+    Err(Fault::Store(if is_there {
+        StoreError::Changed
+    } else {
+        StoreError::Unreadable(format!("the realm has no {usage} key {number}"))
+    }))
 }
 
 pub(super) fn keys(connection: &Connection, realm: RealmNumber) -> Result<Vec<SealedKeyRow>, Fault> {

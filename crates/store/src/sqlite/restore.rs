@@ -229,10 +229,14 @@ fn renew(connection: &mut Connection, moment: Micros) -> rusqlite::Result<()> {
         "UPDATE counters SET next = min(next + ?1, ?2) WHERE kind IN ('realm', 'client', 'user')",
         [numbers, u32::MAX],
     )?;
+    transaction.execute("DELETE FROM keys WHERE usage = ?1", [SIGNING_KEYS])?;
     transaction.execute("DELETE FROM meta WHERE key = ?1", [MARK])?;
     transaction.commit()
 }
 
+/// The use of keys that sign. One that was retired since the backup, because it is in wrong hands, must not come back: what they signed is
+/// over, as all that was issued is, and the next ones are made when they are needed.
+const SIGNING_KEYS: &str = "signing";
 const COPY_BYTES: usize = 1 << 20;
 /// So often an epoch may have grown since the backup, and once more in each second since.
 const EPOCHS_MIN: u32 = 1_000;

@@ -2,12 +2,15 @@
 //!
 //! What cannot be read is an error with the column's name in it, never a default.
 
-use kimbai_core::grant::{Active, CodeBinding, EndReason, Grant, PartyStanding, Seen, ShortDigest, Standing, State};
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
+use kimbai_core::claims::RequestedClaims;
+use kimbai_core::grant::{Active, CodeBinding, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
+
+use crate::columns::{self, ACTIVE, CODE};
 
 /// The columns of a grant `g` and of the standings `c` and `u` of its client and user, in the order that [`seen`]
 /// reads.
@@ -15,10 +18,13 @@ macro_rules! seen_columns {
     () => {
         "g.id, g.client, g.user, g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, g.absolute_end, \
          g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, g.rotated, \
-         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key"
+         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested"
     };
 }
 pub(super) use seen_columns;
+
+/// How many columns those of a grant are; what follows them begins there.
+pub(super) const GRANT_COLUMNS: usize = 23;
 
 /// Grants of realm `?1` with the standing of their parties, for [`seen`], by the primary key or the index that is named; a
 /// condition on `g` follows.
@@ -37,36 +43,9 @@ macro_rules! seen_rows {
 }
 pub(super) use seen_rows;
 
-/// `grants.state` of a code.
-pub(super) const CODE: i64 = 0;
-/// `grants.state` of a grant that has tokens.
-pub(super) const ACTIVE: i64 = 1;
-
-/// A grant's id as its column holds it: in the order of the ids, for ever.
-pub(super) const fn id_column(id: GrantId) -> i64 {
-    (id.0 ^ TOP_BIT).cast_signed()
-}
-
-/// The id behind a column.
-pub(super) const fn id_of(column: i64) -> GrantId {
-    GrantId(column.cast_unsigned() ^ TOP_BIT)
-}
-
-/// `grants.state` of a grant that ended for this reason.
-pub(super) const fn ended_column(reason: EndReason) -> i64 {
-    match reason {
-        EndReason::RevokedByClient => 2,
-        EndReason::ConsentWithdrawn => 3,
-        EndReason::CodeReplayed => 4,
-        EndReason::RefreshTokenReused => 5,
-        EndReason::LastGeneration => 6,
-        EndReason::RevokedByOperator => 7,
-    }
-}
-
 /// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
 pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {
-    let standing = Standing { client: standing(row, 21)?, user: standing(row, 23)? };
+    let standing = Standing { client: standing(row, GRANT_COLUMNS)?, user: standing(row, GRANT_COLUMNS + 2)? };
     Ok(Seen { grant: grant(row)?, standing })
 }
 
@@ -80,13 +59,14 @@ pub(super) fn standing(row: &Row<'_>, first: usize) -> Result<PartyStanding> {
 /// The grant, from a row of `seen_columns`.
 pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
     Ok(Grant {
-        id: id_of(row.get(0)?),
+        id: columns::id_of(row.get(0)?),
         client: ClientNumber(row.get(1)?),
         user: UserNumber(row.get(2)?),
         client_epoch: row.get(3)?,
         user_epoch: row.get(4)?,
         scope: ScopeSet(bits(row, 5)?),
         auth_time_s: row.get(6)?,
+        log_in: LogIn { session: ShortDigest(bytes(row, 21)?), requested: RequestedClaims::from_bits(bits(row, 22)?) },
         opened: Micros(row.get(7)?),
         absolute_end: Micros(row.get(8)?),
         binding: CodeBinding {
@@ -122,7 +102,7 @@ fn state(row: &Row<'_>) -> Result<State> {
             access_revoked_through: generation(row, 19)?,
             sealing_key: row.get(20)?,
         })),
-        ended => match EndReason::ALL.into_iter().find(|reason| ended_column(*reason) == ended) {
+        ended => match columns::end_reason(ended) {
             Some(reason) => Ok(State::Ended { reason, at: end }),
             None => Err(Error::IntegralValueOutOfRange(12, ended)),
         },
@@ -135,5 +115,3 @@ fn generation(row: &Row<'_>, column: usize) -> Result<Generation> {
         Error::FromSqlConversionFailure(column, Type::Integer, format!("{number} is no generation").into())
     })
 }
-
-const TOP_BIT: u64 = 1 << 63;

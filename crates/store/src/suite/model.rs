@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
-    CodeBinding, EndReason, Grant, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, ShortDigest, State,
-    Terms, Verdict,
+    CodeBinding, EndReason, Grant, LogIn, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, ShortDigest,
+    State, Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -15,8 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::Subject;
-use super::scene::Store;
-use crate::Clock;
+use super::scene::{Store, StoreClock};
 
 /// One step of a random history. Small ranges, so that verbs meet the same grants, clients and attempts again.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub(super) async fn store_and_model_agree(subject: Subject) {
 
 struct History {
     store: Arc<dyn Store>,
-    clock: Clock,
+    clock: Arc<dyn StoreClock>,
     realm: RealmNumber,
     rows: BTreeMap<GrantId, Grant>,
     attempts: u64,
@@ -68,8 +68,8 @@ struct History {
 }
 
 impl History {
-    fn new(store: &Arc<dyn Store>, clock: &Clock, realm: RealmNumber) -> Self {
-        let (store, clock) = (Arc::clone(store), clock.clone());
+    fn new(store: &Arc<dyn Store>, clock: &Arc<dyn StoreClock>, realm: RealmNumber) -> Self {
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
         Self { store, clock, realm, rows: BTreeMap::new(), attempts: 0, last: None }
     }
 
@@ -167,6 +167,7 @@ impl History {
                 user_epoch: 0,
                 scope: ScopeSet(u64::MAX),
                 auth_time_s: u32::MAX,
+                log_in: LogIn { session: ShortDigest([0xff; 16]), requested: RequestedClaims::from_bits(u64::MAX) },
                 binding: binding(0),
                 code_lifetime_s,
                 absolute_lifetime_s,

@@ -32,6 +32,28 @@ pub(super) async fn a_meta_value_is_set_anew_by_a_change(subject: Subject) {
     assert_eq!(store.meta("check").await.unwrap(), Some(vec![3]), "the last one stands");
 }
 
+pub(super) async fn a_change_that_expects_a_value_is_refused_where_another_one_stands(subject: Subject) {
+    let store = subject.store;
+    let key = || "check".to_owned();
+    let expect = |value| Change::ExpectMeta { key: key(), value };
+    let set = |value| Change::SetMeta { key: key(), value };
+    let realm = |number, name: &str| {
+        let number = RealmNumber(number);
+        Change::PutRealm { number, name: name.to_owned(), settings: "{}".to_owned() }
+    };
+    let changed = Err(StoreError::Changed);
+    assert_eq!(store.change(vec![realm(1, "a"), expect(vec![])]).await, changed, "there is none");
+    store.init_meta("check", vec![1]).await.unwrap();
+    assert_eq!(store.change(vec![realm(1, "a"), expect(vec![2])]).await, changed);
+    assert_eq!(store.change(vec![expect(vec![2]), realm(1, "a"), set(vec![2])]).await, changed);
+    assert_eq!((store.realms().await.unwrap(), store.meta("check").await.unwrap()), (vec![], Some(vec![1])));
+    assert_eq!(store.change(vec![expect(vec![1]), realm(1, "a"), set(vec![2]), expect(vec![2])]).await, Ok(()));
+    assert_eq!(store.realms().await.unwrap().len(), 1);
+    let replace = |with| store.change(vec![expect(vec![2]), set(vec![with])]);
+    let (first, second) = tokio::join!(replace(3), replace(4));
+    assert!([(Ok(()), changed.clone()), (changed, Ok(()))].contains(&(first, second)), "one of two at once");
+}
+
 pub(super) async fn a_realm_keeps_its_number_and_name(subject: Subject) {
     let store = subject.store;
     let row = |number, name: &str, settings: &str| RealmRow { number, name: name.into(), settings: settings.into() };
@@ -233,19 +255,54 @@ pub(super) async fn a_replaced_key_keeps_its_place(subject: Subject) {
     let store = subject.store;
     let realm = RealmNumber(1);
     let add = |sealed| Change::AddKey { realm, usage: "seal".to_owned(), sealed };
-    let replace = |usage: &str, number, sealed| Change::ReplaceKey { realm, usage: usage.to_owned(), number, sealed };
+    let replace = |usage: &str, number, standing, sealed| {
+        let usage = usage.to_owned();
+        Change::ReplaceKey { realm, usage, number, standing, sealed }
+    };
     store.change(vec![add(vec![1]), add(vec![2])]).await.unwrap();
     let before = store.keys(realm).await.unwrap();
     subject.clock.advance_s(10);
-    store.change(vec![replace("seal", 1, vec![3, 3])]).await.unwrap();
+    store.change(vec![replace("seal", 1, vec![2], vec![3, 3])]).await.unwrap();
     let after = store.keys(realm).await.unwrap();
     assert_eq!(after, [before[0].clone(), SealedKeyRow { sealed: vec![3, 3], ..before[1].clone() }]);
-    // One that is not there is not passed over in silence: none of its change is carried out.
-    for missing in [replace("seal", 2, vec![9]), replace("sign", 0, vec![9])] {
-        let answer = store.change(vec![replace("seal", 0, vec![9]), missing]).await;
-        assert!(matches!(answer, Err(StoreError::Unreadable(_))), "{answer:?}");
+    // One that is not there is not passed over in silence, and one that has changed is not overwritten: none of such a change is
+    // carried out.
+    for (wrong, is_missing) in [
+        (replace("seal", 2, vec![2], vec![9]), true),
+        (replace("sign", 0, vec![1], vec![9]), true),
+        (replace("seal", 1, vec![2], vec![9]), false),
+        (replace("seal", 1, vec![], vec![9]), false),
+    ] {
+        let answer = store.change(vec![replace("seal", 0, vec![1], vec![9]), wrong]).await;
+        match answer {
+            Err(StoreError::Unreadable(_)) => assert!(is_missing),
+            answer => assert_eq!((answer, is_missing), (Err(StoreError::Changed), false)),
+        }
         assert_eq!(store.keys(realm).await.unwrap(), after);
     }
+}
+
+/// Of several that replace one and the same key exactly one does.
+pub(super) async fn of_concurrent_replacements_of_a_key_one_succeeds(subject: Subject) {
+    let store = subject.store;
+    let (realm, usage) = (RealmNumber(1), "sign".to_owned());
+    store.change(vec![Change::AddKey { realm, usage: usage.clone(), sealed: vec![0] }]).await.unwrap();
+    let replacing: Vec<_> = (1..=32_u8)
+        .map(|mark| {
+            let (store, usage) = (store.clone(), usage.clone());
+            let change = Change::ReplaceKey { realm, usage, number: 0, standing: vec![0], sealed: vec![mark] };
+            tokio::spawn(async move { (mark, store.change(vec![change]).await) })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for replacement in replacing {
+        match replacement.await.unwrap() {
+            (mark, Ok(())) => winners.push(mark),
+            (_, answer) => assert_eq!(answer, Err(StoreError::Changed)),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.keys(realm).await.unwrap()[0].sealed, winners);
 }
 
 pub(super) async fn events_are_read_newest_first(subject: Subject) {

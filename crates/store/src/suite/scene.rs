@@ -4,9 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
-    Active, CodeBinding, Grant, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, State, Terms,
-    Verdict,
+    Active, CodeBinding, Grant, LogIn, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, State,
+    Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -18,23 +19,35 @@ pub trait Store: Ledger + Registry + Upkeep + 'static {}
 
 impl<T: Ledger + Registry + Upkeep + 'static> Store for T {}
 
+/// The clock of a store, which the cases move.
+pub trait StoreClock: Send + Sync {
+    /// Moves it by this many seconds; a negative number moves it back.
+    fn advance_s(&self, seconds: i64);
+}
+
+impl StoreClock for Clock {
+    fn advance_s(&self, seconds: i64) {
+        Self::advance_s(self, seconds);
+    }
+}
+
 /// An empty store, and the clock by which it tells the time.
 pub struct Subject {
     pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<dyn StoreClock>,
     kept: Box<dyn Any + Send + Sync>,
 }
 
 impl Subject {
     /// A store, its clock, and what must live as long as it does, such as its directory.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, kept: impl Any + Send + Sync) -> Self {
-        Self { store, clock, kept: Box::new(kept) }
+    pub fn new(store: Arc<dyn Store>, clock: impl StoreClock + 'static, kept: impl Any + Send + Sync) -> Self {
+        Self { store, clock: Arc::new(clock), kept: Box::new(kept) }
     }
 }
 
 pub(super) struct Scene {
     pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<dyn StoreClock>,
     pub(super) realm: RealmNumber,
     pub(super) client: ClientNumber,
     pub(super) user: UserNumber,
@@ -75,6 +88,10 @@ impl Scene {
             user_epoch: 0,
             scope: ScopeSet(0x8000_0000_0000_0005),
             auth_time_s: self.store.now().as_unix_s(),
+            log_in: LogIn {
+                session: ShortDigest([9; 16]),
+                requested: RequestedClaims::from_bits(0x8000_0001_4000_0002),
+            },
             binding: BINDING,
             code_lifetime_s: CODE_S,
             absolute_lifetime_s: ABSOLUTE_S,

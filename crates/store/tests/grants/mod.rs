@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use kimbai_core::grant::{
-    CodeBinding, Grant, Opening, Outcome, Redemption, Rotation, ShortDigest, State, Terms, Verdict,
+    CodeBinding, Grant, LogIn, Opening, Outcome, Redemption, Rotation, ShortDigest, State, Terms, Verdict,
 };
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -24,6 +24,7 @@ pub(crate) fn opening(id: u64) -> Opening {
         user_epoch: 0,
         scope: ScopeSet(1),
         auth_time_s: 0,
+        log_in: LogIn::NONE,
         binding: BINDING,
         code_lifetime_s: 60,
         absolute_lifetime_s: 86_400,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use kimbai_core::claims::UserClaims;
 use kimbai_keyring::random_u64;
 use kimbai_store::{Activity, UserRow};
 
@@ -12,10 +13,12 @@ use crate::admin::passwords::NewPassword;
 use crate::admin::users::each_user;
 use crate::log_in::{normalised, open_hash};
 use crate::realm::Realm;
-use crate::setup::{UserClaims, check_username};
+use crate::setup::check_username;
 
 /// OpenID Connect Core section 2.
 const SUB_BYTES_MAX: usize = 255;
+/// They go into answers that are made often.
+const CLAIMS_BYTES_MAX: usize = 8_192;
 
 #[derive(Debug)]
 pub(in crate::admin) struct IntendedUser {
@@ -127,7 +130,7 @@ fn at(realm: &str, username: &str) -> String {
 
 /// What is known of a user after this: what a file does not name stays; a new user's subject is drawn.
 fn claims(username: &str, asked: &UserManifest, standing: Option<&UserClaims>) -> Result<UserClaims, String> {
-    let UserManifest { sub, name, email, .. } = asked.clone();
+    let UserManifest { sub, name, email, claims, .. } = asked.clone();
     if let (Some(sub), Some(standing)) = (&sub, standing)
         && *sub != standing.sub
     {
@@ -139,14 +142,22 @@ fn claims(username: &str, asked: &UserManifest, standing: Option<&UserClaims>) -
     {
         return Err(format!("sub: it has 1 to {SUB_BYTES_MAX} visible ASCII characters"));
     }
+    let bytes = as_json(&claims).to_string().len();
+    if bytes > CLAIMS_BYTES_MAX {
+        return Err(format!("claims: they have {CLAIMS_BYTES_MAX} bytes at most"));
+    }
     Ok(match standing.cloned() {
-        Some(standing) => {
-            UserClaims { sub: standing.sub, name: name.unwrap_or(standing.name), email: email.or(standing.email) }
-        }
+        Some(standing) => UserClaims {
+            sub: standing.sub,
+            name: name.unwrap_or(standing.name),
+            email: email.or(standing.email),
+            claims: claims.over(standing.claims),
+        },
         None => UserClaims {
             sub: sub.unwrap_or_else(new_subject),
             name: name.unwrap_or_else(|| username.to_owned()),
             email,
+            claims,
         },
     })
 }

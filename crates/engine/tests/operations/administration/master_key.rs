@@ -53,7 +53,7 @@ async fn everything_works_with_the_new_master_key_and_the_old_one_opens_nothing(
     let fixture = &installed.fixture;
     let answer = fixture.log_in("web").await;
     let rotated = installed.administration.run(MasterKeyRotate {}).await.unwrap();
-    assert_eq!((rotated.keys, rotated.file), (4, installed.file.path().display().to_string()));
+    assert_eq!((rotated.keys, rotated.file), (6, installed.file.path().display().to_string()));
     assert!(fixture.works(&answer.access_token).await, "while it goes on");
     for realm in ["marketplace", "twin"] {
         let realm = fixture.engine.realm(realm).unwrap();
@@ -75,7 +75,7 @@ async fn everything_works_with_the_new_master_key_and_the_old_one_opens_nothing(
     assert!(matches!(old.load().await, Err(SetupError::MasterKey(_))));
     for realm in fixture.store.realms().await.unwrap() {
         let keys = fixture.store.keys(realm.number).await.unwrap();
-        assert_eq!(keys.len(), 2);
+        assert_eq!(keys.len(), 3);
         for row in keys {
             let key = [StoredKey { number: row.number, usage: row.usage, sealed: row.sealed }];
             let opened = RealmKeyring::open_keys(&installed.first_key(), realm.number, TokenShape::Whole, &key);

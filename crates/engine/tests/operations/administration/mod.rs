@@ -4,10 +4,12 @@ mod apply;
 mod clients;
 mod commands;
 mod export;
+mod following;
 mod grants;
 mod master_key;
 mod prune;
 mod races;
+mod signing_keys;
 mod users;
 
 use std::sync::Arc;

@@ -1,14 +1,22 @@
 //! Users by command: made, given another password, disabled, listed; one subject each.
 
+use kimbai_core::authorize::{AuthorizationRequest, Decision, Parameter};
+use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::Refusal;
 use kimbai_engine::admin::{
-    AdminError, Apply, Enabled, PlainSecret, Prune, UserAdd, UserList, UserPasswd, UserSetActivity, UserView,
+    AdminError, Apply, Enabled, PlainSecret, Prune, UserAdd, UserList, UserManifest, UserPasswd, UserSetActivity,
+    UserView,
 };
-use kimbai_engine::{BrowserSecret, DEMO_PASSWORD_HASH, Engine, LogInRefusal, NewUser, SignedIn, UserClaims};
+use kimbai_engine::{
+    Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, LogInRefusal, NewUser, SignedIn, TokenAnswer, UserClaims,
+    Visit,
+};
 use serde_json::{Value, json};
 
 use super::{Operator, administration, invalid, of_marketplace, read};
-use crate::fixture::{Answered as _, Fixture, PASSWORD, PASSWORD_HASH, refresh_token, secret, source};
+use crate::fixture::{
+    Answered as _, Fixture, PASSWORD, PASSWORD_HASH, REDIRECT_URI, code_grant, refresh_token, secret, source,
+};
 
 const NEW_PASSWORD: &str = "một mật khẩu khác";
 
@@ -87,6 +95,73 @@ async fn a_new_password_ends_the_old_one_and_all_sessions() {
     }
     assert!(is_signed_in(fixture, &unharmed).await);
     assert_eq!(fixture.audit("password_changed", 2).await[1].user, Some(fixture.an.0));
+}
+
+/// Tokens that a client was given in this session.
+async fn tokens(fixture: &Fixture, signed_in: &SignedIn, scope: &str) -> TokenAnswer {
+    let once = |value: &str| Parameter::Once(value.to_owned());
+    let request = AuthorizationRequest {
+        client_id: once("web"),
+        redirect_uri: once(REDIRECT_URI),
+        response_type: once("code"),
+        scope: once(scope),
+        state: once("12345678"),
+        ..Default::default()
+    };
+    let decision = Some(Decision::Allow { ticked: ScopeSet::EMPTY });
+    let visit = Visit { signed_in: Some(signed_in), decision, ..Visit::default() };
+    match fixture.engine.authorize(&fixture.realm, &request, visit).await.unwrap() {
+        Authorized::Code { code, .. } => {
+            fixture.ask("web", code_grant(code.expose(), Some(REDIRECT_URI), None)).await.unwrap()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_grants_that_live_no_longer_than_a_session() {
+    let operator = Operator::new().await;
+    let fixture = &operator.fixture;
+    let minted = fixture.redeem("web", &fixture.code("web", "order").await).await.unwrap();
+    for (round, by_file) in [(1, false), (2, true)] {
+        let password = if round == 1 { PASSWORD } else { NEW_PASSWORD };
+        let signed_in = log_in(fixture, "an", password).await.unwrap();
+        let online = tokens(fixture, &signed_in, "order").await;
+        let offline = tokens(fixture, &signed_in, "order offline").await;
+        if by_file {
+            let asked = json!({ "users": { "an": { "password": format!("{NEW_PASSWORD} again") } } });
+            operator.apply(of_marketplace(asked)).await.unwrap();
+        } else {
+            operator.run(passwd("an", NEW_PASSWORD)).await.unwrap();
+        }
+        assert!(!fixture.works(&online.access_token).await, "round {round}");
+        assert!(fixture.works(&offline.access_token).await, "round {round}");
+        assert!(fixture.refresh("web", &refresh_token(&offline)).await.is_ok(), "round {round}");
+    }
+    assert!(fixture.works(&minted.access_token).await, "no browser was there when it was given");
+    let _ = fixture.audit("session_ended", 2).await;
+}
+
+#[tokio::test]
+async fn the_standard_claims_of_a_user_are_given_kept_and_written_out_again() {
+    let operator = Operator::new().await;
+    let claims = json!({ "phone_number": "+84901234567", "address": { "country": "VN" } });
+    operator.run(add("dung", json!({ "password": NEW_PASSWORD, "claims": claims }))).await.unwrap();
+    let asked = json!({ "users": { "dung": { "claims": { "locale": "vi-VN" } } } });
+    let applied = operator.apply(of_marketplace(asked)).await.unwrap();
+    assert_eq!(applied.steps[0].changes, ["claims.locale: null -> \"vi-VN\""]);
+    let list = UserList { realm: None, after: Some("chi".to_owned()), limit: 1 };
+    let listed = serde_json::to_value(&operator.run(list).await.unwrap()[0].claims).unwrap();
+    let expect = json!({ "phone_number": "+84901234567", "address": { "country": "VN" }, "locale": "vi-VN" });
+    assert_eq!(listed, expect);
+    for wrong in [json!({ "sub": "x" }), json!({ "iss": "x" }), json!({ "picture": "x".repeat(8_192) })] {
+        let refused = serde_json::from_value::<UserManifest>(json!({ "claims": wrong }));
+        let is_refused = match refused {
+            Ok(_) => operator.apply(of_marketplace(json!({ "users": { "dung": { "claims": wrong } } }))).await.is_err(),
+            Err(_) => true,
+        };
+        assert!(is_refused, "{wrong}");
+    }
 }
 
 #[tokio::test]
@@ -184,7 +259,7 @@ async fn the_sandboxs_password_is_refused_in_both_forms() {
     }
     assert!(invalid(operator.run(passwd("an", PASSWORD)).await)[0].contains("it is the sandbox's"));
     // A store that a sandbox filled: nobody gets in by what everybody knows.
-    let claims = UserClaims { sub: "9".to_owned(), name: "Demo".to_owned(), email: None };
+    let claims = UserClaims { sub: "9".to_owned(), name: "Demo".to_owned(), email: None, ..UserClaims::default() };
     let demo = NewUser { username: "demo".to_owned(), password_hash: DEMO_PASSWORD_HASH.to_owned(), claims };
     operator.fixture.engine.put_user(&operator.fixture.realm, demo).await.unwrap();
     assert_eq!(log_in(&operator.fixture, "demo", PASSWORD).await.unwrap_err(), LogInRefusal::Wrong);

@@ -62,11 +62,11 @@ fn a_rotation_that_was_cut_short_is_finished_by_the_next_command() {
 fn the_master_key_is_replaced_and_everything_works_on() {
     each_way(|place| {
         let before = place.standing();
-        let expected = "kimbai-data/master.key is a new master key; 2 keys of the store are sealed under it\nBackups made before need the old \
+        let expected = "kimbai-data/master.key is a new master key; 3 keys of the store are sealed under it\nBackups made before need the old \
                         one.\n";
         assert_eq!(place.ok(&["master-key", "rotate"]), expected);
         let reply = place.json(&["master-key", "rotate"]);
-        assert_eq!(reply, serde_json::json!({"keys": 2, "file": "kimbai-data/master.key"}));
+        assert_eq!(reply, serde_json::json!({"keys": 3, "file": "kimbai-data/master.key"}));
         assert_eq!(place.standing(), before);
         assert_eq!(place.run(&["apply", "--plan", "manifest.toml"]).code, 0, "the secrets are the same");
     });

@@ -29,6 +29,9 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             token: "/sc/oauth2/token".to_owned(),
             revoke: "/sc/oauth2/revoke".to_owned(),
             introspect: "/sc/oauth2/introspect".to_owned(),
+            userinfo: None,
+            end_session: None,
+            jwks: None,
             ..standard.paths
         },
         offline_scope: "offline".to_owned(),

@@ -265,9 +265,9 @@ pub(crate) fn authorize(refused: AuthorizeError) -> WireError {
     match refused {
         AuthorizeError::Malformed(_)
         | AuthorizeError::ResponseTypeMissing
-        | AuthorizeError::UnsupportedResponseMode => {
-            wire("invalid_request", "A parameter is missing, repeated or malformed.")
-        }
+        | AuthorizeError::UnsupportedResponseMode
+        | AuthorizeError::PromptNone
+        | AuthorizeError::IdTokenHint => wire("invalid_request", "A parameter is missing, repeated or malformed."),
         AuthorizeError::UnauthorizedClient => wire("unauthorized_client", "The client may not use this grant."),
         AuthorizeError::Scope(_) | AuthorizeError::ScopeNotRegistered => {
             wire("invalid_scope", "The scope is unknown, malformed or not the app's.")
@@ -280,12 +280,14 @@ pub(crate) fn authorize(refused: AuthorizeError) -> WireError {
             wire("invalid_request", "The client must use PKCE with the method S256.")
         }
         AuthorizeError::AccessDenied => wire("access_denied", "The user or the server said no."),
+        AuthorizeError::RequestObject => wire("request_not_supported", "This server does not read request objects."),
+        AuthorizeError::RequestUri => wire("request_uri_not_supported", "This server does not fetch request objects."),
+        AuthorizeError::AuthenticationContext => {
+            wire("unmet_authentication_requirements", "The server cannot authenticate the user as it is asked to.")
+        }
+        AuthorizeError::LogInRequired => wire("login_required", "The user must log in."),
+        AuthorizeError::ConsentRequired => wire("consent_required", "The user must be asked."),
     }
-}
-
-/// Why an authorization request was refused, for the log.
-pub(crate) fn authorize_reason(refused: AuthorizeError) -> Reason {
-    explanation::authorize(refused)
 }
 
 /// Why a token is inactive, for the log.

@@ -1,6 +1,6 @@
 //! The standard dialect: OAuth 2.1 as its RFCs spell it. Other platforms are this dialect with other data.
 //!
-//! Decides nothing: parse, ask the engine, render. Sources: RFC 6749, 7009, 7662, 8414, 9207.
+//! Decides nothing: parse, ask the engine, render. Sources: RFC 6749, 7009, 7662, 7517, 8414, 9207.
 
 pub mod demo;
 pub(crate) mod error;
@@ -9,6 +9,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
 pub(crate) mod tests;
+mod userinfo;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -22,20 +23,24 @@ use kimbai_core::realm::{
     TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
+use kimbai_core::signing::SigningSettings;
 use kimbai_core::token::{Inactive, Note};
 use kimbai_engine::Introspection;
 
 use self::error::EndpointError;
-pub(crate) use self::metadata::endpoint_url;
+pub(crate) use self::metadata::{MetadataCache, endpoint_url};
 use super::{FaultForm, Routes};
+use crate::http::cached::Document;
 use crate::http::reply::HttpFault;
-use crate::http::{cors, reply};
+use crate::http::{cached, cors, reply};
 use crate::metrics::Endpoint;
 use crate::site::Call;
 
 /// The dialect's name in a realm's settings.
 pub const NAME: &str = "standard";
 
+/// What a document allows.
+const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 /// What an endpoint that takes a form allows.
 const POST_ONLY: &str = "POST, OPTIONS";
 
@@ -53,6 +58,9 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
             platform: BTreeMap::new(),
+            userinfo: Some("/userinfo".to_owned()),
+            end_session: Some("/logout".to_owned()),
+            jwks: Some("/jwks".to_owned()),
         },
         scopes,
         offline_scope: "offline_access".to_owned(),
@@ -78,17 +86,27 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
         request_signatures: RequestSignatures::Refused,
+        signing: SigningSettings::default(),
     }
 }
 
 /// The endpoints of a realm, where its settings put them.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let paths = &settings.paths;
-    Routes::new(FaultForm::STANDARD)
+    let routes = Routes::new(FaultForm::STANDARD)
         .endpoint(&paths.token, Endpoint::Token, token)
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
         .endpoint(&paths.introspect, Endpoint::Introspect, introspect)
-        .endpoint(&metadata::path(&settings.issuer), Endpoint::Metadata, metadata_document)
+        .endpoint(&metadata::path(&settings.issuer), Endpoint::Metadata, metadata_document);
+    let mut routes = routes;
+    if let Some(path) = &paths.jwks {
+        routes = routes.endpoint(path, Endpoint::Metadata, jwk_set);
+        routes = routes.endpoint(&metadata::openid_path(&settings.issuer), Endpoint::Metadata, metadata_document);
+    }
+    match &paths.userinfo {
+        Some(path) => routes.endpoint(path, Endpoint::Resource, userinfo::userinfo),
+        None => routes,
+    }
 }
 
 /// Token endpoint (RFC 6749 section 3.2).
@@ -146,15 +164,34 @@ async fn introspect(call: Call, body: Body) -> Response {
     }
 }
 
-/// Authorization server metadata (RFC 8414 section 3).
+/// Authorization server metadata (RFC 8414 section 3, OpenID Connect Discovery section 4).
 async fn metadata_document(call: Call) -> Response {
     match call.method {
         Method::GET | Method::HEAD => {
-            cors::allow_any_client(metadata::document(&call.realm.settings), &call.headers, &call.realm)
+            let made = call.site.metadata.of(&call.realm);
+            let (json, etag) = (made.json.clone(), made.etag.as_str());
+            let document = Document { json, etag, max_age_s: metadata::MAX_AGE_S };
+            cors::allow_any_client(cached::document(&call.headers, document), &call.headers, &call.realm)
         }
-        Method::OPTIONS => cors::preflight(&call.headers, &call.realm, "GET, HEAD, OPTIONS"),
-        _ => error::endpoint(&call, &EndpointError::Http(HttpFault::Method("GET, HEAD, OPTIONS"))),
+        Method::OPTIONS => cors::preflight(&call.headers, &call.realm, READ_ONLY),
+        _ => error::endpoint(&call, &EndpointError::Http(HttpFault::Method(READ_ONLY))),
     }
+}
+
+/// The JWK Set (RFC 7517 section 5).
+async fn jwk_set(call: Call) -> Response {
+    match call.method {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return cors::preflight(&call.headers, &call.realm, READ_ONLY),
+        _ => return error::endpoint(&call, &EndpointError::Http(HttpFault::Method(READ_ONLY))),
+    }
+    let set = match call.site.engine.jwk_set(&call.realm).await {
+        Ok(set) => set,
+        Err(failure) => return error::failed(&failure, call.realm.settings.error_form),
+    };
+    let max_age_s = call.realm.settings.signing.jwks_max_age_s;
+    let document = Document { json: set.json.clone(), etag: &set.etag, max_age_s };
+    cors::allow_any_client(cached::document(&call.headers, document), &call.headers, &call.realm)
 }
 
 fn for_client(response: Response, call: &Call, credentials: &ClientCredentials) -> Response {

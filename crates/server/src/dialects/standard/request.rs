@@ -96,6 +96,17 @@ pub(crate) fn authorization(form: &Form) -> AuthorizationRequest {
         state: form.parameter("state"),
         code_challenge: form.parameter("code_challenge"),
         code_challenge_method: form.parameter("code_challenge_method"),
+        nonce: form.parameter("nonce"),
+        prompt: form.parameter("prompt"),
+        max_age: form.parameter("max_age"),
+        display: form.parameter("display"),
+        ui_locales: form.parameter("ui_locales"),
+        claims: form.parameter("claims"),
+        acr_values: form.parameter("acr_values"),
+        login_hint: form.parameter("login_hint"),
+        id_token_hint: form.parameter("id_token_hint"),
+        request: form.parameter("request"),
+        request_uri: form.parameter("request_uri"),
     }
 }
 

@@ -3,11 +3,10 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use kimbai_core::authorize::AuthorizeError;
+use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::realm::{ErrorForm, RealmSettings, TokenTypeSpelling};
 use kimbai_core::token::TokenKind;
-use kimbai_engine::{Introspection, Realm, TokenAnswer, TokenFacts};
-use kimbai_keyring::SealedToken;
+use kimbai_engine::{AuthorizationCode, Introspection, Realm, TokenAnswer, TokenFacts};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
@@ -26,6 +25,11 @@ pub(super) fn token(realm: &Realm, tokens: &TokenAnswer) -> Response {
     if let Some(refresh_token) = &tokens.refresh_token {
         body.push_str(",\"refresh_token\":\"");
         body.push_str(refresh_token.expose());
+        body.push('"');
+    }
+    if let Some(id_token) = &tokens.id_token {
+        body.push_str(",\"id_token\":\"");
+        body.push_str(id_token.expose());
         body.push('"');
     }
     body.push_str(",\"scope\":\"");
@@ -81,42 +85,52 @@ fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
     serde_json::to_string(&token).unwrap_or_else(|_| r#"{"active":false}"#.to_owned())
 }
 
-/// The redirect that carries a code.
-pub(crate) fn code(realm: &Realm, redirect_uri: &str, state: Option<&str>, code: &SealedToken) -> Response {
-    reply::see_other(&with_parameters(redirect_uri, |query| {
-        query.append_pair("code", code.expose());
-        if let Some(state) = state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", &realm.settings.issuer);
-    }))
+/// An authorization response: its parameters, and where they go.
+#[derive(Debug)]
+pub(crate) struct AuthorizationResponse<'a> {
+    pub(crate) target: &'a ResponseTarget,
+    pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
-/// The redirect that carries an error.
-pub(crate) fn authorize_error(
+/// The response that carries a code.
+pub(crate) fn code<'a>(
     realm: &Realm,
-    redirect_uri: &str,
-    state: Option<&str>,
-    refused: AuthorizeError,
-) -> Response {
-    let wire = error::authorize(refused);
-    let mut response = reply::see_other(&with_parameters(redirect_uri, |query| {
-        query.append_pair("error", wire.error).append_pair("error_description", wire.description);
-        if let (ErrorForm::WithHint, Some(hint)) = (realm.settings.error_form, &wire.hint) {
-            query.append_pair("error_hint", hint);
-        }
-        if let Some(state) = state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", &realm.settings.issuer);
-    }));
-    response.extensions_mut().insert(error::authorize_reason(refused));
-    response
+    target: &'a ResponseTarget,
+    code: &AuthorizationCode,
+) -> AuthorizationResponse<'a> {
+    AuthorizationResponse::new(realm, target, vec![("code", code.expose().to_owned())])
 }
 
-fn with_parameters(redirect_uri: &str, append: impl FnOnce(&mut Serializer<'_, String>)) -> String {
-    let separator = if redirect_uri.contains('?') { '&' } else { '?' };
-    let mut query = Serializer::new(String::new());
-    append(&mut query);
-    format!("{redirect_uri}{separator}{}", query.finish())
+/// The response that carries an error.
+pub(crate) fn authorize_error<'a>(
+    realm: &Realm,
+    target: &'a ResponseTarget,
+    refused: AuthorizeError,
+) -> AuthorizationResponse<'a> {
+    let wire = error::authorize(refused);
+    let mut parameters = vec![("error", wire.error.to_owned()), ("error_description", wire.description.to_owned())];
+    if let (ErrorForm::WithHint, Some(hint)) = (realm.settings.error_form, wire.hint) {
+        parameters.push(("error_hint", hint));
+    }
+    AuthorizationResponse::new(realm, target, parameters)
+}
+
+impl<'a> AuthorizationResponse<'a> {
+    fn new(realm: &Realm, target: &'a ResponseTarget, mut parameters: Vec<(&'static str, String)>) -> Self {
+        parameters.extend(target.state.clone().map(|state| ("state", state)));
+        parameters.push(("iss", realm.settings.issuer.clone()));
+        Self { target, parameters }
+    }
+
+    /// The redirect URI with the parameters in its query; of a mode that has them elsewhere, in its fragment.
+    pub(crate) fn location(&self) -> String {
+        let redirect_uri = &self.target.redirect_uri;
+        let separator = match self.target.mode {
+            ResponseMode::Query if redirect_uri.contains('?') => '&',
+            ResponseMode::Query => '?',
+            ResponseMode::Fragment | ResponseMode::FormPost => '#',
+        };
+        let query = Serializer::new(String::new()).extend_pairs(&self.parameters).finish();
+        format!("{redirect_uri}{separator}{query}")
+    }
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http_body_util::BodyExt as _;
-use kimbai_core::authorize::AuthorizeError;
+use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::client::{AuthenticationMethod, ClientAuthenticationError};
 use kimbai_core::number::{ClientNumber, Generation, GrantId};
 use kimbai_core::pkce::ChallengeError;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeError;
 use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
-use kimbai_engine::{Engine, Realm, TokenAnswer};
+use kimbai_engine::{AuthorizationCode, Engine, Realm, TokenAnswer};
 use kimbai_keyring::{MasterKey, SealedToken};
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -33,6 +33,7 @@ async fn the_wire_of_the_standard_dialect() {
 pub(crate) async fn realm(name: &str, settings: &RealmSettings) -> Arc<Realm> {
     let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
     let engine = Engine::new(Arc::new(store), MasterKey::generate()).with_demo_people();
+    engine.load().await.unwrap();
     engine.put_realm(name, settings).await.unwrap()
 }
 
@@ -51,21 +52,26 @@ pub(crate) async fn errors(realm: &Realm) -> String {
 
 /// Every redirect with an error or a code.
 pub(crate) fn redirects(realm: &Realm) -> String {
-    let location = |response: axum::response::Response| {
-        let location = response.headers()[http::header::LOCATION].to_str().unwrap().to_owned();
-        format!("{} {location}", response.status().as_u16())
+    let target = |uri: &str, state: Option<&str>, mode| {
+        let (redirect_uri, state) = (uri.to_owned(), state.map(str::to_owned));
+        ResponseTarget { redirect_uri, state, mode }
     };
     let mut text = String::new();
     for refused in refused_requests() {
-        let redirect = location(response::authorize_error(realm, REDIRECT_URI, Some("a b&c"), refused));
-        writeln!(text, "{refused:?}\n    expect {redirect}").unwrap();
+        let target = target(REDIRECT_URI, Some("a b&c"), ResponseMode::Query);
+        let location = response::authorize_error(realm, &target, refused).location();
+        writeln!(text, "{refused:?}\n    expect 303 {location}").unwrap();
     }
-    let code = token(realm, TokenKind::Code);
-    for (uri, state) in
-        [(REDIRECT_URI, Some("trạng thái")), (REDIRECT_URI, None), ("https://example.com/?tenant=1", None)]
-    {
-        let redirect = location(response::code(realm, uri, state, &code)).replace(code.expose(), "CODE");
-        writeln!(text, "code for {uri} {state:?}\n    expect {redirect}").unwrap();
+    let code = AuthorizationCode::new(&token(realm, TokenKind::Code), None);
+    for (uri, state, mode) in [
+        (REDIRECT_URI, Some("trạng thái"), ResponseMode::Query),
+        (REDIRECT_URI, None, ResponseMode::Query),
+        ("https://example.com/?tenant=1", None, ResponseMode::Query),
+        ("https://example.com/?tenant=1", Some("a b&c"), ResponseMode::Fragment),
+    ] {
+        let target = target(uri, state, mode);
+        let location = response::code(realm, &target, &code).location().replace(code.expose(), "CODE");
+        writeln!(text, "code for {uri} {state:?} {}\n    expect 303 {location}", mode.name()).unwrap();
     }
     text
 }
@@ -77,7 +83,15 @@ pub(crate) async fn tokens(realm: &Realm) -> String {
     let mut text = String::new();
     for refresh_token in [Some(&refresh_token), None] {
         let (access_token, refresh_token) = (access_token.clone(), refresh_token.cloned());
-        let answer = TokenAnswer { access_token, refresh_token, expires_in_s: 3_600, scope, user: None, note: None };
+        let answer = TokenAnswer {
+            access_token,
+            refresh_token,
+            id_token: None,
+            expires_in_s: 3_600,
+            scope,
+            user: None,
+            note: None,
+        };
         let response = response::token(realm, &answer);
         let mut headers: Vec<_> = response.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
         headers.sort();
@@ -163,5 +177,12 @@ fn refused_requests() -> Vec<AuthorizeError> {
         AuthorizeError::Challenge(ChallengeError::Challenge),
         AuthorizeError::Challenge(ChallengeError::Missing),
         AuthorizeError::AccessDenied,
+        AuthorizeError::PromptNone,
+        AuthorizeError::IdTokenHint,
+        AuthorizeError::RequestObject,
+        AuthorizeError::RequestUri,
+        AuthorizeError::AuthenticationContext,
+        AuthorizeError::LogInRequired,
+        AuthorizeError::ConsentRequired,
     ]
 }

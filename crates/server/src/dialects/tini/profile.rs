@@ -45,7 +45,7 @@ pub(super) async fn profile(call: Call) -> Response {
     }
     let Some(user) = facts.user else { return none() };
     match engine.user_claims(realm, user).await {
-        Ok(UserClaims { sub, name, email }) => {
+        Ok(UserClaims { sub, name, email, .. }) => {
             response::data(Profile { id: response::customer_id(&sub), name: &name, email: email.as_deref() })
         }
         Err(failure) => error::render(error::failed(&failure)),

@@ -116,6 +116,6 @@ fn page(call: &Call, request: &AppCodeRequest, result: Option<&str>) -> Option<R
     let hidden = [("client_id", request.client_id.as_str()), ("scopes", asked.as_str())];
     let sheet = ConsentSheet { action: PATH, hidden: &hidden, client, scopes: &scopes, people: &people, result };
     let image = metadata.logo_uri.as_deref().and_then(kimbai_core::redirect_uri::origin_of);
-    let sources = PageSources { image, form_target: None };
+    let sources = PageSources { image, ..PageSources::default() };
     Some(reply::page(StatusCode::OK, consent_sheet(&frame, &sheet), &sources))
 }

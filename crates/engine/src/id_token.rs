@@ -1,0 +1,111 @@
+//! ID tokens: made beside access tokens for grants with the scope `openid`, and read again as hints (OpenID Connect Core section 2).
+
+use std::sync::Arc;
+
+use kimbai_core::claims::{ClaimSet, UserClaims};
+use kimbai_core::client::Client;
+use kimbai_core::grant::{Grant, ShortDigest};
+use kimbai_core::id_token::IdToken;
+use kimbai_core::signing::SigningAlgorithm;
+use kimbai_core::token::Pointer;
+use kimbai_keyring::{JwtKind, SealedToken, SignedJwt, SigningKey};
+use kimbai_store::SessionId;
+use serde_json::{Map, Value};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::realm::Realm;
+use crate::signing::JwtError;
+
+/// Who a user is to a client, and the key that says so: all that can fail before an ID token is made.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    subject: Arc<str>,
+    claims: Map<String, Value>,
+    algorithm: SigningAlgorithm,
+    signer: Arc<SigningKey>,
+}
+
+/// Whom an ID token was about, that came back as a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdTokenHint {
+    /// The client that it was given to.
+    pub(crate) client_id: String,
+    /// By what the client knows the user.
+    pub(crate) subject: String,
+    /// The browser session, if it named one.
+    pub(crate) session: Option<String>,
+}
+
+impl Engine {
+    /// Loads what an ID token for this grant's user needs; none if there is no such user.
+    pub(crate) async fn identity(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        grant: &Grant,
+    ) -> Result<Option<Identity>, EngineError> {
+        let (user, wanted) = (grant.user, grant.log_in.requested.id_token);
+        let algorithm = realm.id_token_algorithm(client);
+        let signer = self.signer(realm, algorithm).await?;
+        let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
+        let claims = if wanted == ClaimSet::EMPTY {
+            Map::new()
+        } else {
+            let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
+            UserClaims::parse(&row.claims)?.select(wanted)
+        };
+        Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, signer }))
+    }
+
+    /// The ID token beside an access token. Its times are those of the generation, so that a retry gets the same one.
+    pub(crate) fn id_token(
+        realm: &Realm,
+        (client, identity): (&Client, &Identity),
+        (grant, access): (&Grant, &Pointer),
+        (access_token, nonce): (&SealedToken, Option<&str>),
+    ) -> Result<SignedJwt, EngineError> {
+        let session = grant.log_in.session;
+        let sid = (session != ShortDigest::ABSENT).then(|| realm.sid_of(SessionId(session.0)));
+        let id_token = IdToken {
+            issuer: &realm.settings.issuer,
+            subject: &identity.subject,
+            client_id: &client.client_id,
+            issued_at_s: access.issued_at_s,
+            expiry_s: access.time,
+            auth_time_s: grant.auth_time_s,
+            nonce,
+            session: sid.as_deref(),
+            access_token: Some(access_token.expose()),
+            code: None,
+            claims: identity.claims.clone(),
+        };
+        let json = id_token.json(identity.algorithm);
+        identity.signer.sign(JwtKind::Id, &json).map_err(|error| EngineError::Stored(error.to_string()))
+    }
+
+    /// Reads an ID token of this realm, whenever it was made; none for all that is not one.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub(crate) async fn read_hint(&self, realm: &Realm, hint: &str) -> Result<Option<IdTokenHint>, EngineError> {
+        let claims = match self.verify_jwt(realm, JwtKind::Id, hint).await {
+            Ok(verified) => verified.of_any_time(),
+            Err(JwtError::Fault(_)) => return Ok(None),
+            Err(JwtError::Failed(failure)) => return Err(failure),
+        };
+        let text = |name| claims.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let (Some(client_id), Some(subject)) = (text("aud"), text("sub")) else { return Ok(None) };
+        Ok(Some(IdTokenHint { client_id, subject, session: text("sid") }))
+    }
+}
+
+impl Realm {
+    /// What signs a client's ID tokens: what it is registered for, else RS256, which every client can read, else what there is.
+    fn id_token_algorithm(&self, client: &Client) -> SigningAlgorithm {
+        let has = |algorithm: &SigningAlgorithm| self.settings.signing.algorithms.contains(algorithm);
+        let registered = client.metadata.id_token_signed_response_alg.filter(has);
+        let usual = Some(SigningAlgorithm::Rs256).filter(has);
+        registered.or(usual).or(self.settings.signing.algorithms.first().copied()).unwrap_or(SigningAlgorithm::Rs256)
+    }
+}

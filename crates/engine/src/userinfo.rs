@@ -1,0 +1,68 @@
+//! What a client may know of a user who is behind an access token (OpenID Connect Core section 5.3).
+
+use std::sync::Arc;
+
+use kimbai_core::claims::{ClaimSet, UserClaims};
+use kimbai_core::client::Client;
+use kimbai_core::secret::Secret;
+use kimbai_core::token::Inactive;
+use kimbai_keyring::{JwtKind, SignedJwt};
+use serde_json::{Map, Value};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::introspect::Introspection;
+use crate::realm::Realm;
+
+/// What is answered to whoever asks with an access token.
+#[derive(Debug)]
+pub enum UserInfo {
+    /// The claims, for the client that the token was issued to.
+    Claims(Arc<Client>, UserInfoForm),
+    /// The token was not issued for this: it has no user, or no scope `openid`.
+    InsufficientScope,
+    /// The token does not work.
+    Inactive(Inactive),
+}
+
+/// In the form that the client is registered for (OpenID Connect Registration section 2).
+#[derive(Debug)]
+pub enum UserInfoForm {
+    /// JSON.
+    Plain(Map<String, Value>),
+    /// A JWT.
+    Signed(SignedJwt),
+}
+
+impl Engine {
+    /// Answers a request at the `UserInfo` endpoint.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn userinfo(&self, realm: &Realm, token: &Secret) -> Result<UserInfo, EngineError> {
+        let facts = match self.verify_access_token(realm, token).await? {
+            Introspection::Active(facts) => facts,
+            Introspection::Inactive(inactive) => return Ok(UserInfo::Inactive(inactive)),
+        };
+        let Some(user) = facts.user.filter(|_| realm.is_openid(facts.scope)) else {
+            return Ok(UserInfo::InsufficientScope);
+        };
+        let row = self.store.user(realm.number, user).await?;
+        let row = row.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
+        let wanted = ClaimSet::of_scopes(facts.scope, &realm.scopes).union(facts.requested);
+        let mut claims = UserClaims::parse(&row.claims)?.select(wanted);
+        claims.insert("sub".to_owned(), Value::from(&*facts.subject));
+        let form = match facts.client.metadata.userinfo_signed_response_alg {
+            None => UserInfoForm::Plain(claims),
+            Some(algorithm) => {
+                let signer = self.signer(realm, algorithm).await?;
+                claims.insert("iss".to_owned(), Value::from(realm.settings.issuer.as_str()));
+                claims.insert("aud".to_owned(), Value::from(facts.client.client_id.as_str()));
+                let json = Value::Object(claims).to_string();
+                let jwt = signer.sign(JwtKind::UserInfo, json.as_bytes());
+                UserInfoForm::Signed(jwt.map_err(|error| EngineError::Stored(error.to_string()))?)
+            }
+        };
+        Ok(UserInfo::Claims(facts.client, form))
+    }
+}

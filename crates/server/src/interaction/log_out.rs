@@ -1,0 +1,151 @@
+//! Log-out that a client asks for (OpenID Connect RP-Initiated Logout sections 2 and 3).
+//!
+//! A valid ID token of this very session ends it at once; everybody else is shown a page that asks. A POST leads to our own GET,
+//! because a cross-site POST brings no Lax cookie; the page that asks posts here too.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::SET_COOKIE;
+use http::{Method, StatusCode};
+use kimbai_core::redirect_uri::origin_of;
+use kimbai_engine::{LogOutRefusal, LogOutRequest, LogOutTerms, SignedIn};
+use kimbai_pages::Logout;
+use url::form_urlencoded::Serializer;
+
+use super::error_page;
+use super::render::scheme_of;
+use crate::dialects::standard::error::EndpointError;
+use crate::dialects::standard::request::{FormKinds, read_form};
+use crate::http::cookie::{Cookies, clear_session};
+use crate::http::form::Form;
+use crate::http::reply::{self, HttpFault, PageSources};
+use crate::site::Call;
+
+/// What a request at the endpoint is.
+enum Asked {
+    /// A client's.
+    ByClient(LogOutRequest),
+    /// A client's POST, on its way to our GET.
+    OnItsWay(String),
+    /// The form of the page that asks.
+    Confirmed(Option<String>),
+}
+
+/// The end session endpoint.
+pub(super) async fn log_out(call: Call, body: Body) -> Response {
+    let asked = match read(&call, body).await {
+        Ok(asked) => asked,
+        Err(error) => return error_page::unreadable(&call, &error),
+    };
+    let engine = &call.site.engine;
+    let signed_in = match engine.signed_in(&call.realm, Cookies::read(&call.headers, &call.realm).session).await {
+        Ok(signed_in) => signed_in,
+        Err(failure) => return error_page::failed(&call, &failure),
+    };
+    let (realm, now) = (&call.realm, engine.now());
+    match asked {
+        Asked::ByClient(request) => match engine.log_out_terms(realm, &request).await {
+            Ok(Ok(terms)) if call.method == Method::POST => {
+                let sealed = realm.seal_log_out(&terms, None, now);
+                reply::see_other(&format!("{}?request={sealed}", call.uri.path()))
+            }
+            Ok(Ok(terms)) => ask_or_end(&call, signed_in.as_ref(), &terms).await,
+            Ok(Err(refusal)) => error_page::log_out(&call, refusal),
+            Err(failure) => error_page::failed(&call, &failure),
+        },
+        Asked::OnItsWay(sealed) => match realm.open_log_out(&sealed, None, now) {
+            Some(terms) => ask_or_end(&call, signed_in.as_ref(), &terms).await,
+            None => error_page::log_out(&call, LogOutRefusal::Malformed),
+        },
+        Asked::Confirmed(sealed) => {
+            let Some(signed_in) = signed_in else { return end(&call, None, &LogOutTerms::default()).await };
+            match sealed.and_then(|sealed| realm.open_log_out(&sealed, Some(&signed_in.secret), now)) {
+                Some(terms) => end(&call, Some(&signed_in), &terms).await,
+                // Stale, or another browser's: asked again.
+                None => reply::see_other(call.uri.path()),
+            }
+        }
+    }
+}
+
+async fn read(call: &Call, body: Body) -> Result<Asked, EndpointError> {
+    let mut form = match call.method {
+        Method::GET => Form::decode(call.query())?,
+        Method::POST => {
+            let mut form = read_form(&call.headers, body, FormKinds::Urlencoded).await?;
+            if form.occurrences("logout") > 0 {
+                return Ok(Asked::Confirmed(form.take("continuation")?));
+            }
+            Form::decode(call.query())?.joined(form)?
+        }
+        // HEAD among them: a GET may end a session, and HEAD must not (RFC 9110 section 9.2.1).
+        _ => return Err(HttpFault::Method("GET, POST").into()),
+    };
+    if call.method == Method::GET
+        && let Some(sealed) = form.take("request")?
+    {
+        return Ok(Asked::OnItsWay(sealed));
+    }
+    Ok(Asked::ByClient(LogOutRequest {
+        id_token_hint: form.parameter("id_token_hint"),
+        client_id: form.parameter("client_id"),
+        post_logout_redirect_uri: form.parameter("post_logout_redirect_uri"),
+        state: form.parameter("state"),
+    }))
+}
+
+async fn ask_or_end(call: &Call, signed_in: Option<&SignedIn>, terms: &LogOutTerms) -> Response {
+    match signed_in {
+        Some(signed_in) if terms.session != Some(call.realm.sid(&signed_in.secret)) => {
+            ask(call, signed_in, terms).await
+        }
+        Some(_) => end(call, signed_in, terms).await,
+        // Nobody is there to be asked, and without a hint nobody says that the client sent them.
+        None if !terms.is_hinted => end(call, None, &LogOutTerms { target: None, ..terms.clone() }).await,
+        None => end(call, None, terms).await,
+    }
+}
+
+async fn ask(call: &Call, signed_in: &SignedIn, terms: &LogOutTerms) -> Response {
+    let user_name = match call.site.engine.user_name(&call.realm, signed_in.user()).await {
+        Ok(user_name) => user_name,
+        Err(failure) => return error_page::failed(call, &failure),
+    };
+    let client = terms.client_id.as_deref().and_then(|client_id| call.realm.client(client_id));
+    let continuation = call.realm.seal_log_out(terms, Some(&signed_in.secret), call.site.engine.now());
+    let html = kimbai_pages::logout(
+        &call.frame(),
+        &Logout {
+            action: call.uri.path(),
+            hidden: &[("continuation", &continuation)],
+            user_name: &user_name,
+            client_name: client.as_ref().map(|client| client.metadata.client_name.as_str()),
+        },
+    );
+    let target = terms.target.as_ref().map(|(uri, _)| uri.as_str());
+    let form_target = target.and_then(|uri| origin_of(uri).or_else(|| scheme_of(uri)));
+    reply::page(StatusCode::OK, html, &PageSources { form_target, ..PageSources::default() })
+}
+
+async fn end(call: &Call, signed_in: Option<&SignedIn>, terms: &LogOutTerms) -> Response {
+    if let Some(signed_in) = signed_in
+        && let Err(failure) = call.site.engine.log_out(&call.realm, signed_in).await
+    {
+        return error_page::failed(call, &failure);
+    }
+    let mut response = match &terms.target {
+        Some((uri, state)) => reply::see_other(&with_state(uri, state.as_deref())),
+        None => reply::page(StatusCode::OK, kimbai_pages::logged_out(&call.frame()), &PageSources::default()),
+    };
+    if let Some(cookie) = clear_session(&call.realm) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn with_state(uri: &str, state: Option<&str>) -> String {
+    let Some(state) = state else { return uri.to_owned() };
+    let separator = if uri.contains('?') { '&' } else { '?' };
+    let query = Serializer::new(String::new()).append_pair("state", state).finish();
+    format!("{uri}{separator}{query}")
+}
