@@ -220,7 +220,7 @@ async fn an_unknown_client_and_a_wrong_signature_get_the_same_bytes() {
     let sandbox = Sandbox::start().await;
     let at = sandbox.tini().await;
     let code = at.tini_code(&TINI_APP, &ALL).await;
-    let mut answers = Vec::new();
+    let (mut answers, mut over_graphql) = (Vec::new(), Vec::new());
     for app in [&NOBODY, &GUESSER] {
         for code in [code.as_str(), "no code"] {
             let body = json!({ "code": code }).to_string();
@@ -230,15 +230,16 @@ async fn an_unknown_client_and_a_wrong_signature_get_the_same_bytes() {
             );
             let late = at.with_headers(&path, &TINI_APP, sandbox.now_ms() - 360_000, &body).await;
             answers.push(late.enveloped(400, "invalid_signature").fixed());
-            in_body(&at, app, "/auth/token", sandbox.now_ms(), ("code", code))
-                .await
-                .enveloped(400, "invalid_signature");
+            let refused = in_body(&at, app, "/auth/token", sandbox.now_ms(), ("code", code)).await;
+            answers.push(refused.enveloped(400, "invalid_signature").fixed());
             let refused = at.exchange(&sandbox, app, GET, ("code", code)).await;
-            refused.graphql_refused(GET, "invalid_signature");
+            over_graphql.push(refused.graphql_refused(GET, "invalid_signature").fixed());
         }
     }
-    answers.dedup();
-    assert_eq!(answers.len(), 1, "{answers:?}");
+    for mut answers in [answers, over_graphql] {
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+    }
     // Nothing of it has touched the code.
     at.exchange(&sandbox, &TINI_APP, GET, ("code", &code)).await.expect(200).json()["data"][GET]["access_token"]
         .as_str()
@@ -374,4 +375,86 @@ async fn when_the_store_is_away_the_caller_may_ask_again() {
     assert_eq!(rest.enveloped(503, "unavailable").header("retry-after"), "1");
     // What signs wrongly does not come so far.
     at.exchange(&sandbox, &GUESSER, GET, ("code", &code)).await.graphql_refused(GET, "invalid_signature");
+}
+
+#[tokio::test]
+async fn a_wrong_signature_or_an_unknown_client_touches_no_store() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tini().await;
+    sandbox.store.fail(Some(StoreError::NotDone));
+    for app in [&NOBODY, &GUESSER] {
+        for (path, name) in [("/auth/token", "code"), ("/auth/token/refresh", "refresh_token"), ("/me", "access_token")]
+        {
+            let body = json!({ name: "x" }).to_string();
+            for base in [REST, REST_V1] {
+                let refused = at.with_headers(&format!("{base}{path}"), app, sandbox.now_ms(), &body).await;
+                refused.enveloped(400, "invalid_signature");
+            }
+            in_body(&at, app, path, sandbox.now_ms(), (name, "x")).await.enveloped(400, "invalid_signature");
+        }
+        at.exchange(&sandbox, app, GET, ("code", "x")).await.graphql_refused(GET, "invalid_signature");
+    }
+    // The right one asks it.
+    at.with_headers(&format!("{REST}/me"), &TINI_APP, sandbox.now_ms(), r#"{"access_token":"x"}"#)
+        .await
+        .enveloped(400, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_code_is_used_once_whatever_the_generation_and_its_second_use_ends_the_tokens() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tini().await;
+    let exchange = async |generation: usize, code: &str| {
+        let body = json!({ "code": code }).to_string();
+        match generation {
+            1 => at.exchange(&sandbox, &TINI_APP, GET, ("code", code)).await,
+            2 => in_body(&at, &TINI_APP, "/auth/token", sandbox.now_ms(), ("code", code)).await,
+            3 => at.with_headers(&format!("{REST_V1}/auth/token"), &TINI_APP, sandbox.now_ms(), &body).await,
+            _ => at.with_headers(&format!("{REST}/auth/token"), &TINI_APP, sandbox.now_ms(), &body).await,
+        }
+    };
+    for (first, second) in [(1, 4), (4, 1), (2, 3), (3, 2), (1, 1), (4, 4)] {
+        let code = at.tini_code(&TINI_APP, &ALL).await;
+        let tokens = exchange(first, &code).await.expect(200).json();
+        let data = if first == 1 { &tokens["data"][GET] } else { &tokens["data"] };
+        // Sooner it is a race, in which the first one keeps its tokens.
+        sandbox.clock.advance_s(11);
+        let again = exchange(second, &code).await;
+        if second == 1 {
+            again.graphql_refused(GET, "invalid_code")
+        } else {
+            again.enveloped(400, "invalid_code")
+        };
+        let body = json!({ "refresh_token": data["refresh_token"] }).to_string();
+        let path = format!("{REST}/auth/token/refresh");
+        at.with_headers(&path, &TINI_APP, sandbox.now_ms(), &body).await.enveloped(400, "invalid_token");
+    }
+}
+
+/// An app has credentials of its sandbox and of its production, and the realm tells which are meant.
+#[tokio::test]
+async fn credentials_codes_and_tokens_of_one_realm_are_nothing_in_another() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tini().await;
+    let production = sandbox.tini_as("production", RequestSignatures::Within(300), Served::Production).await;
+    let realm = sandbox.realm(&production);
+    let id = TINI_APP.client_id;
+    let known = realm.client(id).unwrap();
+    let client = kimbai_engine::NewClient {
+        client_id: id.to_owned(),
+        client_secret: Some(kimbai_core::secret::Secret::new("another-secret-of-production-01".to_owned())),
+        metadata: kimbai_core::client::ClientMetadata { secrets: Vec::new(), ..known.metadata.clone() },
+    };
+    sandbox.engine.put_client(&realm, client).await.unwrap();
+    let code = at.tini_code(&TINI_APP, &ALL).await;
+    let (path, body) = (format!("{REST}/auth/token"), json!({ "code": code }).to_string());
+    production.with_headers(&path, &TINI_APP, sandbox.now_ms(), &body).await.enveloped(400, "invalid_signature");
+    let of_production = App { client_secret: "another-secret-of-production-01", ..TINI_APP };
+    production.with_headers(&path, &of_production, sandbox.now_ms(), &body).await.enveloped(400, "invalid_code");
+    at.with_headers(&path, &of_production, sandbox.now_ms(), &body).await.enveloped(400, "invalid_signature");
+    let tokens = at.with_headers(&path, &TINI_APP, sandbox.now_ms(), &body).await.expect(200).json();
+    let refresh = json!({ "refresh_token": tokens["data"]["refresh_token"] }).to_string();
+    let path = format!("{REST}/auth/token/refresh");
+    production.with_headers(&path, &of_production, sandbox.now_ms(), &refresh).await.enveloped(400, "invalid_token");
+    at.with_headers(&path, &TINI_APP, sandbox.now_ms(), &refresh).await.expect(200);
 }

@@ -90,6 +90,8 @@ async fn a_leaked_secret_of_the_super_app_speaks_for_nobody() {
         wrong[member] = value;
         auth_code(&at, &host, &wrong).await.enveloped(400, reason);
     }
+    let list = json!([TINI_APP.client_id, ["offline"], null]);
+    auth_code(&at, &host, &list).await.enveloped(400, "invalid_request");
 }
 
 #[tokio::test]
