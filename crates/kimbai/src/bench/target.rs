@@ -73,6 +73,8 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) issuer: Url,
+    /// Where it is reached: the issuer's port, or another server's that stands in for it.
+    port: u16,
     pub(super) user: User,
     /// The client of the code and refresh grants.
     pub(super) client_id: String,
@@ -121,10 +123,16 @@ impl Target {
         Self::new(realm, &registration)
     }
 
+    /// The same realm at another server, whose ports begin so far from the issuer's.
+    pub(super) fn shifted(self, ports: i32) -> anyhow::Result<Self> {
+        let port = u16::try_from(i32::from(self.port) + ports).context("another server's port")?;
+        Ok(Self { port, ..self })
+    }
+
     pub(super) fn connection(&self) -> Connection {
-        // Both were checked when the target was made.
+        // It was checked when the target was made.
         let host = self.issuer.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        Connection::new(host, self.issuer.port_or_known_default().unwrap_or_default())
+        Connection::new(host, self.port)
     }
 
     pub(super) fn scope(&self) -> String {
@@ -161,6 +169,7 @@ impl Target {
             token_of_service: service.endpoint(&token, realm)?,
             introspect: service.endpoint(&introspect, realm)?,
             sandbox_code: Template::json(&at_issuer("sandbox/code")?)?,
+            port: issuer.port_or_known_default().unwrap_or_default(),
             issuer,
         })
     }

@@ -33,6 +33,7 @@ async fn the_wire_of_the_standard_dialect() {
 pub(crate) async fn realm(name: &str, settings: &RealmSettings) -> Arc<Realm> {
     let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
     let engine = Engine::new(Arc::new(store), MasterKey::generate()).with_demo_people();
+    engine.load().await.unwrap();
     engine.put_realm(name, settings).await.unwrap()
 }
 
