@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// keysMin is what a minute with a new key every five seconds must show.
-const keysMin = 5
+// keysMin is what a minute with new keys every five seconds must show, five for each of three algorithms.
+const keysMin = 15
 
 // clients are one and the same app thrice: its ID tokens are signed with different algorithms.
 var clients = []struct{ id, secret, algorithm string }{

@@ -15,7 +15,7 @@ const CLIENTS = [
   ['demo-web-es256', 'demo-web-es256-secret-0123456789', 'ES256'],
   ['demo-web-eddsa', 'demo-web-eddsa-secret-0123456789', 'EdDSA'],
 ]
-const KEYS_MIN = 5 // what a minute with a new key every five seconds must show
+const KEYS_MIN = 15 // what a minute with new keys every five seconds must show, five for each of three algorithms
 
 let steps = 0
 const step = (text) => console.log(`${String(++steps).padStart(2)}. ${text}`)

@@ -15,7 +15,7 @@ from joserfc.jws import extract_compact
 import app as web
 from person import Person
 
-KEYS_MIN = 5  # what a minute with a new key every five seconds must show
+KEYS_MIN = 15  # what a minute with new keys every five seconds must show, five for each of three algorithms
 
 numbers = itertools.count(1)
 

@@ -18,7 +18,7 @@ const ED: SigningAlgorithm = SigningAlgorithm::EdDsa;
 
 /// A realm without RSA, which is slow in tests.
 pub(crate) fn settings() -> RealmSettings {
-    let signing = SigningSettings { algorithms: FAST.to_vec(), rotate_after_s: Some(10_000), jwks_max_age_s: 290 };
+    let signing = SigningSettings { algorithms: FAST.to_vec(), rotate_after_s: Some(10_000), jwks_max_age_s: 230 };
     RealmSettings { issuer: ISSUER.to_owned(), signing, ..standard() }
 }
 

@@ -15,6 +15,7 @@ const manager = new UserManager({
   redirect_uri: location.origin + CALLBACK,
   silent_redirect_uri: location.origin + CALLBACK,
   post_logout_redirect_uri: `${location.origin}/`,
+  loadUserInfo: true,
   // All tabs have the same user, and the same refresh token. They renew ten seconds after they got them: at once.
   userStore: new WebStorageStateStore({ store: localStorage }),
   accessTokenExpiringNotificationTimeInSeconds: 3590,
@@ -62,7 +63,7 @@ async function verify(user) {
 }
 
 function show(user) {
-  who.textContent = user ? `Hello, ${user.profile.sub}` : 'Nobody is logged in'
+  who.textContent = user ? `Hello, ${user.profile.name}` : 'Nobody is logged in'
 }
 
 function problem(error) {

@@ -25,8 +25,8 @@ const CLIENTS: [(&str, &str, CoreJwsSigningAlgorithm); 3] = [
     ("demo-web-es256", "demo-web-es256-secret-0123456789", CoreJwsSigningAlgorithm::EcdsaP256Sha256),
     ("demo-web-eddsa", "demo-web-eddsa-secret-0123456789", CoreJwsSigningAlgorithm::EdDsa),
 ];
-/// What a minute with a new key every five seconds must show.
-const KEYS_MIN: usize = 5;
+/// What a minute with new keys every five seconds must show, five for each of three algorithms.
+const KEYS_MIN: usize = 15;
 
 fn main() -> ExitCode {
     let issuer = env::var("KIMBAI_URL").unwrap_or_else(|_| "http://localhost:4600".to_owned());
