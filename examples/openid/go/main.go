@@ -21,9 +21,10 @@ import (
 // keysMin is what a minute with new keys every five seconds must show, five for each of three algorithms.
 const keysMin = 15
 
-// clients are one and the same app thrice: its ID tokens are signed with different algorithms.
+// clients are one and the same app four times: its ID tokens are signed with different algorithms, and once so is userinfo.
 var clients = []struct{ id, secret, algorithm string }{
 	{"demo-web", "demo-web-secret-0123456789abcdef", "RS256"},
+	{"demo-web-signed", "demo-web-signed-secret-0123456789", "RS256"},
 	{"demo-web-es256", "demo-web-es256-secret-0123456789", "ES256"},
 	{"demo-web-eddsa", "demo-web-eddsa-secret-0123456789", "EdDSA"},
 }
@@ -132,10 +133,10 @@ func rotate(ctx context.Context, issuer string, duration time.Duration) error {
 			return err
 		}
 	}
-	verified, keys := 0, map[string]bool{}
+	rounds, verified, keys := 0, 0, map[string]bool{}
 	for end := time.Now().Add(duration); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
 		for place, web := range webs {
-			if logins[place] == nil || verified%2 == 0 {
+			if logins[place] == nil || rounds%2 == 0 {
 				logins[place], err = web.logIn(ctx, browser)
 			} else {
 				logins[place], err = web.refresh(ctx, logins[place])
@@ -146,6 +147,7 @@ func rotate(ctx context.Context, issuer string, duration time.Duration) error {
 			keys[header(logins[place]).KeyID] = true
 			verified++
 		}
+		rounds++
 	}
 	fmt.Printf("go-oidc: %d ID tokens verified, signed by %d keys\n", verified, len(keys))
 	if len(keys) < keysMin {

@@ -9,11 +9,16 @@ import { App } from './app.js'
 import { Person } from './person.js'
 
 const KIMBAI_URL = process.env.KIMBAI_URL ?? 'http://localhost:4600'
-// One and the same app thrice: its ID tokens are signed with RS256, ES256 and EdDSA.
+// One and the same app four times: its ID tokens are signed with RS256, ES256 and EdDSA, and once so is userinfo.
 const CLIENTS = [
-  ['demo-web', 'demo-web-secret-0123456789abcdef', 'RS256'],
-  ['demo-web-es256', 'demo-web-es256-secret-0123456789', 'ES256'],
-  ['demo-web-eddsa', 'demo-web-eddsa-secret-0123456789', 'EdDSA'],
+  ['demo-web', 'demo-web-secret-0123456789abcdef', { id_token_signed_response_alg: 'RS256' }],
+  [
+    'demo-web-signed',
+    'demo-web-signed-secret-0123456789',
+    { id_token_signed_response_alg: 'RS256', userinfo_signed_response_alg: 'ES256' },
+  ],
+  ['demo-web-es256', 'demo-web-es256-secret-0123456789', { id_token_signed_response_alg: 'ES256' }],
+  ['demo-web-eddsa', 'demo-web-eddsa-secret-0123456789', { id_token_signed_response_alg: 'EdDSA' }],
 ]
 const KEYS_MIN = 15 // what a minute with new keys every five seconds must show, five for each of three algorithms
 
@@ -28,9 +33,10 @@ async function walk() {
   const browser = new Person()
   let app
   let tokens
-  for (const [clientId, clientSecret, algorithm] of CLIENTS) {
+  for (const [clientId, clientSecret, metadata] of CLIENTS) {
+    const algorithm = metadata.id_token_signed_response_alg
     step(`${clientId} discovers the issuer`)
-    app = await App.discover(KIMBAI_URL, clientId, clientSecret, algorithm)
+    app = await App.discover(KIMBAI_URL, clientId, clientSecret, metadata)
 
     step(`It logs a person in and verifies the ID token (${algorithm})`)
     const first = await app.logIn(browser)
@@ -69,8 +75,8 @@ async function rotate(seconds) {
   await Promise.all(
     apps.map(async (app) => {
       const browser = new Person()
-      for (let tokens; Date.now() < end; await pause(300)) {
-        tokens = verified % 2 && tokens ? await app.refresh(tokens) : await app.logIn(browser)
+      for (let round = 0, tokens; Date.now() < end; round += 1, await pause(300)) {
+        tokens = round % 2 ? await app.refresh(tokens) : await app.logIn(browser)
         keys.add(header(tokens).kid)
         verified += 1
       }

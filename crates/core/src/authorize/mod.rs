@@ -10,7 +10,9 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Browsing, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live};
+pub use decide::{
+    Browsing, ConsentTerms, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live,
+};
 pub use openid::{Demands, LogInTerms, Prompt};
 pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ResponseMode, ResponseTarget,
