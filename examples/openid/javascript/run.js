@@ -69,19 +69,22 @@ async function walk() {
 
 async function rotate(seconds) {
   const end = Date.now() + seconds * 1000
+  const browser = new Person()
   const keys = new Set()
   let verified = 0
-  const apps = await Promise.all(CLIENTS.map((client) => App.discover(KIMBAI_URL, ...client)))
-  await Promise.all(
-    apps.map(async (app) => {
-      const browser = new Person()
-      for (let round = 0, tokens; Date.now() < end; round += 1, await pause(300)) {
-        tokens = round % 2 ? await app.refresh(tokens) : await app.logIn(browser)
-        keys.add(header(tokens).kid)
-        verified += 1
-      }
-    }),
-  )
+  const renew = async ({ app, tokens }) => {
+    for (let round = 0; Date.now() < end; round += 1, await pause(300)) {
+      tokens = round % 2 ? await app.logIn(browser) : await app.refresh(tokens)
+      keys.add(header(tokens).kid)
+      verified += 1
+    }
+  }
+  const visits = []
+  for (const client of CLIENTS) {
+    const app = await App.discover(KIMBAI_URL, ...client)
+    visits.push({ app, tokens: await app.logIn(browser) })
+  }
+  await Promise.all(visits.map(renew))
   console.log(`openid-client: ${verified} ID tokens verified, signed by ${keys.size} keys`)
   assert.ok(keys.size >= KEYS_MIN, `fewer than ${KEYS_MIN} keys`)
 }
