@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=../../tools/environment.sh
 . ../../tools/environment.sh
 ../../tools/install examples
-export KIMBAI_URL=${KIMBAI_URL:-http://localhost:4600} PYTHONDONTWRITEBYTECODE=1
+export KIMBAI_STANDARD_URL=${KIMBAI_STANDARD_URL:-http://localhost:4600} PYTHONDONTWRITEBYTECODE=1
 
 programs=(python javascript go rust browser)
 

@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod administration;
+mod app_code;
 mod authorize;
 mod client_authentication;
 mod code;
@@ -30,7 +31,9 @@ mod sweep;
 mod token;
 mod userinfo;
 
+pub use app_code::{AppCode, AppCodeError, AppCodeRequest};
 pub use authorize::{AccountAsked, Authorized, ConsentAsked, Visit};
+pub use client_authentication::SignatureExplanation;
 pub use code::AuthorizationCode;
 pub use continuation::{FormBinding, FormFault, Interaction};
 pub use end_session::{LogOutRefusal, LogOutRequest, LogOutTerms};

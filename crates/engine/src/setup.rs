@@ -5,7 +5,7 @@
 use std::sync::{Arc, PoisonError};
 
 use kimbai_core::claims::UserClaims;
-use kimbai_core::client::{Client, ClientMetadata, ClientSecret, RegistrationError};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ClientSecret, RegistrationError};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::realm::{RealmSettings, SettingsError};
@@ -367,10 +367,21 @@ pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<
         if !is_long_enough(secret) {
             return Err(SetupError::Secret(client_id));
         }
-        metadata.secrets = vec![ClientSecret::lasting(realm.keyring.secret_digest(secret))];
+        metadata.secrets = vec![stored_secret(realm.keyring, metadata.token_endpoint_auth_method, secret)];
     }
     check_client((realm.settings, realm.scopes), &client_id, &metadata)?;
     Ok(Change::PutClient { realm: realm.number, client_id, metadata: to_json("metadata", &metadata)? })
+}
+
+/// What is stored of a secret of a client that authenticates by this method.
+pub(crate) fn stored_secret(keyring: &RealmKeyring, method: AuthenticationMethod, secret: &Secret) -> ClientSecret {
+    let sealed = match method {
+        AuthenticationMethod::RequestSignature => Some(keyring.seal_secret(secret.expose().as_bytes())),
+        AuthenticationMethod::None
+        | AuthenticationMethod::ClientSecretBasic
+        | AuthenticationMethod::ClientSecretPost => None,
+    };
+    ClientSecret { sealed, ..ClientSecret::lasting(keyring.secret_digest(secret)) }
 }
 
 /// Whether a client can have this secret.

@@ -19,6 +19,7 @@ mod migrate;
 mod own_directory;
 mod sandbox;
 mod serve;
+mod sign;
 mod store_mark;
 
 use std::io::Write as _;
@@ -56,6 +57,8 @@ enum Command {
     Config(config::command::ConfigArgs),
     /// Checks this machine, the data and the certificate.
     Doctor(doctor::DoctorArgs),
+    /// Signs a request as a platform's clients do, and shows each step.
+    Sign(sign::SignArgs),
     /// Brings the schema of a PostgreSQL database to what this version needs.
     Migrate(migrate::MigrateArgs),
     /// Copies an embedded store into an empty PostgreSQL database.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Sign(args) => sign::run(&args).map(|()| ExitStatus::Done),
         Command::Migrate(args) => migrate::run(&args),
         Command::Copy(args) => copy::run(&args).map(|()| ExitStatus::Done),
         Command::Admin(command) => admin::run(command),

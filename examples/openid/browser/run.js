@@ -1,5 +1,5 @@
-// Log-in, silent renewal in two tabs and log-out with oidc-client-ts in Chromium, against a running sandbox. KIMBAI_URL is
-// the realm's address.
+// Log-in, silent renewal in two tabs and log-out with oidc-client-ts in Chromium, against a running sandbox.
+// KIMBAI_STANDARD_URL is the realm's address.
 //
 //   run.js             a walk through all of it, step by step
 //   run.js rotate [S]  renews and verifies for S seconds (60) while the sandbox's keys follow each other
@@ -12,7 +12,7 @@ import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { chromium } from 'playwright-core'
 
-const KIMBAI_URL = process.env.KIMBAI_URL ?? 'http://localhost:4600'
+const KIMBAI_STANDARD_URL = process.env.KIMBAI_STANDARD_URL ?? 'http://localhost:4600'
 const APP_URL = 'http://localhost:8080/'
 const DEADLINE_MS = 30_000
 const KEYS_MIN = 5 // what a minute with a new key every five seconds must show
@@ -131,7 +131,7 @@ async function person() {
   context.setDefaultTimeout(DEADLINE_MS)
   await context.addInitScript(
     ([app, issuer]) => location.href.startsWith(app) && localStorage.setItem('issuer', issuer),
-    [APP_URL, KIMBAI_URL],
+    [APP_URL, KIMBAI_STANDARD_URL],
   )
   const tab = async () => {
     const page = await context.newPage()

@@ -1,5 +1,5 @@
 // Log-in, refresh, userinfo and log-out with golang.org/x/oauth2 and coreos/go-oidc, against a running sandbox.
-// KIMBAI_URL is the realm's address.
+// KIMBAI_STANDARD_URL is the realm's address.
 //
 //	go run .             a walk through all of it, step by step
 //	go run . rotate [S]  verifies ID tokens for S seconds (60) while the sandbox's keys follow each other
@@ -30,7 +30,7 @@ var clients = []struct{ id, secret, algorithm string }{
 }
 
 func main() {
-	issuer := os.Getenv("KIMBAI_URL")
+	issuer := os.Getenv("KIMBAI_STANDARD_URL")
 	if issuer == "" {
 		issuer = "http://localhost:4600"
 	}

@@ -1,4 +1,5 @@
-// Log-in, refresh, userinfo and log-out with openid-client, against a running sandbox. KIMBAI_URL is the realm's address.
+// Log-in, refresh, userinfo and log-out with openid-client, against a running sandbox. KIMBAI_STANDARD_URL is the realm's
+// address.
 //
 //   run.js             a walk through all of it, step by step
 //   run.js rotate [S]  verifies ID tokens for S seconds (60) while the sandbox's keys follow each other
@@ -8,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { App } from './app.js'
 import { Person } from './person.js'
 
-const KIMBAI_URL = process.env.KIMBAI_URL ?? 'http://localhost:4600'
+const KIMBAI_STANDARD_URL = process.env.KIMBAI_STANDARD_URL ?? 'http://localhost:4600'
 // One and the same app four times: its ID tokens are signed with RS256, ES256 and EdDSA, and once so is userinfo.
 const CLIENTS = [
   ['demo-web', 'demo-web-secret-0123456789abcdef', { id_token_signed_response_alg: 'RS256' }],
@@ -36,7 +37,7 @@ async function walk() {
   for (const [clientId, clientSecret, metadata] of CLIENTS) {
     const algorithm = metadata.id_token_signed_response_alg
     step(`${clientId} discovers the issuer`)
-    app = await App.discover(KIMBAI_URL, clientId, clientSecret, metadata)
+    app = await App.discover(KIMBAI_STANDARD_URL, clientId, clientSecret, metadata)
 
     step(`It logs a person in and verifies the ID token (${algorithm})`)
     const first = await app.logIn(browser)
@@ -81,7 +82,7 @@ async function rotate(seconds) {
   }
   const visits = []
   for (const client of CLIENTS) {
-    const app = await App.discover(KIMBAI_URL, ...client)
+    const app = await App.discover(KIMBAI_STANDARD_URL, ...client)
     visits.push({ app, tokens: await app.logIn(browser) })
   }
   await Promise.all(visits.map(renew))

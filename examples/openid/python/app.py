@@ -1,7 +1,7 @@
 """A web app that logs people in with OpenID Connect: Flask and Authlib, as Authlib's documentation has it.
 
 It knows the issuer, its clients and their secrets; everything else is in the issuer's discovery document.
-KIMBAI_URL is the realm's address.
+KIMBAI_STANDARD_URL is the realm's address.
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 from authlib.integrations.flask_client import OAuth
 from flask import Flask, redirect, request, session, url_for
 
-ISSUER = os.environ.get("KIMBAI_URL", "http://localhost:4600")
+ISSUER = os.environ.get("KIMBAI_STANDARD_URL", "http://localhost:4600")
 APP_URL = "http://localhost:8080"
 # One and the same app thrice: its ID tokens are signed with RS256, ES256 and EdDSA.
 CLIENTS = {

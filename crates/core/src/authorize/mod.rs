@@ -6,6 +6,7 @@
 
 mod decide;
 mod openid;
+mod partial;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ pub use decide::{
     Browsing, ConsentTerms, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live,
 };
 pub use openid::{Demands, LogInTerms, Prompt};
+pub use partial::{PartialConsent, ScopeWithheld};
 pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ResponseMode, ResponseTarget,
     ValidRequest, validate,

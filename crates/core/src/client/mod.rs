@@ -10,5 +10,5 @@ pub use authentication::{
 };
 pub use metadata::{
     AuthenticationMethod, Client, ClientMetadata, ClientSecret, ConsentPolicy, GrantType, RegistrationError,
-    SecretDigest, SecretRepetition, SubjectType,
+    SealedSecret, SecretDigest, SecretRepetition, SubjectType,
 };

@@ -25,6 +25,7 @@ use serde::Serialize;
 use self::output::Form;
 pub(crate) use self::output::print;
 use self::reach::Reach;
+pub(crate) use self::secret::of_reference as secret_of_reference;
 use crate::boot;
 use crate::config::{Config, DataArgs, Problems};
 use crate::exit::ExitStatus;

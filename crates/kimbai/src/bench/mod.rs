@@ -23,6 +23,7 @@ mod report;
 mod selection;
 mod server_process;
 mod servers;
+mod signing;
 mod soak;
 mod start;
 mod target;
@@ -50,6 +51,7 @@ use target::Target;
 Examples:
   kimbai bench
   kimbai bench --case refresh --seconds 30 --connections 128
+  kimbai bench --realm tini --case refresh_graphql --case wrong_signature
   kimbai bench --url http://localhost:4600
   kimbai bench --store postgres://localhost/bench --servers 2")]
 pub(crate) struct BenchArgs {
@@ -144,6 +146,11 @@ impl BenchArgs {
         if let Some(case) = self.cases.iter().find(|case| !fits(case)) {
             bail!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
         }
+        let realm = realms::find(&self.realm)?;
+        ensure!(self.soak.is_none() || realm.signing.is_none(), "--soak drives the standard token endpoint");
+        if let Some(case) = self.cases.iter().find(|case| !case.is_of(realm)) {
+            bail!("the realm `{}` has no case `{case}`", realm.name);
+        }
         ensure!(
             self.store.is_none() || !self.cases.contains(&Selection::Start),
             "the case `start` measures a store in a directory, not one at --store"
@@ -151,7 +158,7 @@ impl BenchArgs {
         if !self.cases.is_empty() {
             return Ok(self.cases.clone());
         }
-        Ok(Selection::loops().filter(fits).collect())
+        Ok(Selection::loops().filter(fits).filter(|case| case.is_of(realm)).collect())
     }
 }
 

@@ -1,7 +1,7 @@
-//! Log-in, refresh, userinfo and log-out with the crate `openidconnect`, against a running sandbox. `KIMBAI_URL` is the
-//! realm's address.
+//! Log-in, refresh, userinfo and log-out with the crate `openidconnect`, against a running sandbox.
+//! `KIMBAI_STANDARD_URL` is the realm's address.
 //!
-//!     cargo run               a walk through all of it, step by step
+//!     cargo run                a walk through all of it, step by step
 //!     cargo run -- rotate [S]  verifies ID tokens for S seconds (60) while the sandbox's keys follow each other
 
 mod app;
@@ -29,7 +29,7 @@ const CLIENTS: [(&str, &str, CoreJwsSigningAlgorithm); 3] = [
 const KEYS_MIN: usize = 15;
 
 fn main() -> ExitCode {
-    let issuer = env::var("KIMBAI_URL").unwrap_or_else(|_| "http://localhost:4600".to_owned());
+    let issuer = env::var("KIMBAI_STANDARD_URL").unwrap_or_else(|_| "http://localhost:4600".to_owned());
     let arguments: Vec<_> = env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {

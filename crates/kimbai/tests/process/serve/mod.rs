@@ -12,5 +12,6 @@ mod sandbox;
 mod silence;
 mod start_time;
 mod stop;
+mod tini;
 mod tls;
 mod visit;

@@ -83,8 +83,15 @@ pub(crate) async fn tokens(realm: &Realm) -> String {
     let mut text = String::new();
     for refresh_token in [Some(&refresh_token), None] {
         let (access_token, refresh_token) = (access_token.clone(), refresh_token.cloned());
-        let answer =
-            TokenAnswer { access_token, refresh_token, id_token: None, expires_in_s: 3_600, scope, note: None };
+        let answer = TokenAnswer {
+            access_token,
+            refresh_token,
+            id_token: None,
+            expires_in_s: 3_600,
+            scope,
+            user: None,
+            note: None,
+        };
         let response = response::token(realm, &answer);
         let mut headers: Vec<_> = response.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
         headers.sort();
