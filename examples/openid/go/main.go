@@ -123,7 +123,7 @@ func visit(ctx context.Context, web *app, browser *person, algorithm string) (*l
 }
 
 func rotate(ctx context.Context, issuer string, duration time.Duration) error {
-	browser, err := newPerson("an", "kimbai-demo")
+	browser, err := newPerson("chi", "kimbai-demo")
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ async function walk() {
 
 async function rotate(seconds) {
   const end = Date.now() + seconds * 1000
-  const browser = new Person()
+  const browser = new Person('binh')
   const keys = new Set()
   let verified = 0
   const renew = async ({ app, tokens }) => {
