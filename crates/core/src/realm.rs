@@ -330,7 +330,7 @@ pub enum TokenShape {
 pub enum ConsentForm {
     /// All or nothing.
     Full,
-    /// Each scope may be left out, except the one that asks for a refresh token.
+    /// Each scope may be left out, except those that ask for a refresh token and for an ID token.
     Partial,
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kimbai_core::authorize::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, Consents, Decision, PageProblem, ResponseTarget,
-    Step, SubjectMatch, ValidRequest, decide, validate,
+    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
+    ResponseTarget, Step, SubjectMatch, ValidRequest, decide, validate,
 };
 use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ConsentPolicy};
@@ -263,7 +263,8 @@ impl Engine {
 }
 
 fn step(realm: &Realm, valid: &ValidRequest, browsing: Browsing<'_>, interaction: &Interaction) -> Step {
-    decide(valid, browsing, &interaction.progress, (realm.settings.consent_form, realm.offline))
+    let terms = ConsentTerms { form: realm.settings.consent_form, offline: realm.offline, openid: realm.openid };
+    decide(valid, browsing, &interaction.progress, terms)
 }
 
 /// What it takes to open a grant, but for its id.

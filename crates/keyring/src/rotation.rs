@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// So long may it take until every server has heard of a new key, and so far may their clocks be apart, in seconds.
 const FOLLOWING_S: u32 = 10;
+/// So long after they read the JWK Set do clients that meet an unknown key not read it again: openid-client 6 a minute, jose 30 s.
+const CLIENTS_READ_APART_S: u32 = 60;
 /// So far may clocks of clients be apart from ours, in seconds.
 const SKEW_S: u32 = 300;
 
@@ -38,7 +40,7 @@ pub struct RotationPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyStart {
-    /// After every cache of the JWK Set has seen it.
+    /// After every cache of the JWK Set, and every client that does not read it again at once, has seen it.
     Published,
     /// At once.
     AtOnce,
@@ -59,11 +61,12 @@ pub enum KeyState {
 }
 
 impl RotationPolicy {
-    /// What these settings want.
+    /// What these settings want. What a client read last may have come out of a cache, as old as the max-age allows, and the client
+    /// may keep to it for a while.
     #[must_use]
     pub fn of(settings: &RealmSettings) -> Self {
         Self {
-            lead_s: settings.signing.jwks_max_age_s.saturating_add(FOLLOWING_S),
+            lead_s: settings.signing.jwks_max_age_s.saturating_add(CLIENTS_READ_APART_S + FOLLOWING_S),
             rotate_after_s: settings.signing.rotate_after_s,
             // An ID token is a hint for as long as the session that it names.
             tokens_s: settings.lifetimes.access_token_s.max(settings.lifetimes.session_absolute_s),
@@ -201,10 +204,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_is_published_for_a_max_age_and_the_time_servers_take_to_hear_of_it() {
+    fn a_new_key_is_published_until_the_client_that_is_slowest_to_read_it_has_it() {
         let settings = settings();
         let policy = RotationPolicy::of(&settings);
-        let published = KeyTimes { made: at(5), signs_from: at(45), tokens_s: 3_600 };
+        // A max-age of 30 s, a minute in which clients do not read again, 10 s in which servers hear of it.
+        let published = KeyTimes { made: at(5), signs_from: at(105), tokens_s: 3_600 };
         assert_eq!(policy.times(KeyStart::Published, at(5)), published);
         assert_eq!(policy.times(KeyStart::AtOnce, at(5)), KeyTimes { signs_from: at(5), ..published });
     }

@@ -110,6 +110,18 @@ impl Progress {
     }
 }
 
+/// What a realm says of its consent page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentTerms {
+    /// Whether scopes may be left out.
+    pub form: ConsentForm,
+    /// What asks for a refresh token, and is never left out.
+    pub offline: ScopeSet,
+    /// What asks for an ID token; empty where there are none. It is never left out: a client of OpenID Connect takes no answer without
+    /// one, and the person who logs in for it says no with the button.
+    pub openid: ScopeSet,
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -135,17 +147,12 @@ pub enum Step {
 
 /// What a valid request needs next. A decision counts only with a live session that is all the request demands.
 #[must_use]
-pub fn decide(
-    request: &ValidRequest,
-    browsing: Browsing<'_>,
-    progress: &Progress,
-    (form, offline): (ConsentForm, ScopeSet),
-) -> Step {
+pub fn decide(request: &ValidRequest, browsing: Browsing<'_>, progress: &Progress, terms: ConsentTerms) -> Step {
     let step = match browsing.session {
         None => Step::LogIn,
         Some(session) => match demanded_of_session(&request.terms, session, browsing.subject, progress) {
             Some(step) => step,
-            None => consent(request, browsing, (form, offline)),
+            None => consent(request, browsing, terms),
         },
     };
     match (request.terms.prompt, step) {
@@ -180,10 +187,11 @@ fn demanded_of_session(
     (!is_chosen).then_some(Step::ChooseAccount)
 }
 
-fn consent(request: &ValidRequest, browsing: Browsing<'_>, (form, offline): (ConsentForm, ScopeSet)) -> Step {
+fn consent(request: &ValidRequest, browsing: Browsing<'_>, terms: ConsentTerms) -> Step {
+    let ConsentTerms { form, offline, openid } = terms;
     let optional = match form {
         ConsentForm::Full => ScopeSet::EMPTY,
-        ConsentForm::Partial => request.scope.without(offline),
+        ConsentForm::Partial => request.scope.without(offline.union(openid)),
     };
     let ask = Step::AskConsent { scope: request.scope, optional };
     let all = Step::Respond { scope: request.scope };

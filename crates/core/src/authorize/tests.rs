@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, Consents, Decision, PageProblem, Parameter,
-    Progress, ResponseMode, ResponseTarget, SessionView, Step, SubjectMatch, ValidRequest, decide, session_is_live,
-    validate,
+    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
+    Parameter, Progress, ResponseMode, ResponseTarget, SessionView, Step, SubjectMatch, ValidRequest, decide,
+    session_is_live, validate,
 };
 use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, client, public_client, scope_table, settings};
 use crate::client::{Client, ConsentPolicy, GrantType};
@@ -366,12 +366,13 @@ fn decided(
     session: Option<&SessionView>,
     consents: Option<Consents>,
     decision: Option<Decision>,
-    form: (ConsentForm, ScopeSet),
+    terms: ConsentTerms,
 ) -> Step {
     let browsing = Browsing { session, subject: SubjectMatch::Fits, consents, decision };
-    decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), form)
+    decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), terms)
 }
 
+const FULL: ConsentTerms = ConsentTerms { form: ConsentForm::Full, offline: OFFLINE, openid: ScopeSet::EMPTY };
 const ASKED: ScopeSet = OFFLINE.union(ORDER);
 const ASK: Step = Step::AskConsent { scope: ASKED, optional: ScopeSet::EMPTY };
 const ALL: Step = Step::Respond { scope: ASKED };
@@ -404,11 +405,10 @@ fn consent_is_asked_for_by_policy_and_memory() {
         (Never, nothing, Some(Decision::Deny), DENIED),
     ] {
         let (request, consents) = (valid(policy), Some(Consents { scope: remembered }));
-        let form = (ConsentForm::Full, OFFLINE);
         let case = format!("{policy:?} {remembered:?} {decision:?}");
-        assert_eq!(decided(&request, Some(&session()), consents, decision, form), expect, "{case}");
-        for form in [(ConsentForm::Full, OFFLINE), (ConsentForm::Partial, OFFLINE)] {
-            assert_eq!(decided(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
+        assert_eq!(decided(&request, Some(&session()), consents, decision, FULL), expect, "{case}");
+        for terms in [FULL, ConsentTerms { form: ConsentForm::Partial, ..FULL }] {
+            assert_eq!(decided(&request, None, consents, decision, terms), Step::LogIn, "{case}, nobody signed in");
         }
     }
 }
@@ -416,8 +416,7 @@ fn consent_is_asked_for_by_policy_and_memory() {
 #[test]
 fn nothing_remembered_is_not_a_yes_to_nothing() {
     let request = ValidRequest { scope: ScopeSet::EMPTY, ..valid(ConsentPolicy::Remembered) };
-    let form = (ConsentForm::Full, OFFLINE);
-    let decided = |consents| decided(&request, Some(&session()), consents, None, form);
+    let decided = |consents| decided(&request, Some(&session()), consents, None, FULL);
     let asked = Step::AskConsent { scope: ScopeSet::EMPTY, optional: ScopeSet::EMPTY };
     assert_eq!(decided(None), asked);
     assert_eq!(decided(Some(Consents { scope: ScopeSet::EMPTY })), Step::Respond { scope: ScopeSet::EMPTY });
@@ -444,8 +443,24 @@ fn scopes_may_be_left_out_where_the_realm_allows_it() {
     ] {
         let request = valid(ConsentPolicy::Always);
         let consents = None;
-        let found = decided(&request, Some(&session()), consents, decision, (form, OFFLINE));
+        let found = decided(&request, Some(&session()), consents, decision, ConsentTerms { form, ..FULL });
         assert_eq!(found, expect, "{form:?} {decision:?}");
+    }
+}
+
+#[test]
+fn who_logs_in_may_leave_out_everything_but_the_log_in() {
+    let (openid, scope) = (PRODUCT, ASKED.union(PRODUCT));
+    let terms = ConsentTerms { form: ConsentForm::Partial, openid, ..FULL };
+    let respond = |scope| Step::Respond { scope };
+    for (decision, expect) in [
+        (None, Step::AskConsent { scope, optional: ORDER }),
+        (Some(Decision::Allow { ticked: ORDER }), respond(scope)),
+        (Some(Decision::Allow { ticked: ScopeSet::EMPTY }), respond(OFFLINE.union(openid))),
+        (Some(Decision::Deny), DENIED),
+    ] {
+        let request = ValidRequest { scope, ..valid(ConsentPolicy::Always) };
+        assert_eq!(decided(&request, Some(&session()), None, decision, terms), expect, "{decision:?}");
     }
 }
 

@@ -18,7 +18,7 @@ const ED: SigningAlgorithm = SigningAlgorithm::EdDsa;
 
 /// A realm without RSA, which is slow in tests.
 pub(crate) fn settings() -> RealmSettings {
-    let signing = SigningSettings { algorithms: FAST.to_vec(), rotate_after_s: Some(10_000), jwks_max_age_s: 290 };
+    let signing = SigningSettings { algorithms: FAST.to_vec(), rotate_after_s: Some(10_000), jwks_max_age_s: 230 };
     let standard = standard();
     let lifetimes = Lifetimes { session_absolute_s: 3_600, ..standard.lifetimes };
     RealmSettings { issuer: ISSUER.to_owned(), signing, lifetimes, ..standard }

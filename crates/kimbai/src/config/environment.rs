@@ -11,7 +11,8 @@ use super::reading::Given;
 /// What our variables begin with.
 pub(crate) const PREFIX: &str = "KIMBAI_";
 /// Those of our tests, examples and tools, which mean nothing to the server.
-const OTHERS: [&str; 4] = ["KIMBAI_SCREENSHOTS", "KIMBAI_BIN", "KIMBAI_TOOLS", "KIMBAI_URL"];
+const OTHERS: [&str; 6] =
+    ["KIMBAI_SCREENSHOTS", "KIMBAI_BIN", "KIMBAI_TOOLS", "KIMBAI_URL", "KIMBAI_STANDARD_URL", "KIMBAI_TINI_URL"];
 const TEST_PREFIX: &str = "KIMBAI_TEST_";
 /// What Kubernetes sets for a service that is named `kimbai`.
 const SERVICE_PREFIXES: [&str; 2] = ["KIMBAI_SERVICE_", "KIMBAI_PORT"];

@@ -88,8 +88,8 @@ EXAMPLE
 - Of the embedded store, `data.directory` and the directory of `store.url` are the same: either says it. With PostgreSQL the
   server's own directory is `data.directory`.
 - Realms, clients, users and their settings are not configuration: they live in the store.
-- Variables that begin with `KIMBAI_TEST_` and those of our examples and tools (`KIMBAI_URL`, `KIMBAI_PORT_BASE`,
-  `KIMBAI_BIN`, `KIMBAI_TOOLS`, `KIMBAI_SCREENSHOTS`) mean nothing here.
+- Variables that begin with `KIMBAI_TEST_` and those of our examples and tools (`KIMBAI_URL`,
+  `KIMBAI_STANDARD_URL`, `KIMBAI_TINI_URL`, `KIMBAI_PORT_BASE`, `KIMBAI_BIN`, `KIMBAI_TOOLS`, `KIMBAI_SCREENSHOTS`) mean nothing here.
 ";
 
 const TAIL: &str = "

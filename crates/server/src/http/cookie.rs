@@ -63,11 +63,43 @@ fn is_https(realm: &Realm) -> bool {
     realm.settings.issuer.starts_with("https://")
 }
 
+/// The value of the cookie of this name. Browsers send `; ` between cookies, some programs `;` alone, and other servers of this host
+/// have cookies whose bytes are no text: neither may cost us ours.
 fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split("; "))
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    values.find_map(|value| str::from_utf8(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_whatever_stands_between_cookies_and_in_others() {
+        for (header, expect) in [
+            (&b"ours=1"[..], Some("1")),
+            (b"a=b; ours=1; c=d", Some("1")),
+            (b"a=b;ours=1;c=d", Some("1")),
+            (b"a=b;  ours=1 ;c", Some("1")),
+            ("name=Ảnh; ours=1".as_bytes(), Some("1")),
+            (b"name=\xff; ours=1", Some("1")),
+            (b"ours=\xff; ours=1", Some("1")),
+            (b"yours=1; ours2=1; ours =1", None),
+            (b"ours", None),
+            (b"", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, HeaderValue::from_bytes(header).unwrap());
+            assert_eq!(find(&headers, "ours"), expect, "{}", header.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn cookies_may_come_in_several_headers() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=b"));
+        headers.append(COOKIE, HeaderValue::from_static("ours=1"));
+        assert_eq!(find(&headers, "ours"), Some("1"));
+    }
 }
