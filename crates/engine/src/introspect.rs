@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
+use kimbai_core::grant::Look;
 use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
@@ -47,6 +48,15 @@ pub struct TokenFacts {
     pub requested: ClaimSet,
     /// Access or refresh.
     pub kind: TokenKind,
+}
+
+impl From<Result<TokenFacts, Refusal>> for Introspection {
+    fn from(facts: Result<TokenFacts, Refusal>) -> Self {
+        match facts {
+            Ok(facts) => Self::Active(facts),
+            Err(refusal) => Self::Inactive(Inactive::Refused(refusal)),
+        }
+    }
 }
 
 impl Engine {
@@ -100,6 +110,20 @@ impl Engine {
         self.look_into(realm, &[TokenKind::Access, TokenKind::Rowless], token).await
     }
 
+    /// The same, and what is stored of the token's user: read at once, as of one moment.
+    pub(crate) async fn verify_users_access_token(
+        &self,
+        realm: &Realm,
+        token: &Secret,
+    ) -> Result<(Introspection, Option<String>), EngineError> {
+        let Some(Opened::Pointer(kind, pointer)) = realm.keyring.open(&[TokenKind::Access], token.expose()) else {
+            return Ok((self.verify_access_token(realm, token).await?, None));
+        };
+        let (look, claims) = self.store.lookup_with_claims(realm.number, pointer.grant).await?;
+        let facts = self.facts_of(realm, kind, &pointer, &look).await?;
+        Ok((facts.into(), claims))
+    }
+
     async fn look_into(
         &self,
         realm: &Realm,
@@ -108,23 +132,23 @@ impl Engine {
     ) -> Result<Introspection, EngineError> {
         let facts = match realm.keyring.open(kinds, token.expose()) {
             None => Err(Refusal::Forged),
-            Some(Opened::Pointer(kind, pointer)) => self.look_into_pointer(realm, kind, &pointer).await?,
+            Some(Opened::Pointer(kind, pointer)) => {
+                let look = self.store.lookup(realm.number, pointer.grant).await?;
+                self.facts_of(realm, kind, &pointer, &look).await?
+            }
             Some(Opened::Rowless(rowless)) => self.look_into_rowless(realm, &rowless, token).await?,
         };
-        Ok(match facts {
-            Ok(facts) => Introspection::Active(facts),
-            Err(refusal) => Introspection::Inactive(Inactive::Refused(refusal)),
-        })
+        Ok(facts.into())
     }
 
-    async fn look_into_pointer(
+    async fn facts_of(
         &self,
         realm: &Realm,
         kind: TokenKind,
         pointer: &Pointer,
+        look: &Look,
     ) -> Result<Result<TokenFacts, Refusal>, EngineError> {
-        let look = self.store.lookup(realm.number, pointer.grant).await?;
-        let live = match introspect(kind, pointer, &look) {
+        let live = match introspect(kind, pointer, look) {
             Ok(live) => live,
             Err(refusal) => return Ok(Err(refusal)),
         };

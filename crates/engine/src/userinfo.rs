@@ -40,17 +40,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed.
     pub async fn userinfo(&self, realm: &Realm, token: &Secret) -> Result<UserInfo, EngineError> {
-        let facts = match self.verify_access_token(realm, token).await? {
-            Introspection::Active(facts) => facts,
-            Introspection::Inactive(inactive) => return Ok(UserInfo::Inactive(inactive)),
+        let (facts, known) = match self.verify_users_access_token(realm, token).await? {
+            (Introspection::Active(facts), known) => (facts, known),
+            (Introspection::Inactive(inactive), _) => return Ok(UserInfo::Inactive(inactive)),
         };
         let Some(user) = facts.user.filter(|_| realm.is_openid(facts.scope)) else {
             return Ok(UserInfo::InsufficientScope);
         };
-        let row = self.store.user(realm.number, user).await?;
-        let row = row.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
+        let known = known.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
         let wanted = ClaimSet::of_scopes(facts.scope, &realm.scopes).union(facts.requested);
-        let mut claims = UserClaims::parse(&row.claims)?.select(wanted);
+        let mut claims = UserClaims::parse(&known)?.select(wanted);
         claims.insert("sub".to_owned(), Value::from(&*facts.subject));
         let form = match facts.client.metadata.userinfo_signed_response_alg {
             None => UserInfoForm::Plain(claims),

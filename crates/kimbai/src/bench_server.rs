@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use kimbai_engine::Engine;
+use kimbai_core::client::{AuthenticationMethod, ClientMetadata, GrantType};
+use kimbai_core::secret::Secret;
+use kimbai_core::signing::SigningAlgorithm;
+use kimbai_engine::{Engine, NewClient};
 use kimbai_keyring::KeyFile;
+use kimbai_server::dialects::standard;
 use kimbai_server::metrics::Metrics;
 use kimbai_server::sandbox::demo::Registration;
 use kimbai_server::{Audience, Site};
@@ -16,6 +20,7 @@ use kimbai_store::Clock;
 use kimbai_store::postgres::{Options, PostgresStore, StoreUrl};
 use serde_json::json;
 
+use crate::bench::apps::{OPENID_SCOPES, OPENID_SECRET, openid_client_id};
 use crate::bench::cores;
 use crate::boot::{self, MASTER_KEY_FILE, Running};
 use crate::config::LogFormat;
@@ -73,9 +78,41 @@ async fn engine(args: &BenchServerArgs, realms: &[(u16, Registration)]) -> anyho
     Ok(engine)
 }
 
+/// Adds a client for each algorithm that signs ID tokens, unless an earlier start, or the server that made the realms, did.
+async fn add_openid_clients(engine: &Engine, registration: &mut Registration) -> anyhow::Result<()> {
+    let realm = engine.realm(registration.name).context("a realm is missing")?;
+    let callback = registration.clients.iter().find_map(|client| client.redirect_uris.first());
+    let callback = callback.context("no client has a redirect URI")?.clone();
+    for algorithm in SigningAlgorithm::ALL {
+        let client = match realm.client(&openid_client_id(algorithm)) {
+            Some(client) => client,
+            None => engine.put_client(&realm, openid_client(algorithm, &callback)).await?,
+        };
+        registration.show(&client, Some(OPENID_SECRET.to_owned()));
+    }
+    Ok(())
+}
+
+fn openid_client(algorithm: SigningAlgorithm, redirect_uri: &str) -> NewClient {
+    let grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
+    let name = format!("Bench {}", algorithm.name());
+    NewClient {
+        client_id: openid_client_id(algorithm),
+        client_secret: Some(Secret::new(OPENID_SECRET.to_owned())),
+        metadata: ClientMetadata {
+            redirect_uris: vec![redirect_uri.to_owned()],
+            scope: OPENID_SCOPES.join(" "),
+            id_token_signed_response_alg: Some(algorithm),
+            ..ClientMetadata::new(name, AuthenticationMethod::ClientSecretBasic, grant_types)
+        },
+    }
+}
+
 async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
-    let realms = boot::registrations("http", args.port_base)?;
+    let mut realms = boot::registrations("http", args.port_base)?;
     let engine = engine(args, &realms).await?;
+    let standard = realms.iter_mut().map(|(_, realm)| realm).find(|realm| realm.name == standard::NAME);
+    add_openid_clients(&engine, standard.context("there is no standard realm")?).await?;
     let metrics = Arc::new(Metrics::default());
     let mut running = Running::new()?;
     running.sweep(Arc::clone(&engine));

@@ -41,6 +41,9 @@ pub trait Ledger: Send + Sync {
     /// The row as it stands, with the standing of its parties.
     fn lookup(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, Look>;
 
+    /// The same, and what the registry knows of the grant's user, as it is stored; nothing if there is no grant or no such user.
+    fn lookup_with_claims(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, (Look, Option<String>)>;
+
     /// The standing of the client of a row-less token, and whether the token was denied.
     fn lookup_rowless(&self, realm: RealmNumber, client: ClientNumber, token: [u8; 16]) -> Answer<'_, RowlessLook>;
 

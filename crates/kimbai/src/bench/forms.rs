@@ -7,6 +7,7 @@ use http::HeaderValue;
 use http::header::{ACCEPT, COOKIE, LOCATION};
 use url::Url;
 
+use super::apps::App;
 use super::cases::Worker;
 use super::connection::{Answer, Connection, Template};
 use super::cookies::CookieJar;
@@ -16,9 +17,9 @@ use super::target::{Target, User};
 /// Log-in page, consent page, and the redirects between them, with room to spare.
 const STEPS_MAX: usize = 8;
 
-/// Logs the demo person in and consents once, so that from now on the authorization endpoint answers at once.
-pub(super) async fn log_in(worker: &mut Worker) -> anyhow::Result<()> {
-    let query = worker.authorization_query("log-in-of-the-bench");
+/// Logs the demo person in and consents once to an app, so that from now on the authorization endpoint answers it at once.
+pub(super) async fn log_in(worker: &mut Worker, app: App) -> anyhow::Result<()> {
+    let query = worker.authorization_query(app, "log-in-of-the-bench")?;
     let target = worker.target();
     let mut visit = Visit {
         target: &target,
@@ -26,7 +27,7 @@ pub(super) async fn log_in(worker: &mut Worker) -> anyhow::Result<()> {
         cookies: CookieJar::default(),
         page: target.authorize_url(&query),
     };
-    visit.run().await.context("log-in through the pages")?;
+    visit.run(&target.client(app)?.redirect_uri).await.context("log-in through the pages")?;
     let cookies = visit.cookies;
     worker.start_browsing(cookies)
 }
@@ -40,7 +41,7 @@ pub(super) struct FilledIn {
 
 /// Asks for the log-in page and fills it in, without posting it.
 pub(super) async fn fill_in(worker: &mut Worker, user: &User) -> anyhow::Result<FilledIn> {
-    let query = worker.authorization_query("form-of-the-bench");
+    let query = worker.authorization_query(App::Plain, "form-of-the-bench")?;
     let target = worker.target();
     let page = target.authorize_url(&query);
     let mut visit = Visit { target: &target, connection: worker.connection(), cookies: CookieJar::default(), page };
@@ -61,12 +62,12 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn run(&mut self) -> anyhow::Result<()> {
+    async fn run(&mut self, redirect_uri: &str) -> anyhow::Result<()> {
         let mut answer = self.fetch(Template::get(&self.page)?, String::new()).await?;
         for _ in 0..STEPS_MAX {
             if answer.status.is_redirection() {
                 let location = location(&answer)?;
-                if location.starts_with(&self.target.redirect_uri) {
+                if location.starts_with(redirect_uri) {
                     return if location.contains("code=") {
                         Ok(())
                     } else {

@@ -3,6 +3,7 @@
 //! time each, checks every answer, and prints one JSON line a case on stdout; everything else goes to stderr.
 //! It knows the server only by its wire: nothing in here calls the engine.
 
+pub(crate) mod apps;
 mod cases;
 mod connection;
 mod cookies;
@@ -16,6 +17,7 @@ mod html;
 mod load;
 mod log_in_flood;
 mod open_loop;
+mod openid;
 mod overload;
 mod prepare;
 mod realms;
@@ -28,13 +30,15 @@ mod soak;
 mod start;
 mod target;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-use cases::{Case, Worker};
+use apps::App;
+use cases::{Case, Needs, Worker};
 use cores::Cores;
 use database::Database;
 use load::Measured;
@@ -64,7 +68,7 @@ pub(crate) struct BenchArgs {
     /// How long each case is measured, after one second of warm-up.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
-    /// Grants that exist before `refresh`, `introspect` and `start` begin; at least one a connection.
+    /// Grants of its app that exist before a case begins that needs any; at least one a connection.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     grants: u32,
     /// The realm to drive.
@@ -183,12 +187,12 @@ impl Bench {
             soak::run(self, seconds).await?;
             return Ok(reports);
         }
-        let mut prepared = Prepared { workers: self.workers(self.args.connections), minted: false, logged_in: false };
+        let mut prepared = Prepared::new(self.workers(self.args.connections));
         for case in cases {
             match case {
                 Selection::Closed(case) => reports.push(self.closed_loop(*case, &mut prepared).await?),
                 Selection::Start => {
-                    prepared.mint(self.args.grants).await?;
+                    prepared.mint(App::Plain, self.args.grants).await?;
                     prepared.workers = start::run(self, prepared.workers).await?;
                 }
                 Selection::Overload => overload::run(self).await?,
@@ -199,18 +203,19 @@ impl Bench {
     }
 
     async fn closed_loop(&self, case: Case, prepared: &mut Prepared) -> anyhow::Result<CaseReport> {
-        if case.needs_grants() {
-            prepared.mint(self.args.grants).await?;
-        }
-        if case.needs_session() {
-            prepared.log_in().await?;
+        match case.needs() {
+            Needs::Nothing => {}
+            Needs::Grants(app) => prepared.mint(app, self.args.grants).await?,
+            Needs::Session(app) => prepared.log_in(app).await?,
+            Needs::LogInForm => prepared.fill_in().await?,
         }
         progress(&format!("{case}: 1 s of warm-up, then {} s", self.args.seconds));
-        let workers = std::mem::take(&mut prepared.workers);
+        let mut workers = std::mem::take(&mut prepared.workers);
+        let idle = workers.split_off(workers.len().min(case.connections_max()));
         let measured = load::measure(workers, case, self.seconds(), self.servers.as_ref()).await?;
         let report = self.report(case, &measured).await?;
         report::print(&report)?;
-        prepared.workers = measured.workers;
+        prepared.workers = measured.workers.into_iter().chain(idle).collect();
         Ok(report)
     }
 
@@ -225,7 +230,7 @@ impl Bench {
 
     /// Workers with new grants: as many as asked for, at least one each.
     async fn workers_with_grants(&self, connections: u32) -> anyhow::Result<Vec<Worker>> {
-        prepare::mint(self.workers(connections), self.args.grants.max(connections)).await
+        prepare::mint(self.workers(connections), App::Plain, self.args.grants.max(connections)).await
     }
 
     async fn report(&self, case: Case, measured: &Measured) -> anyhow::Result<CaseReport> {
@@ -249,24 +254,32 @@ impl Bench {
 /// The connections of the closed loops, and what they have.
 struct Prepared {
     workers: Vec<Worker>,
-    minted: bool,
-    logged_in: bool,
+    minted: BTreeSet<App>,
+    logged_in: BTreeSet<App>,
 }
 
 impl Prepared {
-    async fn mint(&mut self, grants: u32) -> anyhow::Result<()> {
-        if !self.minted {
-            self.workers = prepare::mint(std::mem::take(&mut self.workers), grants).await?;
-            self.minted = true;
+    fn new(workers: Vec<Worker>) -> Self {
+        Self { workers, minted: BTreeSet::new(), logged_in: BTreeSet::new() }
+    }
+
+    async fn mint(&mut self, app: App, grants: u32) -> anyhow::Result<()> {
+        if self.minted.insert(app) {
+            self.workers = prepare::mint(std::mem::take(&mut self.workers), app, grants).await?;
         }
         Ok(())
     }
 
-    async fn log_in(&mut self) -> anyhow::Result<()> {
-        if !self.logged_in {
-            self.workers = prepare::log_in(std::mem::take(&mut self.workers)).await?;
-            self.logged_in = true;
+    async fn log_in(&mut self, app: App) -> anyhow::Result<()> {
+        if self.logged_in.insert(app) {
+            self.workers = prepare::log_in(std::mem::take(&mut self.workers), app).await?;
         }
+        Ok(())
+    }
+
+    /// Anew each time: a form is good for an hour.
+    async fn fill_in(&mut self) -> anyhow::Result<()> {
+        self.workers = prepare::fill_in(std::mem::take(&mut self.workers)).await?;
         Ok(())
     }
 }

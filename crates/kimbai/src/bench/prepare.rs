@@ -9,17 +9,16 @@ use anyhow::Context;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::cases::Worker;
+use super::apps::App;
+use super::cases::{LOG_INS_AT_ONCE, Worker};
 use super::forms;
 use super::report::progress;
 
-/// A log-in costs the server tens of milliseconds and megabytes, on purpose; more at once would only queue there.
-const LOG_INS_AT_ONCE: usize = 4;
 /// Well below what a server takes at once: preparing must not be turned away.
 const GRANTS_AT_ONCE: usize = 256;
 
-/// Gives the workers grants of their own, as evenly as it goes.
-pub(super) async fn mint(workers: Vec<Worker>, grants: u32) -> anyhow::Result<Vec<Worker>> {
+/// Gives the workers grants of an app, as evenly as it goes.
+pub(super) async fn mint(workers: Vec<Worker>, app: App, grants: u32) -> anyhow::Result<Vec<Worker>> {
     let connections = u32::try_from(workers.len()).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(GRANTS_AT_ONCE));
     let minted = Arc::new(AtomicU32::new(0));
@@ -29,7 +28,7 @@ pub(super) async fn mint(workers: Vec<Worker>, grants: u32) -> anyhow::Result<Ve
             let share = grants / connections + u32::from(worker.number() < grants % connections);
             for _ in 0..share {
                 let _place = places.acquire().await.context("places")?;
-                worker.mint().await?;
+                worker.mint(app).await?;
                 minted.fetch_add(1, Ordering::Relaxed);
             }
             Ok(worker)
@@ -39,8 +38,8 @@ pub(super) async fn mint(workers: Vec<Worker>, grants: u32) -> anyhow::Result<Ve
     for_each(workers, step, || format!("minted {} of {grants} grants", shown.load(Ordering::Relaxed))).await
 }
 
-/// Gives each worker a browser session with a remembered consent.
-pub(super) async fn log_in(workers: Vec<Worker>) -> anyhow::Result<Vec<Worker>> {
+/// Gives each worker a new browser session, and the app a consent that is remembered.
+pub(super) async fn log_in(workers: Vec<Worker>, app: App) -> anyhow::Result<Vec<Worker>> {
     let connections = workers.len();
     let places = Arc::new(Semaphore::new(LOG_INS_AT_ONCE));
     let logged_in = Arc::new(AtomicU32::new(0));
@@ -48,13 +47,21 @@ pub(super) async fn log_in(workers: Vec<Worker>) -> anyhow::Result<Vec<Worker>> 
         let (places, logged_in) = (Arc::clone(&places), Arc::clone(&logged_in));
         async move {
             let _place = places.acquire().await.context("log-in places")?;
-            forms::log_in(&mut worker).await?;
+            forms::log_in(&mut worker, app).await?;
             logged_in.fetch_add(1, Ordering::Relaxed);
             Ok(worker)
         }
     };
     let shown = Arc::clone(&logged_in);
     for_each(workers, step, || format!("{} of {connections} logged in", shown.load(Ordering::Relaxed))).await
+}
+
+/// Gives each worker a log-in form that is filled in.
+pub(super) async fn fill_in(mut workers: Vec<Worker>) -> anyhow::Result<Vec<Worker>> {
+    for worker in &mut workers {
+        worker.take_form().await?;
+    }
+    Ok(workers)
 }
 
 /// Runs a step on all workers at once and says every second how far it is.

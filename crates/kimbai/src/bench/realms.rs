@@ -3,6 +3,8 @@
 
 use anyhow::bail;
 
+use super::openid::OpenIdPaths;
+
 /// What a realm needs from its driver.
 #[derive(Debug)]
 pub(super) struct Realm {
@@ -14,6 +16,8 @@ pub(super) struct Realm {
     pub(super) client_id_beside_basic: bool,
     /// The app that signs its requests, in a realm where apps do.
     pub(super) signing: Option<DemoClient>,
+    /// Where an OpenID provider is asked.
+    pub(super) openid: Option<OpenIdPaths>,
     pub(super) demo: Demo,
 }
 
@@ -45,6 +49,7 @@ pub(super) struct DemoClient {
 
 pub(super) const DEMO_USERNAME: &str = "an";
 pub(super) const DEMO_PASSWORD: &str = "kimbai-demo";
+pub(super) const DEMO_SUBJECT: &str = "1";
 
 /// The realm of a name.
 ///
@@ -71,6 +76,7 @@ static REALMS: [Realm; 3] = [
         proof_key: ProofKey::S256,
         client_id_beside_basic: false,
         signing: None,
+        openid: Some(OpenIdPaths { discovery: ".well-known/openid-configuration", jwks: "jwks", userinfo: "userinfo" }),
         demo: Demo {
             authorize: "authorize",
             token: "token",
@@ -94,6 +100,7 @@ static REALMS: [Realm; 3] = [
         proof_key: ProofKey::None,
         client_id_beside_basic: true,
         signing: None,
+        openid: None,
         demo: Demo {
             authorize: "sc/oauth2/auth",
             token: "sc/oauth2/token",
@@ -121,6 +128,7 @@ static REALMS: [Realm; 3] = [
             client_secret: "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
             token_endpoint_auth_method: "request_signature",
         }),
+        openid: None,
         demo: Demo {
             authorize: "oauth2/auth",
             token: "oauth2/token",

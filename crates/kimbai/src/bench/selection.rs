@@ -33,18 +33,29 @@ impl Selection {
 
     /// Whether it needs the server that `kimbai bench` starts itself.
     pub(super) fn needs_own_server(self) -> bool {
-        matches!(self, Self::Closed(Case::Floor) | Self::Start | Self::LogInFlood)
+        match self {
+            Self::Closed(case) => case.needs_own_server(),
+            Self::Start | Self::LogInFlood => true,
+            Self::Overload => false,
+        }
     }
 }
 
 impl ValueEnum for Selection {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Selection; 11] = [
+        const ALL: [Selection; 18] = [
             Selection::Closed(Case::Floor),
             Selection::Closed(Case::ClientCredentials),
             Selection::Closed(Case::Refresh),
             Selection::Closed(Case::Introspect),
             Selection::Closed(Case::Code),
+            Selection::Closed(Case::CodeEs256),
+            Selection::Closed(Case::RefreshEddsa),
+            Selection::Closed(Case::RefreshRs256),
+            Selection::Closed(Case::Userinfo),
+            Selection::Closed(Case::Discovery),
+            Selection::Closed(Case::Jwks),
+            Selection::Closed(Case::Login),
             Selection::Closed(Case::RefreshGraphql),
             Selection::Closed(Case::RefreshRest),
             Selection::Closed(Case::WrongSignature),

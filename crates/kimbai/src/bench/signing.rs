@@ -16,6 +16,7 @@ use super::connection::Template;
 #[derive(Debug)]
 pub(super) struct Signing {
     pub(super) client_id: String,
+    pub(super) scopes: &'static [&'static str],
     client_secret: String,
     pub(super) graphql: Template,
     exchange: Template,
@@ -23,10 +24,15 @@ pub(super) struct Signing {
 }
 
 impl Signing {
-    pub(super) fn new(issuer: &Url, client_id: &str, client_secret: &str) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        issuer: &Url,
+        (client_id, client_secret): (&str, &str),
+        scopes: &'static [&'static str],
+    ) -> anyhow::Result<Self> {
         let at = |path: &str| Template::json(&issuer.join(path)?);
         Ok(Self {
             client_id: client_id.to_owned(),
+            scopes,
             client_secret: client_secret.to_owned(),
             graphql: at("/tiniapp/api/graphql/query")?,
             exchange: at("/tiniapp-open-api/oauth/auth/token")?,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::Bench;
+use super::apps::App;
 use super::cases::{Case, Worker};
 use super::figures;
 use super::forms;
@@ -90,7 +91,7 @@ impl Asker for Soaker {
             }
             Part::LogIn => {
                 worker.connection().close();
-                forms::log_in(worker).await
+                forms::log_in(worker, App::Plain).await
             }
         }
     }
@@ -140,8 +141,10 @@ pub(super) async fn run(bench: &Bench, seconds: u32) -> anyhow::Result<()> {
 async fn soakers(bench: &Bench, part: Part, connections: u32) -> anyhow::Result<Vec<Soaker>> {
     let workers = bench.workers(connections);
     let workers = match part {
-        Part::Refresh | Part::Introspect => prepare::mint(workers, bench.args.grants.max(connections)).await?,
-        Part::Code => prepare::log_in(workers).await?,
+        Part::Refresh | Part::Introspect => {
+            prepare::mint(workers, App::Plain, bench.args.grants.max(connections)).await?
+        }
+        Part::Code => prepare::log_in(workers, App::Plain).await?,
         Part::ForgedToken | Part::LogIn => workers,
     };
     Ok(workers.into_iter().map(|worker| Soaker { worker, part }).collect())

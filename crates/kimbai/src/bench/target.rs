@@ -1,16 +1,22 @@
 //! What is driven: one realm's endpoints and clients, with the requests to them prepared.
 //! Made from the document that the server prints, or, for `--url`, from the sandbox's fixed registrations.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::byte_serialize;
 use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION};
+use kimbai_core::signing::SigningAlgorithm;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::apps::{App, OPENID_SCOPES, openid_client_id};
 use super::connection::{Connection, Template};
+use super::openid::OpenId;
 use super::realms::{self, DemoClient, ProofKey, Realm};
 use super::signing::Signing;
 
@@ -34,7 +40,14 @@ struct Registration {
     #[serde(default)]
     clients: Vec<RegisteredClient>,
     #[serde(default)]
-    users: Vec<User>,
+    users: Vec<RegisteredUser>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct RegisteredUser {
+    #[serde(flatten)]
+    user: User,
+    sub: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -77,21 +90,29 @@ pub(super) struct Target {
     /// Where it is reached: the issuer's port, or another server's that stands in for it.
     port: u16,
     pub(super) user: User,
-    /// The client of the code and refresh grants.
-    pub(super) client_id: String,
-    pub(super) redirect_uri: String,
-    pub(super) scopes: &'static [&'static str],
+    /// The apps that are registered here, but for the one that signs.
+    clients: BTreeMap<App, AppClient>,
     pub(super) proof_key: ProofKey,
     /// Without a query.
     authorize_url: Url,
     pub(super) authorize: Template,
     pub(super) floor: Endpoint,
-    pub(super) token: Endpoint,
     pub(super) token_of_service: Endpoint,
     pub(super) introspect: Endpoint,
     pub(super) sandbox_code: Template,
     /// The app that signs, in a realm that has one.
     pub(super) signing: Option<Signing>,
+    /// What is read of an OpenID provider, in a realm that is one.
+    pub(super) openid: Option<OpenId>,
+}
+
+/// A client of the code and refresh grants.
+#[derive(Debug)]
+pub(super) struct AppClient {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: &'static [&'static str],
+    pub(super) token: Endpoint,
 }
 
 impl Target {
@@ -142,8 +163,27 @@ impl Target {
         Connection::new(host, self.port)
     }
 
-    pub(super) fn scope(&self) -> String {
-        self.scopes.join(" ")
+    pub(super) fn client(&self, app: App) -> anyhow::Result<&AppClient> {
+        self.clients.get(&app).with_context(|| format!("no client of {app:?} is registered here"))
+    }
+
+    /// What the sandbox is asked for when it is to make a code without pages.
+    pub(super) fn wish(&self, app: App) -> anyhow::Result<Value> {
+        if let (App::Signing, Some(signing)) = (app, &self.signing) {
+            let wish = json!({ "client_id": signing.client_id, "user": self.user.username, "scopes": signing.scopes });
+            return Ok(wish);
+        }
+        let client = self.client(app)?;
+        let mut wish = json!({
+            "client_id": client.client_id,
+            "user": self.user.username,
+            "scopes": client.scopes,
+            "redirect_uri": client.redirect_uri,
+        });
+        if let (ProofKey::S256, Some(wish)) = (self.proof_key, wish.as_object_mut()) {
+            wish.insert("code_challenge".to_owned(), CODE_CHALLENGE.into());
+        }
+        Ok(wish)
     }
 
     pub(super) fn authorize_url(&self, query: &str) -> Url {
@@ -161,26 +201,31 @@ impl Target {
             Some(_) => app,
             None => registration.client("client_credentials")?,
         };
-        let signing = realm.signing.as_ref().map(|_| registration.signing(&issuer)).transpose()?;
+        let signing = realm.signing.as_ref().map(|_| registration.signing(&issuer, realm)).transpose()?;
         let authorize_url = endpoint_url(&issuer, endpoints.authorize.as_deref(), "authorize")?;
         let token = endpoint_url(&issuer, endpoints.token.as_deref(), "token")?;
         let introspect = endpoint_url(&issuer, endpoints.introspect.as_deref(), "introspect")?;
-        let demo_user =
-            || User { username: realms::DEMO_USERNAME.to_owned(), password: realms::DEMO_PASSWORD.to_owned() };
+        let mut clients = BTreeMap::from([(App::Plain, app.to_app(realm.scopes, &token, realm)?)]);
+        for algorithm in SigningAlgorithm::ALL.into_iter().filter(|_| realm.openid.is_some()) {
+            let client_id = openid_client_id(algorithm);
+            if let Some(client) = registration.clients.iter().find(|client| client.client_id == client_id) {
+                clients.insert(App::OpenId(algorithm), client.to_app(&OPENID_SCOPES, &token, realm)?);
+            }
+        }
+        let RegisteredUser { user, sub } = registration.users.first().cloned().unwrap_or_else(RegisteredUser::demo);
+        let openid = realm.openid.as_ref().map(|paths| OpenId::new(paths, &registration.issuer, &sub)).transpose()?;
         Ok(Self {
-            user: registration.users.first().cloned().unwrap_or_else(demo_user),
-            client_id: app.client_id.clone(),
-            redirect_uri: app.redirect_uris.first().context("the client has no redirect URI")?.clone(),
-            scopes: realm.scopes,
+            user,
+            clients,
             proof_key: realm.proof_key,
             authorize: Template::get(&authorize_url)?.with(ACCEPT, HeaderValue::from_static("text/html")),
             authorize_url,
             floor: app.endpoint(&at_issuer("floor")?, realm)?,
-            token: app.endpoint(&token, realm)?,
             token_of_service: service.endpoint(&token, realm)?,
             introspect: service.endpoint(&introspect, realm)?,
             sandbox_code: Template::json(&at_issuer("sandbox/code")?)?,
             signing,
+            openid,
             port: issuer.port_or_known_default().unwrap_or_default(),
             issuer,
         })
@@ -202,10 +247,19 @@ impl Registration {
 
 impl Registration {
     /// The first client that signs.
-    fn signing(&self, issuer: &Url) -> anyhow::Result<Signing> {
+    fn signing(&self, issuer: &Url, realm: &Realm) -> anyhow::Result<Signing> {
         let client = self.clients.iter().find(|client| client.token_endpoint_auth_method == SIGNATURE);
         let client = client.with_context(|| format!("realm `{}` has no client that signs", self.name))?;
-        Signing::new(issuer, &client.client_id, client.client_secret.as_deref().unwrap_or_default())
+        let secret = client.client_secret.as_deref().unwrap_or_default();
+        Signing::new(issuer, (&client.client_id, secret), realm.scopes)
+    }
+}
+
+impl RegisteredUser {
+    /// The first of the sandbox's people.
+    fn demo() -> Self {
+        let user = User { username: realms::DEMO_USERNAME.to_owned(), password: realms::DEMO_PASSWORD.to_owned() };
+        Self { user, sub: realms::DEMO_SUBJECT.to_owned() }
     }
 }
 
@@ -221,6 +275,15 @@ impl RegisteredClient {
             redirect_uris: redirect_uris.iter().map(|&uri| uri.to_owned()).collect(),
             grant_types: vec![grant_type.to_owned()],
         }
+    }
+
+    fn to_app(&self, scopes: &'static [&'static str], token: &Url, realm: &Realm) -> anyhow::Result<AppClient> {
+        Ok(AppClient {
+            client_id: self.client_id.clone(),
+            redirect_uri: self.redirect_uris.first().context("the client has no redirect URI")?.clone(),
+            scopes,
+            token: self.endpoint(token, realm)?,
+        })
     }
 
     /// Prepares posts to an endpoint with this client's authentication (RFC 6749 section 2.3.1).
@@ -268,15 +331,17 @@ mod tests {
         {"client_id":"web","client_secret":"s3 cret","token_endpoint_auth_method":"client_secret_basic",
         "redirect_uris":["http://localhost:8080/callback"],"grant_types":["authorization_code","refresh_token"]},
         {"client_id":"job","client_secret":"x","token_endpoint_auth_method":"client_secret_post",
-        "grant_types":["client_credentials"]}],"users":[{"username":"u","password":"p","name":"n"}]}],"operator":"x"}"#;
+        "grant_types":["client_credentials"]}],"users":[{"username":"u","password":"p","name":"n","sub":"1"}]}],"operator":"x"}"#;
 
     #[test]
     fn clients_are_taken_from_the_document() {
         let document: Document = serde_json::from_str(DOCUMENT).unwrap();
         let target = Target::of_document(realms::find("marketplace").unwrap(), &document).unwrap();
-        assert_eq!((target.client_id.as_str(), target.user.username.as_str()), ("web", "u"));
-        assert_eq!(target.token.template.to_string(), "POST /t");
-        assert_eq!(target.token.credentials, "&client_id=web");
+        let app = target.client(App::Plain).unwrap();
+        assert_eq!((app.client_id.as_str(), target.user.username.as_str()), ("web", "u"));
+        assert_eq!(app.token.template.to_string(), "POST /t");
+        assert_eq!(app.token.credentials, "&client_id=web");
+        assert!(target.openid.is_none() && target.client(App::OpenId(SigningAlgorithm::Es256)).is_err());
         assert_eq!(target.token_of_service.credentials, "&client_id=job&client_secret=x");
         assert_eq!(target.introspect.credentials, target.token_of_service.credentials);
         let missing = Target::of_document(realms::find("standard").unwrap(), &document).unwrap_err();
@@ -284,11 +349,34 @@ mod tests {
     }
 
     #[test]
+    fn the_benchs_own_clients_are_apps_of_an_openid_provider() {
+        let (job, app) = (r#"{"client_id":"job","#, r#"{"client_id":"bench-es256","redirect_uris":["http://c/cb"],"#);
+        let document = DOCUMENT.replace("marketplace", "standard").replace(job, app);
+        let document: Document = serde_json::from_str(&document).unwrap();
+        let target = Target::of_document(realms::find("standard").unwrap(), &document).unwrap();
+        let es256 = App::OpenId(SigningAlgorithm::Es256);
+        assert_eq!(target.client(es256).unwrap().client_id, "bench-es256");
+        assert_eq!(
+            target.wish(es256).unwrap(),
+            json!({ "client_id": "bench-es256", "user": "u", "redirect_uri": "http://c/cb", "code_challenge": CODE_CHALLENGE,
+                    "scopes": ["openid", "profile", "email", "offline_access"] })
+        );
+        assert_eq!(target.openid.unwrap().subject, "1");
+    }
+
+    #[test]
     fn a_url_is_driven_with_the_demo_registrations() {
         let target = Target::at_url(realms::find("standard").unwrap(), "http://localhost:4600/").unwrap();
-        assert_eq!(target.token.template.to_string(), "POST /token");
+        let app = target.client(App::Plain).unwrap();
+        assert_eq!((app.client_id.as_str(), app.token.template.to_string().as_str()), ("demo-web", "POST /token"));
         assert_eq!(target.sandbox_code.to_string(), "POST /sandbox/code");
-        assert_eq!(target.client_id, "demo-web");
+        let openid = target.openid.as_ref().unwrap();
+        assert_eq!((openid.issuer.as_str(), openid.subject.as_str()), ("http://localhost:4600", "1"));
+        assert_eq!(openid.discovery.to_string(), "GET /.well-known/openid-configuration");
+        assert_eq!(openid.userinfo("t").unwrap().to_string(), "GET /userinfo");
+        for algorithm in SigningAlgorithm::ALL {
+            assert!(target.client(App::OpenId(algorithm)).is_err(), "the sandbox has no client of the bench's");
+        }
         assert!(Target::at_url(realms::find("standard").unwrap(), "https://localhost:4600").is_err());
         assert!(Target::at_url(realms::find("standard").unwrap(), "localhost").is_err());
     }

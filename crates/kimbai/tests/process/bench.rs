@@ -30,6 +30,35 @@ fn a_line_a_case_has_the_documented_members_and_no_errors() {
 }
 
 #[test]
+fn cases_of_openid_connect_and_the_log_in_are_answered_rightly() {
+    let cases = ["code_es256", "refresh_eddsa", "refresh_rs256", "userinfo", "discovery", "jwks", "login"];
+    let chosen = cases.iter().flat_map(|case| ["--case", case]);
+    let words = "bench --connections 6 --seconds 1 --grants 12";
+    let output = Command::new(BINARY).args(words.split(' ')).args(chosen).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let reports: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(reports.iter().map(|report| report["case"].as_str().unwrap()).collect::<Vec<_>>(), cases);
+    for report in &reports {
+        assert_eq!(report["errors"], 0, "{report}");
+        assert!(report["requests"].as_u64() > Some(0), "{report}");
+    }
+    assert!(stderr.contains("minted 12 of 12 grants"), "each app has as many: {stderr}");
+}
+
+#[test]
+fn a_case_whose_clients_a_sandbox_does_not_have_is_refused_before_it_is_asked() {
+    for case in ["floor", "code_es256", "refresh_eddsa", "refresh_rs256", "userinfo"] {
+        let words = format!("bench --url http://localhost:1 --case {case}");
+        let output = Command::new(BINARY).args(words.split(' ')).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty());
+        let expect = format!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
+        assert!(stderr.contains(&expect), "{stderr}");
+    }
+}
+
+#[test]
 fn servers_on_one_database_are_measured_with_it_once() {
     let newest = *Version::under_test().last().unwrap();
     let database = Server::shared(newest).fresh_database();

@@ -6,7 +6,7 @@ use kimbai_core::time::Micros;
 use tokio::time::timeout;
 
 use super::verb::{Abandoned, Found, Key, Verb, Wish};
-use super::{PostgresStore, lists, rowless};
+use super::{PostgresStore, lists, parties, rowless};
 use crate::ledger::Answer;
 use crate::{GrantSlice, GrantsOf, Ledger, RowlessLook, StoreError, SweepStep};
 
@@ -47,6 +47,15 @@ impl Ledger for PostgresStore {
             found
                 .map(Found::look)
                 .map_err(|error| if error == StoreError::Unknown { StoreError::NotDone } else { error })
+        })
+    }
+
+    fn lookup_with_claims(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, (Look, Option<String>)> {
+        Box::pin(async move {
+            let look = self.lookup(realm, id).await?;
+            let Some(seen) = &look.seen else { return Ok((look, None)) };
+            let user = parties::user(self.pool(), realm, seen.grant.user).await?;
+            Ok((look, user.map(|row| row.claims)))
         })
     }
 

@@ -3,7 +3,7 @@
 use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::rows::{self, seen_rows};
@@ -40,6 +40,16 @@ impl Ledger for SqliteStore {
             let mut statement = connection.prepare_cached(verbs::SEEN)?;
             let seen = statement.query_row(params![realm.0, columns::id_column(id)], rows::seen).optional()?;
             Ok(Look { now, seen })
+        })
+    }
+
+    fn lookup_with_claims(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, (Look, Option<String>)> {
+        self.read(move |connection, now| {
+            let mut statement = connection.prepare_cached(rows::SEEN_WITH_CLAIMS)?;
+            let found = |row: &Row<'_>| Ok((rows::seen(row)?, row.get(rows::CLAIMS_COLUMN)?));
+            let found = statement.query_row(params![realm.0, columns::id_column(id)], found).optional()?;
+            let (seen, claims) = found.unzip();
+            Ok((Look { now, seen }, claims.flatten()))
         })
     }
 

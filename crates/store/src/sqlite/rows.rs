@@ -35,13 +35,30 @@ macro_rules! seen_rows {
             $crate::sqlite::rows::seen_columns!(),
             ", c.active, c.epoch, u.active, u.epoch FROM grants AS g",
             $(" INDEXED BY ", $index,)?
-            " LEFT JOIN standing AS c ON c.realm = ?1 AND c.party = 0 AND c.number = g.client \
-             LEFT JOIN standing AS u ON u.realm = ?1 AND u.party = 1 AND u.number = g.user \
-             WHERE g.realm = ?1"
+            $crate::sqlite::rows::standing_joins!(),
+            " WHERE g.realm = ?1"
         )
     };
 }
 pub(super) use seen_rows;
+
+macro_rules! standing_joins {
+    () => {
+        " LEFT JOIN standing AS c ON c.realm = ?1 AND c.party = 0 AND c.number = g.client \
+         LEFT JOIN standing AS u ON u.realm = ?1 AND u.party = 1 AND u.number = g.user"
+    };
+}
+pub(super) use standing_joins;
+
+/// The grant `?2` of realm `?1` with the standing of its parties, for [`seen`], and its user's claims in [`CLAIMS_COLUMN`].
+pub(super) const SEEN_WITH_CLAIMS: &str = concat!(
+    "SELECT ",
+    seen_columns!(),
+    ", c.active, c.epoch, u.active, u.epoch, p.claims FROM grants AS g",
+    standing_joins!(),
+    " LEFT JOIN users AS p ON p.realm = ?1 AND p.number = g.user WHERE g.realm = ?1 AND g.id = ?2"
+);
+pub(super) const CLAIMS_COLUMN: usize = GRANT_COLUMNS + 4;
 
 /// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
 pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {

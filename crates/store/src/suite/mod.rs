@@ -72,6 +72,7 @@ cases! { $
         the_standing_comes_back_with_each_verb
         an_epoch_grows_with_each_disabling
         a_party_that_is_not_there_is_gone
+        a_look_with_claims_sees_the_row_and_its_users_claims_as_they_stand
         one_id_in_two_realms_is_two_grants
         a_rowless_token_is_denied_alone
         a_token_that_has_expired_is_not_listed

@@ -96,6 +96,28 @@ pub(super) async fn a_party_that_is_not_there_is_gone(subject: Subject) {
     assert_eq!(store.lookup_rowless(realm, client, [0; 16]).await.unwrap().client, PartyStanding::GONE);
 }
 
+pub(super) async fn a_look_with_claims_sees_the_row_and_its_users_claims_as_they_stand(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let (store, realm) = (&scene.store, scene.realm);
+    let grant = scene.activated().await;
+    let (other, id) = (put_realm(&**store, "other").await, grant.id);
+    let claims_of = async |realm, id| {
+        let (look, claims) = store.lookup_with_claims(realm, id).await.unwrap();
+        assert_eq!(look.seen, store.lookup(realm, id).await.unwrap().seen);
+        claims
+    };
+    let user = store.user(realm, scene.user).await.unwrap().unwrap();
+    assert_eq!(claims_of(realm, id).await, Some(user.claims));
+    let (username, password_hash, claims) = (user.username, user.password_hash, "{\"x\":1}".to_owned());
+    store.change(vec![Change::PutUser { realm, username, password_hash, claims }]).await.unwrap();
+    assert_eq!(claims_of(realm, id).await, Some("{\"x\":1}".to_owned()));
+    assert_eq!(claims_of(other, id).await, None, "there is no such grant there");
+    // The same number is nobody in the other realm.
+    let opening = Opening { id, ..scene.opening() };
+    store.open(other, opening, scene.attempt()).await.unwrap();
+    assert_eq!(claims_of(other, id).await, None);
+}
+
 pub(super) async fn one_id_in_two_realms_is_two_grants(subject: Subject) {
     let scene = Scene::new(subject).await;
     let store = &scene.store;

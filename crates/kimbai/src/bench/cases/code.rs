@@ -8,6 +8,7 @@ use http::header::{COOKIE, SET_COOKIE};
 
 use super::Worker;
 use super::token::grant_of;
+use crate::bench::apps::App;
 use crate::bench::connection::{Answer, Template};
 use crate::bench::cookies::CookieJar;
 use crate::bench::forms::location;
@@ -31,34 +32,37 @@ impl Worker {
         Ok(())
     }
 
-    /// The query of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
-    pub(in crate::bench) fn authorization_query(&self, state: &str) -> String {
-        let target = &self.target;
+    /// The query of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1).
+    pub(in crate::bench) fn authorization_query(&self, app: App, state: &str) -> anyhow::Result<String> {
+        let client = self.target.client(app)?;
         let mut query = Serializer::new(String::new());
         query.append_pair("response_type", "code");
-        query.append_pair("client_id", &target.client_id);
-        query.append_pair("redirect_uri", &target.redirect_uri);
-        query.append_pair("scope", &target.scope());
+        query.append_pair("client_id", &client.client_id);
+        query.append_pair("redirect_uri", &client.redirect_uri);
+        query.append_pair("scope", &client.scopes.join(" "));
         query.append_pair("state", state);
-        if target.proof_key == ProofKey::S256 {
+        if let App::OpenId(_) = app {
+            query.append_pair("nonce", state);
+        }
+        if self.target.proof_key == ProofKey::S256 {
             query.append_pair("code_challenge", CODE_CHALLENGE);
             query.append_pair("code_challenge_method", "S256");
         }
-        query.finish()
+        Ok(query.finish())
     }
 
-    pub(super) async fn code(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn code(&mut self, app: App) -> anyhow::Result<()> {
         let target = self.target();
         let browser = self.browser.as_mut().context("not logged in")?;
         browser.visits += 1;
         let state = format!("bench-{}-{}", self.number, browser.visits);
         let authorize = browser.authorize.clone();
-        let template = authorize.with_query(&self.authorization_query(&state))?;
+        let template = authorize.with_query(&self.authorization_query(app, &state)?)?;
         let answer = self.connection.exchange(&template, Bytes::new()).await?;
         self.keep_cookies(&answer)?;
-        let code = code_of(&answer, &target.redirect_uri, &state)?;
-        let answer = self.redeem(&code).await?;
-        grant_of(&answer).map(drop)
+        let code = code_of(&answer, &target.client(app)?.redirect_uri, &state)?;
+        let answer = self.redeem(app, &code).await?;
+        grant_of(&answer, app).map(drop)
     }
 
     fn keep_cookies(&mut self, answer: &Answer) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Worker;
 use super::token::encoded;
+use crate::bench::apps::App;
 
 #[derive(Deserialize)]
 struct IntrospectionAnswer<'a> {
@@ -17,17 +18,16 @@ struct IntrospectionAnswer<'a> {
 }
 
 impl Worker {
-    pub(super) async fn introspect(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn introspect(&mut self, app: App) -> anyhow::Result<()> {
         let target = self.target();
-        let turn = self.next_turn();
-        let grant = self.grants.get(turn).context("no grants")?;
-        let form = format!("token={}", encoded(&grant.access_token));
+        let form = format!("token={}", encoded(&self.grants(app).next()?.access_token));
         let answer = self.post(&target.introspect, &form).await?;
         ensure!(answer.status == StatusCode::OK, "expected status 200: {answer}");
         let state: IntrospectionAnswer<'_> =
             serde_json::from_slice(&answer.body).with_context(|| format!("expected JSON: {answer}"))?;
         ensure!(state.active, "expected an active token: {answer}");
-        ensure!(state.client_id.as_deref() == Some(target.client_id.as_str()), "expected the client's id: {answer}");
+        let client_id = target.client(app)?.client_id.as_str();
+        ensure!(state.client_id.as_deref() == Some(client_id), "expected the client's id: {answer}");
         Ok(())
     }
 }

@@ -2,22 +2,30 @@
 //! Every answer is read and compared; a fast wrong answer is an error, not a request.
 
 mod code;
+mod grants;
+mod id_token;
 mod introspect;
+mod log_in;
+mod openid;
 mod signed;
 mod token;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use kimbai_core::signing::SigningAlgorithm;
 
+use super::apps::App;
 use super::connection::{Answer, Connection};
+use super::forms::FilledIn;
 use super::realms::Realm;
 use super::target::Target;
 use code::Browser;
-use token::Grant;
+use grants::Grants;
 
 /// The server had no room for a request and said so: 503 with `Retry-After` (RFC 9110 section 10.2.3).
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +60,20 @@ pub(super) enum Case {
     Introspect,
     /// Authorization with session and remembered consent, then the token request.
     Code,
+    /// The same with an ID token signed by ES256.
+    CodeEs256,
+    /// A durable rotation with a new ID token signed by `EdDSA`.
+    RefreshEddsa,
+    /// A durable rotation with a new ID token signed by RS256.
+    RefreshRs256,
+    /// The claims of a user, for an access token.
+    Userinfo,
+    /// The provider's metadata.
+    Discovery,
+    /// The provider's keys.
+    Jwks,
+    /// A log-in with a password, which is hashed.
+    Login,
     /// A durable rotation by a signed request over GraphQL.
     RefreshGraphql,
     /// A durable rotation by a signed request of generation 4.
@@ -60,70 +82,129 @@ pub(super) enum Case {
     WrongSignature,
 }
 
+/// What must exist before a case begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    Nothing,
+    /// Grants of this app.
+    Grants(App),
+    /// A browser that is logged in, and this app's remembered consent.
+    Session(App),
+    /// A log-in form that is filled in.
+    LogInForm,
+}
+
+/// The realms that have a case.
+#[derive(Clone, Copy, Debug)]
+enum Home {
+    Every,
+    /// Those whose apps send forms.
+    Forms,
+    /// Those whose apps sign.
+    Signed,
+    OpenId,
+}
+
+const ES256: App = App::OpenId(SigningAlgorithm::Es256);
+const EDDSA: App = App::OpenId(SigningAlgorithm::EdDsa);
+const RS256: App = App::OpenId(SigningAlgorithm::Rs256);
+
+/// A log-in costs the server tens of milliseconds and megabytes, on purpose; more at once would only queue there, and from the sixth
+/// on be taken for guesses at one person's password.
+pub(super) const LOG_INS_AT_ONCE: usize = 4;
+
 impl Case {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Floor,
         Self::ClientCredentials,
         Self::Refresh,
         Self::Introspect,
         Self::Code,
+        Self::CodeEs256,
+        Self::RefreshEddsa,
+        Self::RefreshRs256,
+        Self::Userinfo,
+        Self::Discovery,
+        Self::Jwks,
+        Self::Login,
         Self::RefreshGraphql,
         Self::RefreshRest,
         Self::WrongSignature,
     ];
 
+    /// Its name, the realms that have it, and what it needs.
+    const fn facts(self) -> (&'static str, Home, Needs) {
+        match self {
+            Self::Floor => ("floor", Home::Every, Needs::Nothing),
+            Self::ClientCredentials => ("client_credentials", Home::Forms, Needs::Nothing),
+            Self::Refresh => ("refresh", Home::Forms, Needs::Grants(App::Plain)),
+            Self::Introspect => ("introspect", Home::Forms, Needs::Grants(App::Plain)),
+            Self::Code => ("code", Home::Forms, Needs::Session(App::Plain)),
+            Self::CodeEs256 => ("code_es256", Home::OpenId, Needs::Session(ES256)),
+            Self::RefreshEddsa => ("refresh_eddsa", Home::OpenId, Needs::Grants(EDDSA)),
+            Self::RefreshRs256 => ("refresh_rs256", Home::OpenId, Needs::Grants(RS256)),
+            Self::Userinfo => ("userinfo", Home::OpenId, Needs::Grants(EDDSA)),
+            Self::Discovery => ("discovery", Home::OpenId, Needs::Nothing),
+            Self::Jwks => ("jwks", Home::OpenId, Needs::Nothing),
+            Self::Login => ("login", Home::Forms, Needs::LogInForm),
+            Self::RefreshGraphql => ("refresh_graphql", Home::Signed, Needs::Grants(App::Signing)),
+            Self::RefreshRest => ("refresh_rest", Home::Signed, Needs::Grants(App::Signing)),
+            Self::WrongSignature => ("wrong_signature", Home::Signed, Needs::Nothing),
+        }
+    }
+
     /// Whether a realm has it: one whose app signs has the signed requests alone.
     pub(super) fn is_of(self, realm: &Realm) -> bool {
-        let is_signed = matches!(self, Self::RefreshGraphql | Self::RefreshRest | Self::WrongSignature);
-        self == Self::Floor || is_signed == realm.signing.is_some()
+        let (_, home, _) = self.facts();
+        match home {
+            Home::Every => true,
+            Home::Forms => realm.signing.is_none(),
+            Home::Signed => realm.signing.is_some(),
+            Home::OpenId => realm.openid.is_some(),
+        }
     }
 
-    pub(super) fn needs_grants(self) -> bool {
-        matches!(self, Self::Refresh | Self::Introspect | Self::RefreshGraphql | Self::RefreshRest)
+    pub(super) fn needs(self) -> Needs {
+        let (_, _, needs) = self.facts();
+        needs
     }
 
-    pub(super) fn needs_session(self) -> bool {
-        self == Self::Code
+    /// Whether only the server that `kimbai bench` starts itself has the floor, or the app, that it asks for.
+    pub(super) fn needs_own_server(self) -> bool {
+        match self.needs() {
+            Needs::Grants(App::OpenId(_)) | Needs::Session(App::OpenId(_)) => true,
+            Needs::Nothing | Needs::Grants(_) | Needs::Session(_) | Needs::LogInForm => self == Self::Floor,
+        }
+    }
+
+    /// So many connections can ask at once.
+    pub(super) fn connections_max(self) -> usize {
+        if self == Self::Login { LOG_INS_AT_ONCE } else { usize::MAX }
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Floor => "floor",
-            Self::ClientCredentials => "client_credentials",
-            Self::Refresh => "refresh",
-            Self::Introspect => "introspect",
-            Self::Code => "code",
-            Self::RefreshGraphql => "refresh_graphql",
-            Self::RefreshRest => "refresh_rest",
-            Self::WrongSignature => "wrong_signature",
-        })
+        let (name, _, _) = self.facts();
+        f.write_str(name)
     }
 }
 
-/// A prime: it shares no divisor with a number of grants, so that all of them are visited.
-const STRIDE: u64 = 2_654_435_761;
-/// How far one worker is ahead of the one before it, so that they do not walk side by side.
-const TURNS_APART: u64 = 7_919;
-
-/// One connection with its grants and its browser session.
+/// One connection with its grants and its browser.
 #[derive(Debug)]
 pub(super) struct Worker {
     number: u32,
     target: Arc<Target>,
     connection: Connection,
-    grants: Vec<Grant>,
-    /// How often a grant was asked for.
-    turn: u64,
+    grants: BTreeMap<App, Grants>,
     browser: Option<Browser>,
+    form: Option<FilledIn>,
 }
 
 impl Worker {
     pub(super) fn new(number: u32, target: Arc<Target>) -> Self {
         let connection = target.connection();
-        let turn = u64::from(number) * TURNS_APART;
-        Self { number, target, connection, grants: Vec::new(), turn, browser: None }
+        Self { number, target, connection, grants: BTreeMap::new(), browser: None, form: None }
     }
 
     /// A worker that comes from a loopback address of its own.
@@ -149,21 +230,25 @@ impl Worker {
         match case {
             Case::Floor => self.floor().await,
             Case::ClientCredentials => self.client_credentials().await,
-            Case::Refresh => self.refresh().await,
-            Case::Introspect => self.introspect().await,
-            Case::Code => self.code().await,
+            Case::Refresh => self.refresh(App::Plain).await,
+            Case::Introspect => self.introspect(App::Plain).await,
+            Case::Code => self.code(App::Plain).await,
+            Case::CodeEs256 => self.code(ES256).await,
+            Case::RefreshEddsa => self.refresh(EDDSA).await,
+            Case::RefreshRs256 => self.refresh(RS256).await,
+            Case::Userinfo => self.userinfo(EDDSA).await,
+            Case::Discovery => self.discovery().await,
+            Case::Jwks => self.jwks().await,
+            Case::Login => self.log_in().await,
             Case::RefreshGraphql => self.refresh_over_graphql().await,
             Case::RefreshRest => self.refresh_by_rest().await,
             Case::WrongSignature => self.present_wrong_signature().await,
         }
     }
 
-    /// The place of the grant whose turn it is: each once in a round, and neighbours far from one another, because
-    /// nobody's clients come in the order in which the store keeps their grants.
-    fn next_turn(&mut self) -> usize {
-        self.turn = self.turn.wrapping_add(1);
-        let grants = u64::try_from(self.grants.len()).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.turn.wrapping_mul(STRIDE) % grants).unwrap_or_default()
+    /// What it has of an app.
+    fn grants(&mut self, app: App) -> &mut Grants {
+        self.grants.entry(app).or_insert_with(|| Grants::of_connection(self.number))
     }
 }
 
@@ -172,22 +257,7 @@ mod tests {
     use clap::ValueEnum as _;
 
     use super::super::realms;
-    use super::token::Grant;
     use super::*;
-
-    #[test]
-    fn a_round_visits_every_grant_once_and_neighbours_apart() {
-        let target = Arc::new(Target::at_url(realms::find("standard").unwrap(), "http://localhost:1").unwrap());
-        for grants in [1, 2, 156, 157, 15_625] {
-            let mut worker = Worker::new(3, Arc::clone(&target));
-            worker.grants = (0..grants).map(|_| Grant::default()).collect();
-            let mut turns: Vec<usize> = (0..grants).map(|_| worker.next_turn()).collect();
-            let steps = turns.iter().zip(turns.iter().skip(1)).filter(|(a, b)| a.abs_diff(**b) <= 1).count();
-            assert!(grants < 3 || steps == 0, "{grants}: {steps} neighbours came one after another");
-            turns.sort_unstable();
-            assert_eq!(turns, (0..grants).collect::<Vec<_>>());
-        }
-    }
 
     #[test]
     fn a_case_is_chosen_by_the_name_it_is_reported_with() {
@@ -195,5 +265,25 @@ mod tests {
             assert_eq!(case.to_possible_value().unwrap().get_name(), case.to_string());
         }
         assert_eq!(Case::value_variants(), Case::ALL);
+    }
+
+    #[test]
+    fn a_realm_has_the_cases_that_its_apps_can_ask_for() {
+        let of = |name| {
+            let realm = realms::find(name).unwrap();
+            Case::ALL.into_iter().filter(|case| case.is_of(realm)).map(|case| case.to_string()).collect::<Vec<_>>()
+        };
+        let forms = ["floor", "client_credentials", "refresh", "introspect", "code"];
+        let openid = ["code_es256", "refresh_eddsa", "refresh_rs256", "userinfo", "discovery", "jwks"];
+        assert_eq!(of("standard"), [&forms[..], &openid, &["login"]].concat());
+        assert_eq!(of("marketplace"), [&forms[..], &["login"]].concat());
+        assert_eq!(of("tini"), ["floor", "refresh_graphql", "refresh_rest", "wrong_signature"]);
+    }
+
+    #[test]
+    fn what_only_the_benchs_own_server_has_is_not_asked_of_another() {
+        let alone: Vec<_> = Case::ALL.into_iter().filter(|case| case.needs_own_server()).collect();
+        let expect = [Case::Floor, Case::CodeEs256, Case::RefreshEddsa, Case::RefreshRs256, Case::Userinfo];
+        assert_eq!(alone, expect);
     }
 }

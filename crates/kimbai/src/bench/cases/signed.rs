@@ -5,10 +5,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::token::Grant;
+use super::grants::Grant;
 use super::{Shed, Worker};
+use crate::bench::apps::App;
 use crate::bench::connection::{Answer, Template};
-use crate::bench::signing::Signing;
 
 /// As long as one of ours.
 const NO_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -43,25 +43,22 @@ impl Worker {
     }
 
     /// Exchanges a code that the sandbox made for the app.
-    pub(super) async fn exchange(&mut self, signing: &Signing, code: &str) -> anyhow::Result<Grant> {
+    pub(super) async fn exchange(&mut self, code: &str) -> anyhow::Result<Grant> {
+        let target = self.target();
+        let signing = target.signing.as_ref().context("no app signs here")?;
         let (template, body) = signing.exchange(code)?;
         grant_of(&self.send(&template, body).await?)
     }
 
     async fn rotate(&mut self, request: impl FnOnce(&str) -> anyhow::Result<(Template, String)>) -> anyhow::Result<()> {
-        let turn = self.next_turn();
-        let (template, body) = request(&self.grants.get(turn).context("no grants")?.refresh_token)?;
+        let (template, body) = request(&self.grants(App::Signing).next()?.refresh_token)?;
         let answer = self.send(&template, body).await?;
         let next = grant_of(&answer)?;
-        let grant = self.grants.get_mut(turn).context("no grants")?;
-        ensure!(next.refresh_token != grant.refresh_token, "expected another refresh token: {answer}");
-        ensure!(next.access_token != grant.access_token, "expected another access token: {answer}");
-        *grant = next;
-        Ok(())
+        self.grants(App::Signing).rotate_to(next).with_context(|| answer.to_string())
     }
 
     async fn send(&mut self, template: &Template, body: String) -> anyhow::Result<Answer> {
-        let answer = self.connection().exchange(template, Bytes::from(body)).await?;
+        let answer = self.connection.exchange(template, Bytes::from(body)).await?;
         if Shed::is(&answer) { Err(Shed.into()) } else { Ok(answer) }
     }
 }

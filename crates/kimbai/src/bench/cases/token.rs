@@ -7,17 +7,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Shed, Worker};
+use super::grants::Grant;
+use super::{Shed, Worker, id_token};
+use crate::bench::apps::App;
 use crate::bench::connection::Answer;
 use crate::bench::realms::ProofKey;
-use crate::bench::target::{CODE_CHALLENGE, CODE_VERIFIER, Endpoint};
-
-/// The tokens of one grant as last issued.
-#[derive(Debug, Default)]
-pub(super) struct Grant {
-    pub(super) access_token: String,
-    pub(super) refresh_token: String,
-}
+use crate::bench::target::{CODE_VERIFIER, Endpoint};
 
 #[derive(Deserialize)]
 struct TokenAnswer<'a> {
@@ -28,6 +23,8 @@ struct TokenAnswer<'a> {
     expires_in: u64,
     #[serde(borrow)]
     refresh_token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    id_token: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -60,24 +57,19 @@ impl Worker {
 
     /// Rotates the grant whose turn it is. After a wrong answer the same token is presented again at its next turn,
     /// as a client does that does not know what happened.
-    pub(super) async fn refresh(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn refresh(&mut self, app: App) -> anyhow::Result<()> {
         let target = self.target();
-        let turn = self.next_turn();
-        let grant = self.grants.get(turn).context("no grants")?;
+        let grant = self.grants(app).next()?;
         let form = format!("grant_type=refresh_token&refresh_token={}", encoded(&grant.refresh_token));
-        let answer = self.post(&target.token, &form).await?;
-        let next = grant_of(&answer)?;
-        let grant = self.grants.get_mut(turn).context("no grants")?;
-        ensure!(next.refresh_token != grant.refresh_token, "expected another refresh token: {answer}");
-        ensure!(next.access_token != grant.access_token, "expected another access token: {answer}");
-        *grant = next;
-        Ok(())
+        let answer = self.post(&target.client(app)?.token, &form).await?;
+        let next = grant_of(&answer, app)?;
+        self.grants(app).rotate_to(next).with_context(|| answer.to_string())
     }
 
     /// Presents a refresh token that nobody issued.
     pub(in crate::bench) async fn present_forged_token(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let answer = self.post(&target.token, FLOOR_FORM).await?;
+        let answer = self.post(&target.client(App::Plain)?.token, FLOOR_FORM).await?;
         let refused =
             answer.status == StatusCode::BAD_REQUEST && answer.body.windows(13).any(|w| w == b"invalid_grant");
         ensure!(refused, "expected status 400, invalid_grant: {answer}");
@@ -85,47 +77,37 @@ impl Worker {
     }
 
     /// Makes a grant without the pages, by the sandbox's own endpoint and a token request.
-    pub(in crate::bench) async fn mint(&mut self) -> anyhow::Result<()> {
+    pub(in crate::bench) async fn mint(&mut self, app: App) -> anyhow::Result<()> {
         let target = self.target();
-        let mut wish = serde_json::json!({
-            "client_id": target.client_id,
-            "user": target.user.username,
-            "scopes": target.scopes,
-            "redirect_uri": target.redirect_uri,
-        });
-        if let (Some(signing), Some(wish)) = (&target.signing, wish.as_object_mut()) {
-            wish.insert("client_id".to_owned(), signing.client_id.as_str().into());
-            wish.remove("redirect_uri");
-        } else if let (ProofKey::S256, Some(wish)) = (target.proof_key, wish.as_object_mut()) {
-            wish.insert("code_challenge".to_owned(), CODE_CHALLENGE.into());
-        }
-        let answer = self.connection.exchange(&target.sandbox_code, Bytes::from(wish.to_string())).await?;
+        let wish = Bytes::from(target.wish(app)?.to_string());
+        let answer = self.connection.exchange(&target.sandbox_code, wish).await?;
         if answer.status != StatusCode::OK {
             bail!("a code could not be had from the sandbox: {answer}");
         }
         let CodeAnswer { code } =
             serde_json::from_slice(&answer.body).with_context(|| format!("expected a code: {answer}"))?;
-        let grant = match &target.signing {
-            Some(signing) => self.exchange(signing, &code).await?,
-            None => grant_of(&self.redeem(&code).await?)?,
+        let grant = match app {
+            App::Signing => self.exchange(&code).await?,
+            App::Plain | App::OpenId(_) => grant_of(&self.redeem(app, &code).await?, app)?,
         };
-        self.grants.push(grant);
+        self.grants(app).push(grant);
         Ok(())
     }
 
     /// Presents an authorization code.
-    pub(super) async fn redeem(&mut self, code: &str) -> anyhow::Result<Answer> {
+    pub(super) async fn redeem(&mut self, app: App, code: &str) -> anyhow::Result<Answer> {
         let target = self.target();
+        let client = target.client(app)?;
         let mut form = format!(
             "grant_type=authorization_code&code={}&redirect_uri={}",
             encoded(code),
-            encoded(&target.redirect_uri)
+            encoded(&client.redirect_uri)
         );
         if target.proof_key == ProofKey::S256 {
             form.push_str("&code_verifier=");
             form.push_str(CODE_VERIFIER);
         }
-        self.post(&target.token, &form).await
+        self.post(&client.token, &form).await
     }
 
     /// Posts a form; [`Shed`] is an error of its own.
@@ -141,9 +123,10 @@ pub(super) fn encoded(value: &str) -> String {
     form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
-/// The tokens of an answer that has both.
-pub(super) fn grant_of(answer: &Answer) -> anyhow::Result<Grant> {
+/// The tokens of an answer that has both, and the ID token that is due to the app.
+pub(super) fn grant_of(answer: &Answer, app: App) -> anyhow::Result<Grant> {
     let tokens = tokens(answer)?;
+    id_token::check(tokens.id_token.as_deref(), app).with_context(|| answer.to_string())?;
     let refresh_token = tokens.refresh_token.filter(|token| !token.is_empty());
     let refresh_token = refresh_token.with_context(|| format!("expected a refresh token: {answer}"))?.into_owned();
     Ok(Grant { access_token: tokens.access_token.into_owned(), refresh_token })
@@ -163,6 +146,7 @@ fn tokens(answer: &Answer) -> anyhow::Result<TokenAnswer<'_>> {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
+    use kimbai_core::signing::SigningAlgorithm;
 
     use super::*;
 
@@ -174,8 +158,10 @@ mod tests {
     fn only_whole_token_responses_are_right() {
         let right =
             r#"{"access_token":"a","token_type":"bearer","expires_in":1,"refresh_token":"r\u002f","scope":"x"}"#;
-        assert_eq!(grant_of(&answer(StatusCode::OK, right)).unwrap().refresh_token, "r/");
+        assert_eq!(grant_of(&answer(StatusCode::OK, right), App::Plain).unwrap().refresh_token, "r/");
         assert!(tokens(&answer(StatusCode::CREATED, right)).is_err());
+        let without_id_token = grant_of(&answer(StatusCode::OK, right), App::OpenId(SigningAlgorithm::Es256));
+        assert!(without_id_token.is_err());
         for wrong in [
             r#"{"access_token":"","token_type":"bearer","expires_in":1,"refresh_token":"r"}"#,
             r#"{"access_token":"a","token_type":"mac","expires_in":1,"refresh_token":"r"}"#,
@@ -185,7 +171,7 @@ mod tests {
             r#"{"error":"invalid_grant"}"#,
             "",
         ] {
-            assert!(grant_of(&answer(StatusCode::OK, wrong)).is_err(), "{wrong}");
+            assert!(grant_of(&answer(StatusCode::OK, wrong), App::Plain).is_err(), "{wrong}");
         }
     }
 }

@@ -1,0 +1,25 @@
+//! The apps that people log in to: who asks in a case. An app has grants of its own, so that no case stands on what another one did.
+//! Those of OpenID Connect are the bench's own and registered by its server alone; the others are the sandbox's.
+
+use kimbai_core::signing::SigningAlgorithm;
+
+/// One app of a realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum App {
+    /// The demo app; it asks for no ID token.
+    Plain,
+    /// The demo app that signs its requests, in a realm where apps do.
+    Signing,
+    /// An app whose ID tokens are signed so.
+    OpenId(SigningAlgorithm),
+}
+
+/// What an app of OpenID Connect asks for: who it is, with name and mail address, and to stay.
+pub(crate) const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+/// The secret of all of them; the server that takes it lives as long as the bench.
+pub(crate) const OPENID_SECRET: &str = "kimbai-bench-secret-0123456789abcdef";
+
+/// The `client_id` of the app whose ID tokens are signed so.
+pub(crate) fn openid_client_id(algorithm: SigningAlgorithm) -> String {
+    format!("bench-{}", algorithm.name().to_ascii_lowercase())
+}
