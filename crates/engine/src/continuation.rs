@@ -110,6 +110,28 @@ impl Realm {
         Ok(interaction)
     }
 
+    /// What a continuation of this request says of its hints, for a request that is seen for the first time again. They are the
+    /// request's own: it may be of any step, age and browser. None: there are no hints.
+    #[must_use]
+    pub fn hints(
+        &self,
+        continuation: Option<&str>,
+        request: &AuthorizationRequest,
+        now: Micros,
+    ) -> Option<Interaction> {
+        let opened = continuation.and_then(|text| self.keyring.open_value(PURPOSE, text))?;
+        let (step, rest) = opened.split_first()?;
+        let (_, rest) = rest.split_at_checked(4 + 16)?;
+        let (shown_for, rest) = rest.split_first_chunk::<16>()?;
+        let mut carried = Interaction::read(rest).filter(|_| *shown_for == request_digest(request).0)?;
+        // This one stands in a URL that was one browser's: another one does not see the name.
+        if *step == RETURN {
+            carried.login_hint.clear();
+        }
+        let has_hints = carried.named.is_some() || !carried.login_hint.is_empty();
+        has_hints.then(|| carried.at(Progress::begun(now)))
+    }
+
     fn binding_digest(&self, binding: FormBinding<'_>) -> [u8; 16] {
         match binding {
             FormBinding::LogIn(browser) | FormBinding::Return(browser) => {
@@ -123,13 +145,15 @@ impl Realm {
     }
 }
 
+const RETURN: u8 = 4;
+
 impl FormBinding<'_> {
     const fn step_byte(self) -> u8 {
         match self {
             Self::LogIn(_) => 1,
             Self::Consent(_) => 2,
             Self::Account(_) => 3,
-            Self::Return(_) => 4,
+            Self::Return(_) => RETURN,
             Self::Anybody => 5,
         }
     }

@@ -56,6 +56,17 @@ pub enum SubjectMatch {
     Other,
 }
 
+/// How a realm asks for consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentTerms {
+    /// Whether scopes can be left out.
+    pub form: ConsentForm,
+    /// The scope that asks for a refresh token: never left out.
+    pub offline: ScopeSet,
+    /// The scope that asks for an ID token: never left out, for a client that asked for one cannot do without it.
+    pub openid: ScopeSet,
+}
+
 /// Who is there, and what is known and was said.
 #[derive(Debug, Clone, Copy)]
 pub struct Browsing<'a> {
@@ -126,7 +137,7 @@ pub enum Step {
     },
     /// Open a grant and send its code.
     Respond {
-        /// What was agreed to.
+        /// What was agreed to; what of it the request's scope has not, gives claims that were asked for by name.
         scope: ScopeSet,
     },
     /// Send an error.
@@ -135,17 +146,12 @@ pub enum Step {
 
 /// What a valid request needs next. A decision counts only with a live session that is all the request demands.
 #[must_use]
-pub fn decide(
-    request: &ValidRequest,
-    browsing: Browsing<'_>,
-    progress: &Progress,
-    (form, offline): (ConsentForm, ScopeSet),
-) -> Step {
+pub fn decide(request: &ValidRequest, browsing: Browsing<'_>, progress: &Progress, terms: ConsentTerms) -> Step {
     let step = match browsing.session {
         None => Step::LogIn,
         Some(session) => match demanded_of_session(&request.terms, session, browsing.subject, progress) {
             Some(step) => step,
-            None => consent(request, browsing, (form, offline)),
+            None => consent(request, browsing, terms),
         },
     };
     match (request.terms.prompt, step) {
@@ -180,19 +186,20 @@ fn demanded_of_session(
     (!is_chosen).then_some(Step::ChooseAccount)
 }
 
-fn consent(request: &ValidRequest, browsing: Browsing<'_>, (form, offline): (ConsentForm, ScopeSet)) -> Step {
-    let optional = match form {
+fn consent(request: &ValidRequest, browsing: Browsing<'_>, terms: ConsentTerms) -> Step {
+    let asked = request.scope.union(request.terms.claim_scopes);
+    let optional = match terms.form {
         ConsentForm::Full => ScopeSet::EMPTY,
-        ConsentForm::Partial => request.scope.without(offline),
+        ConsentForm::Partial => asked.without(terms.offline).without(terms.openid),
     };
-    let ask = Step::AskConsent { scope: request.scope, optional };
-    let all = Step::Respond { scope: request.scope };
+    let ask = Step::AskConsent { scope: asked, optional };
+    let all = Step::Respond { scope: asked };
     match (browsing.decision, request.client.consent) {
         (Some(Decision::Deny), _) => Step::Refuse(AuthorizeError::AccessDenied),
         (Some(Decision::Allow { ticked }), _) => {
-            let scope = request.scope.without(optional.without(ticked));
+            let scope = asked.without(optional.without(ticked));
             // Who leaves out all that could be left out has said no.
-            if scope.without(offline).is_empty() && !request.scope.without(offline).is_empty() {
+            if scope.without(terms.offline).is_empty() && !asked.without(terms.offline).is_empty() {
                 Step::Refuse(AuthorizeError::AccessDenied)
             } else {
                 Step::Respond { scope }
@@ -201,9 +208,7 @@ fn consent(request: &ValidRequest, browsing: Browsing<'_>, (form, offline): (Con
         (None, _) if demands_consent(request.terms.prompt) => ask,
         (None, ConsentPolicy::Never) => all,
         // Nothing remembered is not a yes to nothing.
-        (None, ConsentPolicy::Remembered)
-            if browsing.consents.is_some_and(|agreed| agreed.scope.contains(request.scope)) =>
-        {
+        (None, ConsentPolicy::Remembered) if browsing.consents.is_some_and(|agreed| agreed.scope.contains(asked)) => {
             all
         }
         (None, ConsentPolicy::Remembered | ConsentPolicy::Always) => ask,

@@ -11,7 +11,9 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Browsing, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live};
+pub use decide::{
+    Browsing, ConsentTerms, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live,
+};
 pub use openid::{Demands, LogInTerms, Prompt};
 pub use partial::{PartialConsent, ScopeWithheld};
 pub use request::{

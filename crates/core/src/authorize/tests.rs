@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, Consents, Decision, PageProblem, Parameter,
-    Progress, ResponseMode, ResponseTarget, SessionView, Step, SubjectMatch, ValidRequest, decide, session_is_live,
-    validate,
+    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
+    Parameter, Progress, ResponseMode, ResponseTarget, SessionView, Step, SubjectMatch, ValidRequest, decide,
+    session_is_live, validate,
 };
+use crate::claims::{ClaimSet, RequestedClaims};
 use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, client, public_client, scope_table, settings};
 use crate::client::{Client, ConsentPolicy, GrantType};
 use crate::grant::{CodeBinding, PartyStanding, ShortDigest};
 use crate::number::UserNumber;
 use crate::pkce::{ChallengeError, CodeChallenge};
 use crate::realm::{ConsentForm, PkcePolicy};
-use crate::scope::{ScopeError, ScopeSet};
+use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
 use crate::time::Micros;
 
 mod pages;
@@ -366,10 +367,14 @@ fn decided(
     session: Option<&SessionView>,
     consents: Option<Consents>,
     decision: Option<Decision>,
-    form: (ConsentForm, ScopeSet),
+    terms: ConsentTerms,
 ) -> Step {
     let browsing = Browsing { session, subject: SubjectMatch::Fits, consents, decision };
-    decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), form)
+    decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), terms)
+}
+
+const fn terms(form: ConsentForm) -> ConsentTerms {
+    ConsentTerms { form, offline: OFFLINE, openid: ScopeSet::EMPTY }
 }
 
 const ASKED: ScopeSet = OFFLINE.union(ORDER);
@@ -404,10 +409,10 @@ fn consent_is_asked_for_by_policy_and_memory() {
         (Never, nothing, Some(Decision::Deny), DENIED),
     ] {
         let (request, consents) = (valid(policy), Some(Consents { scope: remembered }));
-        let form = (ConsentForm::Full, OFFLINE);
+        let form = terms(ConsentForm::Full);
         let case = format!("{policy:?} {remembered:?} {decision:?}");
         assert_eq!(decided(&request, Some(&session()), consents, decision, form), expect, "{case}");
-        for form in [(ConsentForm::Full, OFFLINE), (ConsentForm::Partial, OFFLINE)] {
+        for form in [ConsentForm::Full, ConsentForm::Partial].map(terms) {
             assert_eq!(decided(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
         }
     }
@@ -416,7 +421,7 @@ fn consent_is_asked_for_by_policy_and_memory() {
 #[test]
 fn nothing_remembered_is_not_a_yes_to_nothing() {
     let request = ValidRequest { scope: ScopeSet::EMPTY, ..valid(ConsentPolicy::Remembered) };
-    let form = (ConsentForm::Full, OFFLINE);
+    let form = terms(ConsentForm::Full);
     let decided = |consents| decided(&request, Some(&session()), consents, None, form);
     let asked = Step::AskConsent { scope: ScopeSet::EMPTY, optional: ScopeSet::EMPTY };
     assert_eq!(decided(None), asked);
@@ -444,9 +449,56 @@ fn scopes_may_be_left_out_where_the_realm_allows_it() {
     ] {
         let request = valid(ConsentPolicy::Always);
         let consents = None;
-        let found = decided(&request, Some(&session()), consents, decision, (form, OFFLINE));
+        let found = decided(&request, Some(&session()), consents, decision, terms(form));
         assert_eq!(found, expect, "{form:?} {decision:?}");
     }
+}
+
+#[test]
+fn the_scope_openid_is_not_left_out() {
+    let terms = ConsentTerms { openid: ORDER, ..terms(ConsentForm::Partial) };
+    let request = ValidRequest { scope: ASKED.union(PRODUCT), ..valid(ConsentPolicy::Always) };
+    let decided = |decision| decided(&request, Some(&session()), None, decision, terms);
+    assert_eq!(decided(None), Step::AskConsent { scope: ASKED.union(PRODUCT), optional: PRODUCT });
+    assert_eq!(decided(ALLOW), Step::Respond { scope: ASKED });
+    assert_eq!(decided(Some(Decision::Allow { ticked: PRODUCT })), Step::Respond { scope: ASKED.union(PRODUCT) });
+}
+
+#[test]
+fn claims_that_are_asked_for_by_name_are_asked_of_the_user_and_limited_to_what_the_client_may_have() {
+    let names = ["openid", "email", "phone", "address", "retired"];
+    let definitions =
+        names.map(|name| ScopeDefinition { retired: name == "retired", ..ScopeDefinition::new(name, "", "") });
+    let scopes = ScopeTable::new(definitions.to_vec()).unwrap();
+    let [openid, email, phone] = ["openid", "email", "phone"].map(|name| scopes.parse(name).unwrap());
+    let client = Client { scope: openid.union(email).union(phone), ..client(|_| {}) };
+    let asked = r#"{"userinfo":{"email":null,"address":null},"id_token":{"email":null,"name":null}}"#;
+    let valid = |scope| {
+        let request = AuthorizationRequest { scope: once(scope), claims: once(asked), ..request() };
+        validate(&request, Some(Arc::new(client.clone())), &settings(), &scopes).unwrap()
+    };
+    let claim = ClaimSet::named("email").unwrap();
+    let requested = RequestedClaims { userinfo: claim, id_token: claim };
+    for (scope, requested, claim_scopes) in [
+        ("openid", requested, email),
+        ("openid phone", requested, email),
+        ("openid email", requested, ScopeSet::EMPTY),
+        ("phone", RequestedClaims::NONE, ScopeSet::EMPTY),
+    ] {
+        let valid = valid(scope);
+        assert_eq!((valid.terms.requested, valid.terms.claim_scopes), (requested, claim_scopes), "{scope}");
+    }
+    let terms = ConsentTerms { form: ConsentForm::Partial, offline: ScopeSet::EMPTY, openid };
+    let request = valid("openid");
+    let decided = |remembered, decision| {
+        let consents = Some(Consents { scope: remembered });
+        decided(&request, Some(&session()), consents, decision, terms)
+    };
+    let both = openid.union(email);
+    assert_eq!(decided(openid, None), Step::AskConsent { scope: both, optional: email });
+    assert_eq!(decided(both, None), Step::Respond { scope: both });
+    assert_eq!(decided(openid, ALLOW), Step::Respond { scope: openid });
+    assert_eq!(decided(openid, Some(Decision::Allow { ticked: email })), Step::Respond { scope: both });
 }
 
 #[test]

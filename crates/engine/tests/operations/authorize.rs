@@ -2,9 +2,10 @@
 
 use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError, Decision, PageProblem, Parameter};
 use kimbai_core::client::ConsentPolicy;
+use kimbai_core::grant::{EndReason, State};
 use kimbai_core::scope::ScopeSet;
 use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, NewClient, SignedIn, Visit};
-use kimbai_store::Activity;
+use kimbai_store::{Activity, GrantsOf, Ledger as _};
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
 
@@ -219,4 +220,23 @@ async fn a_person_is_greeted_by_name() {
     assert_eq!(fixture.engine.user_name(&fixture.realm, fixture.an).await.unwrap(), "an");
     let nobody = kimbai_core::number::UserNumber(9_999);
     assert!(fixture.engine.user_name(&fixture.realm, nobody).await.is_err());
+}
+
+#[tokio::test]
+async fn a_code_is_not_opened_in_a_session_that_has_ended_meanwhile() {
+    let fixture = Fixture::standard().await;
+    set_consent(&fixture, "web", ConsentPolicy::Never).await;
+    let request = request("web", "offline order");
+    // Read when the request came, and ended by another one before its code was made.
+    let signed_in = sign_in(&fixture).await;
+    code(authorize(&fixture, &request, Some(&signed_in), None).await);
+    fixture.engine.log_out(&fixture.realm, &signed_in).await.unwrap();
+    match authorize(&fixture, &request, Some(&signed_in), None).await {
+        Authorized::Error { error, .. } => assert_eq!(error, AuthorizeError::LogInRequired),
+        other => panic!("{other:?}"),
+    }
+    let grants = fixture.store.grants(fixture.realm.number, GrantsOf::User(signed_in.user()), None, 10).await.unwrap();
+    let has_ended = |state| matches!(state, State::Ended { reason: EndReason::SessionEnded, .. });
+    // The one before has offline access, and lives on.
+    assert_eq!(grants.grants.iter().filter(|seen| has_ended(seen.grant.state)).count(), 1, "{grants:?}");
 }
