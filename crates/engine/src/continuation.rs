@@ -1,6 +1,7 @@
 //! What a page's form carries from one step to the next: sealed, an hour long, bound to browser or session and to its request.
 //!
-//! There is no stored interaction. A form counts only for the step, the browser and the request for which it was shown.
+//! There is no stored interaction. A form counts only for the step, the browser and the request for which it was shown; of one that
+//! does not count, the hints of its request are kept.
 
 use kimbai_core::authorize::{AuthorizationRequest, Progress};
 use kimbai_core::grant::ShortDigest;
@@ -98,7 +99,7 @@ impl Realm {
         if *step != [binding.step_byte()] {
             return Err(FormFault::Foreign);
         }
-        if now >= Micros::from_unix_s(u32::from_be_bytes(*shown_s)).plus_s(LIFETIME_S) {
+        if is_over(*shown_s, now) {
             return Err(FormFault::Expired);
         }
         if *bound_to != self.binding_digest(binding) {
@@ -121,11 +122,12 @@ impl Realm {
     ) -> Option<Interaction> {
         let opened = continuation.and_then(|text| self.keyring.open_value(PURPOSE, text))?;
         let (step, rest) = opened.split_first()?;
-        let (_, rest) = rest.split_at_checked(4 + 16)?;
+        let (shown_s, rest) = rest.split_first_chunk::<4>()?;
+        let (_, rest) = rest.split_first_chunk::<16>()?;
         let (shown_for, rest) = rest.split_first_chunk::<16>()?;
         let mut carried = Interaction::read(rest).filter(|_| *shown_for == request_digest(request).0)?;
-        // This one stands in a URL that was one browser's: another one does not see the name.
-        if *step == RETURN {
+        // These stand in URLs, which may be kept or handed on: the name is shown to nobody else, and not for ever.
+        if *step == RETURN || (*step == ANYBODY && is_over(*shown_s, now)) {
             carried.login_hint.clear();
         }
         let has_hints = carried.named.is_some() || !carried.login_hint.is_empty();
@@ -146,6 +148,7 @@ impl Realm {
 }
 
 const RETURN: u8 = 4;
+const ANYBODY: u8 = 5;
 
 impl FormBinding<'_> {
     const fn step_byte(self) -> u8 {
@@ -154,7 +157,7 @@ impl FormBinding<'_> {
             Self::Consent(_) => 2,
             Self::Account(_) => 3,
             Self::Return(_) => RETURN,
-            Self::Anybody => 5,
+            Self::Anybody => ANYBODY,
         }
     }
 }
@@ -195,6 +198,10 @@ impl Interaction {
         let named = (*named != [0; 16]).then_some(SubjectDigest(*named));
         Some(Self { progress, named, login_hint: String::from_utf8(login_hint.to_vec()).ok()? })
     }
+}
+
+fn is_over(shown_s: [u8; 4], now: Micros) -> bool {
+    now >= Micros::from_unix_s(u32::from_be_bytes(shown_s)).plus_s(LIFETIME_S)
 }
 
 fn request_digest(request: &AuthorizationRequest) -> ShortDigest {

@@ -105,9 +105,13 @@ impl Realm {
     /// Which of the claims that a grant's request asked for by name an access token of this scope opens: those that the client may
     /// still have, and of a token that was narrowed those alone that its own scope gives.
     pub(crate) fn requested_claims(&self, client: &Client, grant: &Grant, scope: ScopeSet) -> RequestedClaims {
+        let requested = grant.log_in.requested;
+        if requested == RequestedClaims::NONE {
+            return requested;
+        }
         let is_whole = scope.contains(grant.scope);
         let giving = if is_whole { client.scope.intersection(self.scopes.live()) } else { scope };
-        grant.log_in.requested.within(ClaimSet::of_scopes(giving, &self.scopes))
+        requested.within(ClaimSet::of_scopes(giving, &self.scopes))
     }
 
     /// What signs a client's ID tokens: what it is registered for, else RS256, which every client can read, else what there is.

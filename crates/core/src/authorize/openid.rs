@@ -88,20 +88,33 @@ impl LogInTerms {
         if claims.is_acr_unmet {
             return Err(AuthorizeError::AuthenticationContext);
         }
-        // Without the scope `openid` there is no place for them.
-        let is_openid = scopes.parse("openid").is_ok_and(|openid| scope.contains(openid));
-        let registered = if is_openid { client.scope.intersection(scopes.live()) } else { ScopeSet::EMPTY };
-        let requested = claims.requested.within(ClaimSet::of_scopes(registered, scopes));
-        let beyond = requested.userinfo.union(requested.id_token).without(ClaimSet::of_scopes(scope, scopes));
+        let (requested, claim_scopes) = by_name(claims.requested, client, (scope, scopes));
         Ok(Self {
             nonce: nonce.map(str::to_owned),
             prompt: prompt(request.prompt.value().unwrap_or_default())?,
             max_age_s,
             requested,
-            claim_scopes: beyond.given_by(registered, scopes),
+            claim_scopes,
             sub: claims.sub,
         })
     }
+}
+
+/// The claims asked for by name that the client may have, and the scopes that give those which the requested scope does not give.
+fn by_name(
+    requested: RequestedClaims,
+    client: &Client,
+    (scope, scopes): (ScopeSet, &ScopeTable),
+) -> (RequestedClaims, ScopeSet) {
+    // Without the scope `openid` there is no place for them.
+    let is_openid = scopes.parse("openid").is_ok_and(|openid| scope.contains(openid));
+    if requested == RequestedClaims::NONE || !is_openid {
+        return (RequestedClaims::NONE, ScopeSet::EMPTY);
+    }
+    let registered = client.scope.intersection(scopes.live());
+    let requested = requested.within(ClaimSet::of_scopes(registered, scopes));
+    let beyond = requested.userinfo.union(requested.id_token).without(ClaimSet::of_scopes(scope, scopes));
+    (requested, beyond.given_by(registered, scopes))
 }
 
 fn prompt(values: &str) -> Result<Prompt, AuthorizeError> {
