@@ -215,6 +215,13 @@ impl ClaimSet {
         scopes.definitions(scope).map(|scope| Self::of_scope(&scope.name)).fold(Self::EMPTY, Self::union)
     }
 
+    /// The scopes among these that give at least one of these claims.
+    #[must_use]
+    pub fn given_by(self, among: ScopeSet, scopes: &ScopeTable) -> ScopeSet {
+        let gives = |number: &u8| Self::of_scopes(ScopeSet(1 << number), scopes).intersection(self) != Self::EMPTY;
+        among.numbers().filter(gives).fold(ScopeSet::EMPTY, |set, number| set.union(ScopeSet(1 << number)))
+    }
+
     /// Whether every claim of `other` is in this set.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
@@ -225,6 +232,18 @@ impl ClaimSet {
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// The claims in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The claims of this set that are not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// The names in it.
@@ -267,6 +286,12 @@ pub struct RequestedClaims {
 impl RequestedClaims {
     /// None.
     pub const NONE: Self = Self { userinfo: ClaimSet::EMPTY, id_token: ClaimSet::EMPTY };
+
+    /// Those of them that are among these, in either place.
+    #[must_use]
+    pub const fn within(self, claims: ClaimSet) -> Self {
+        Self { userinfo: self.userinfo.intersection(claims), id_token: self.id_token.intersection(claims) }
+    }
 
     /// As one number, as a store keeps it.
     #[must_use]

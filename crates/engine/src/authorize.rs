@@ -6,7 +6,7 @@ use kimbai_core::authorize::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
     ResponseTarget, Step, SubjectMatch, ValidRequest, decide, validate,
 };
-use kimbai_core::claims::UserClaims;
+use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::{Client, ConsentPolicy};
 use kimbai_core::grant::{CodeBinding, EndReason, LogIn, Opening, ShortDigest, Verdict};
 use kimbai_core::number::{Generation, GrantId, UserNumber};
@@ -191,18 +191,20 @@ impl Engine {
         realm: &Realm,
         valid: ValidRequest,
         signed_in: &SignedIn,
-        (scope, decision): (ScopeSet, Option<Decision>),
+        (agreed, decision): (ScopeSet, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
-        let ValidRequest { client, target, binding, terms, .. } = valid;
+        let ValidRequest { client, target, binding, terms, scope } = valid;
+        let scope = scope.intersection(agreed);
         let nonce = terms.nonce.as_deref().filter(|_| realm.is_openid(scope));
         let binding = binding.with_nonce(nonce);
         let user = signed_in.user();
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
-            self.store.add_consent(realm.number, user, client.number, scope).await?;
+            self.store.add_consent(realm.number, user, client.number, agreed).await?;
         }
         let session = ShortDigest(session_id(realm, &signed_in.secret).0);
-        let log_in = LogIn { session, requested: terms.requested };
+        let requested = terms.requested.within(ClaimSet::of_scopes(agreed, &realm.scopes));
+        let log_in = LogIn { session, requested };
         let by = (signed_in.view.authenticated.as_unix_s(), log_in);
         let opening = opening(&client, (user, signed_in.view.user_epoch), by, (scope, binding));
         let (id, code) = self.open(realm, opening).await?;
@@ -210,6 +212,11 @@ impl Engine {
         if is_remembered && self.consents(realm, user, &client).await?.is_none() {
             self.end(realm, id, EndReason::ConsentWithdrawn).await?;
             return Ok(Authorized::Error { target, error: AuthorizeError::AccessDenied });
+        }
+        // So did a log-out meanwhile, or a new password.
+        if self.signed_in(realm, Some(signed_in.secret)).await?.is_none() {
+            self.end(realm, id, EndReason::SessionEnded).await?;
+            return Ok(Authorized::Error { target, error: AuthorizeError::LogInRequired });
         }
         let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
         self.record(realm, "grant_opened", about);

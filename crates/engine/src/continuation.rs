@@ -1,6 +1,7 @@
 //! What a page's form carries from one step to the next: sealed, an hour long, bound to browser or session and to its request.
 //!
-//! There is no stored interaction. A form counts only for the step, the browser and the request for which it was shown.
+//! There is no stored interaction. A form counts only for the step, the browser and the request for which it was shown; of one that
+//! does not count, the hints of its request are kept.
 
 use kimbai_core::authorize::{AuthorizationRequest, Progress};
 use kimbai_core::grant::ShortDigest;
@@ -98,7 +99,7 @@ impl Realm {
         if *step != [binding.step_byte()] {
             return Err(FormFault::Foreign);
         }
-        if now >= Micros::from_unix_s(u32::from_be_bytes(*shown_s)).plus_s(LIFETIME_S) {
+        if is_over(*shown_s, now) {
             return Err(FormFault::Expired);
         }
         if *bound_to != self.binding_digest(binding) {
@@ -108,6 +109,29 @@ impl Realm {
             return Err(FormFault::OtherRequest);
         }
         Ok(interaction)
+    }
+
+    /// What a continuation of this request says of its hints, for a request that is seen for the first time again. They are the
+    /// request's own: it may be of any step, age and browser. None: there are no hints.
+    #[must_use]
+    pub fn hints(
+        &self,
+        continuation: Option<&str>,
+        request: &AuthorizationRequest,
+        now: Micros,
+    ) -> Option<Interaction> {
+        let opened = continuation.and_then(|text| self.keyring.open_value(PURPOSE, text))?;
+        let (step, rest) = opened.split_first()?;
+        let (shown_s, rest) = rest.split_first_chunk::<4>()?;
+        let (_, rest) = rest.split_first_chunk::<16>()?;
+        let (shown_for, rest) = rest.split_first_chunk::<16>()?;
+        let mut carried = Interaction::read(rest).filter(|_| *shown_for == request_digest(request).0)?;
+        // These stand in URLs, which may be kept or handed on: the name is shown to nobody else, and not for ever.
+        if *step == RETURN || (*step == ANYBODY && is_over(*shown_s, now)) {
+            carried.login_hint.clear();
+        }
+        let has_hints = carried.named.is_some() || !carried.login_hint.is_empty();
+        has_hints.then(|| carried.at(Progress::begun(now)))
     }
 
     fn binding_digest(&self, binding: FormBinding<'_>) -> [u8; 16] {
@@ -123,14 +147,17 @@ impl Realm {
     }
 }
 
+const RETURN: u8 = 4;
+const ANYBODY: u8 = 5;
+
 impl FormBinding<'_> {
     const fn step_byte(self) -> u8 {
         match self {
             Self::LogIn(_) => 1,
             Self::Consent(_) => 2,
             Self::Account(_) => 3,
-            Self::Return(_) => 4,
-            Self::Anybody => 5,
+            Self::Return(_) => RETURN,
+            Self::Anybody => ANYBODY,
         }
     }
 }
@@ -171,6 +198,10 @@ impl Interaction {
         let named = (*named != [0; 16]).then_some(SubjectDigest(*named));
         Some(Self { progress, named, login_hint: String::from_utf8(login_hint.to_vec()).ok()? })
     }
+}
+
+fn is_over(shown_s: [u8; 4], now: Micros) -> bool {
+    now >= Micros::from_unix_s(u32::from_be_bytes(shown_s)).plus_s(LIFETIME_S)
 }
 
 fn request_digest(request: &AuthorizationRequest) -> ShortDigest {

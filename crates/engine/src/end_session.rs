@@ -3,18 +3,21 @@
 //!
 //! What was read of a request travels sealed between our own pages, for an hour: no ID token stands in a URL of ours.
 
+use std::collections::HashMap;
+
 use kimbai_core::authorize::Parameter;
 use kimbai_core::grant::{EndReason, Grant, ShortDigest};
 use kimbai_core::number::UserNumber;
 use kimbai_core::redirect_uri::is_registered;
 use kimbai_core::time::Micros;
-use kimbai_store::GrantsOf;
+use kimbai_core::token::offline_scope;
+use kimbai_store::{GrantsOf, SessionId};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{About, Engine};
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::session::{SessionSecret, SignedIn, session_id};
+use crate::session::{SessionSecret, SignedIn, session_id, view};
 use crate::token::audit_event;
 
 const LIFETIME_S: u32 = 3_600;
@@ -54,7 +57,7 @@ pub enum LogOutRefusal {
     /// The hint is not an ID token of this issuer, or was altered.
     #[error("the id_token_hint is not an ID token of this issuer")]
     Hint,
-    /// The client is unknown, or not the one that the hint was given to.
+    /// The client is unknown or disabled, or not the one that the hint was given to.
     #[error("the client is unknown, or the id_token_hint was given to another one")]
     Client,
     /// The redirect URI is not registered, or nobody says whose it is.
@@ -96,7 +99,9 @@ impl Engine {
         if hinted.is_some() && named.is_some() && hinted != named {
             return Ok(Err(LogOutRefusal::Client));
         }
-        let client = named.or(hinted).map(|client_id| realm.client(client_id).ok_or(LogOutRefusal::Client));
+        let client = named.or(hinted).map(|client_id| {
+            realm.client(client_id).filter(|client| client.standing.active).ok_or(LogOutRefusal::Client)
+        });
         let client = match client.transpose() {
             Ok(client) => client,
             Err(refusal) => return Ok(Err(refusal)),
@@ -118,18 +123,38 @@ impl Engine {
         }))
     }
 
-    /// Ends a session and the grants that live no longer than it.
+    /// Ends a session and the grants that live no longer than it, and those of sessions of the same user that were replaced.
     ///
     /// # Errors
-    /// [`EngineError`]: the store failed; what did not end can be ended again.
+    /// [`EngineError`]: the store failed. As long as grants were left over that stood before, the session stands too, and it can be
+    /// ended again.
     pub async fn log_out(&self, realm: &Realm, signed_in: &SignedIn) -> Result<(), EngineError> {
-        // The session first: no further grant is given in it.
+        let ended = EndedSessions::One(ShortDigest(session_id(realm, &signed_in.secret).0));
+        self.end_grants_of_sessions(realm, signed_in.user(), ended).await?;
         self.end_session(realm, &signed_in.secret).await?;
-        let session = ShortDigest(session_id(realm, &signed_in.secret).0);
-        self.end_grants_of_sessions(realm, signed_in.user(), |of| of == session).await?;
+        // Those that were given meanwhile. Whoever gives one from now on finds that the session is gone.
+        self.end_grants_of_sessions(realm, signed_in.user(), ended).await?;
         let about = About { user: Some(signed_in.user().0), ..About::default() };
         self.record(realm, "logged_out", about);
         Ok(())
+    }
+
+    /// Ends the session whose place in a browser a log-in of this user has taken. Another user's ends as by log-out; the same
+    /// user's grants live on until that user logs out.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn replace_session(
+        &self,
+        realm: &Realm,
+        previous: &SessionSecret,
+        user: UserNumber,
+    ) -> Result<(), EngineError> {
+        match self.store.session(realm.number, session_id(realm, previous)).await? {
+            None => Ok(()),
+            Some(row) if row.user == user => self.end_session(realm, previous).await,
+            Some(row) => self.log_out(realm, &SignedIn { secret: *previous, view: view(&row) }).await,
+        }
     }
 
     /// Ends the grants of a user without offline access that were given in these sessions (OpenID Connect Core section 11).
@@ -137,14 +162,26 @@ impl Engine {
         &self,
         realm: &Realm,
         user: UserNumber,
-        is_ended: impl Fn(ShortDigest) -> bool + Send + Sync,
+        sessions: EndedSessions,
     ) -> Result<(), EngineError> {
-        let has_offline = |grant: &Grant| !realm.offline.is_empty() && grant.scope.contains(realm.offline);
+        let mut known = HashMap::from([(ShortDigest::ABSENT, false)]);
+        if let EndedSessions::One(session) = sessions {
+            known.insert(session, true);
+        }
         let mut after = None;
         loop {
             let slice = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;
             for seen in &slice.grants {
-                if is_ended(seen.grant.log_in.session) && !has_offline(&seen.grant) {
+                let session = seen.grant.log_in.session;
+                let is_ended = match (known.get(&session), sessions) {
+                    (Some(is_ended), _) => *is_ended,
+                    (None, EndedSessions::All) => true,
+                    (None, EndedSessions::One(_)) => {
+                        self.store.session(realm.number, SessionId(session.0)).await?.is_none()
+                    }
+                };
+                known.insert(session, is_ended);
+                if is_ended && !realm.outlives_sessions(&seen.grant) {
                     self.end(realm, seen.grant.id, EndReason::SessionEnded).await?;
                     self.record(
                         realm,
@@ -161,7 +198,35 @@ impl Engine {
     }
 }
 
+/// Which sessions of a user have ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EndedSessions {
+    /// All of them.
+    All,
+    /// The one of this digest, and those that the store has no more.
+    One(ShortDigest),
+}
+
 impl Realm {
+    /// Whether a grant has offline access: the scope, and a client that may refresh.
+    fn outlives_sessions(&self, grant: &Grant) -> bool {
+        let client = self.client_by_number(grant.client);
+        let offline = client.map_or(self.offline, |client| offline_scope(&client, self.offline));
+        !offline.is_empty() && grant.scope.contains(offline)
+    }
+
+    /// What a stale form of the page that asks was about, however old it is and whomever it asked, if it can still be done: so that
+    /// it is asked again.
+    #[must_use]
+    pub fn stale_log_out(&self, sealed: &str) -> Option<LogOutTerms> {
+        let opened: Sealed = serde_json::from_slice(&self.keyring.open_value(PURPOSE, sealed)?).ok()?;
+        let Some(client_id) = &opened.terms.client_id else { return Some(opened.terms) };
+        let client = self.client(client_id).filter(|client| client.standing.active)?;
+        let registered = &client.metadata.post_logout_redirect_uris;
+        let is_due = opened.terms.target.as_ref().is_none_or(|(uri, _)| is_registered(registered, uri));
+        is_due.then_some(opened.terms)
+    }
+
     /// Seals what was read, for the page that asks this session, or for the way to our own GET.
     #[must_use]
     pub fn seal_log_out(&self, terms: &LogOutTerms, asked: Option<&SessionSecret>, now: Micros) -> String {

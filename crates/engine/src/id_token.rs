@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use kimbai_core::claims::{ClaimSet, UserClaims};
+use kimbai_core::claims::{ClaimSet, RequestedClaims, UserClaims};
 use kimbai_core::client::Client;
 use kimbai_core::grant::{Grant, ShortDigest};
 use kimbai_core::id_token::IdToken;
+use kimbai_core::scope::ScopeSet;
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_core::token::Pointer;
 use kimbai_keyring::{JwtKind, SealedToken, SignedJwt, SigningKey};
@@ -38,14 +39,14 @@ pub(crate) struct IdTokenHint {
 }
 
 impl Engine {
-    /// Loads what an ID token for this grant's user needs; none if there is no such user.
+    /// Loads what an ID token beside an access token of this scope needs, for the grant's user; none if there is no such user.
     pub(crate) async fn identity(
         &self,
         realm: &Realm,
         client: &Client,
-        grant: &Grant,
+        (grant, scope): (&Grant, ScopeSet),
     ) -> Result<Option<Identity>, EngineError> {
-        let (user, wanted) = (grant.user, grant.log_in.requested.id_token);
+        let (user, wanted) = (grant.user, realm.requested_claims(client, grant, scope).id_token);
         let algorithm = realm.id_token_algorithm(client);
         let signer = self.signer(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
@@ -66,7 +67,7 @@ impl Engine {
         (access_token, nonce): (&SealedToken, Option<&str>),
     ) -> Result<SignedJwt, EngineError> {
         let session = grant.log_in.session;
-        let sid = (session != ShortDigest::ABSENT).then(|| realm.sid_of(SessionId(session.0)));
+        let sid = (session != ShortDigest::ABSENT).then(|| realm.sid_of(client, SessionId(session.0)));
         let id_token = IdToken {
             issuer: &realm.settings.issuer,
             subject: &identity.subject,
@@ -101,6 +102,18 @@ impl Engine {
 }
 
 impl Realm {
+    /// Which of the claims that a grant's request asked for by name an access token of this scope opens: those that the client may
+    /// still have, and of a token that was narrowed those alone that its own scope gives.
+    pub(crate) fn requested_claims(&self, client: &Client, grant: &Grant, scope: ScopeSet) -> RequestedClaims {
+        let requested = grant.log_in.requested;
+        if requested == RequestedClaims::NONE {
+            return requested;
+        }
+        let is_whole = scope.contains(grant.scope);
+        let giving = if is_whole { client.scope.intersection(self.scopes.live()) } else { scope };
+        requested.within(ClaimSet::of_scopes(giving, &self.scopes))
+    }
+
     /// What signs a client's ID tokens: what it is registered for, else RS256, which every client can read, else what there is.
     fn id_token_algorithm(&self, client: &Client) -> SigningAlgorithm {
         let has = |algorithm: &SigningAlgorithm| self.settings.signing.algorithms.contains(algorithm);

@@ -159,6 +159,7 @@ impl Engine {
         let Some(public) = self.public_subject(realm, live.grant.user).await? else {
             return Ok(Err(Refusal::UserEnded));
         };
+        let requested = realm.requested_claims(&client, &live.grant, pointer.scope).userinfo;
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
             subject: realm.subject_for(&client, &public),
@@ -166,7 +167,7 @@ impl Engine {
             user: Some(live.grant.user),
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
-            requested: live.grant.log_in.requested.userinfo,
+            requested,
             kind,
         }))
     }

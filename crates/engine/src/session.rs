@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kimbai_core::authorize::{SessionView, session_is_live};
+use kimbai_core::client::Client;
 use kimbai_core::number::UserNumber;
 use kimbai_keyring::random_array;
 use kimbai_store::{SessionId, SessionRow};
@@ -111,14 +112,16 @@ impl Engine {
 }
 
 impl Realm {
-    /// By what clients know a session (`sid`, OpenID Connect Front-Channel Logout section 3); it says nothing of the secret.
+    /// By what a client knows a session (`sid`, OpenID Connect Front-Channel Logout section 3); it says nothing of the secret. As a
+    /// subject it is one for all, or one for each sector: else it would tell two sectors that they have the same user.
     #[must_use]
-    pub fn sid(&self, secret: &SessionSecret) -> String {
-        self.sid_of(session_id(self, secret))
+    pub fn sid(&self, client: &Client, secret: &SessionSecret) -> String {
+        self.sid_of(client, session_id(self, secret))
     }
 
-    pub(crate) fn sid_of(&self, id: SessionId) -> String {
-        URL_SAFE_NO_PAD.encode(self.keyring.keyed_digest("sid", &id.0))
+    pub(crate) fn sid_of(&self, client: &Client, id: SessionId) -> String {
+        let value = [id.0.as_slice(), client.sector().unwrap_or_default().as_bytes()].concat();
+        URL_SAFE_NO_PAD.encode(self.keyring.keyed_digest("sid", &value))
     }
 }
 

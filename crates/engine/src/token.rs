@@ -86,15 +86,12 @@ impl Engine {
         client: &Client,
         (id, presented): (GrantId, Presented),
     ) -> Result<Option<Identity>, EngineError> {
-        let has_openid = match presented {
-            Presented::Code(Some(code)) => realm.is_openid(code.scope),
-            Presented::Code(None) | Presented::Refresh(_) | Presented::Nothing => false,
+        let scope = match presented {
+            Presented::Code(Some(code)) if realm.is_openid(code.scope) => code.scope,
+            Presented::Code(_) | Presented::Refresh(_) | Presented::Nothing => return Ok(None),
         };
-        if !has_openid {
-            return Ok(None);
-        }
         match self.store.lookup(realm.number, id).await?.seen {
-            Some(seen) => self.identity(realm, client, &seen.grant).await,
+            Some(seen) => self.identity(realm, client, (&seen.grant, scope)).await,
             None => Ok(None),
         }
     }
@@ -117,7 +114,7 @@ impl Engine {
                 if let Some(seen) = about.seen.filter(|_| realm.is_openid(issued.access.scope)) {
                     let identity = match identity {
                         Some(identity) => Some(identity),
-                        None => self.identity(realm, client, &seen.grant).await?,
+                        None => self.identity(realm, client, (&seen.grant, issued.access.scope)).await?,
                     };
                     let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
                     let beside = (&tokens.access_token, nonce.as_deref());

@@ -10,7 +10,7 @@ use crate::text::Text;
 pub struct Logout<'a> {
     /// Where the form posts to.
     pub action: &'a str,
-    /// Hidden inputs: continuation, and where to go afterwards.
+    /// Hidden inputs: the continuation.
     pub hidden: &'a [(&'a str, &'a str)],
     /// The account in use.
     pub user_name: &'a str,

@@ -56,6 +56,17 @@ pub enum SubjectMatch {
     Other,
 }
 
+/// How a realm asks for consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentTerms {
+    /// Whether scopes can be left out.
+    pub form: ConsentForm,
+    /// The scope that asks for a refresh token: never left out.
+    pub offline: ScopeSet,
+    /// The scope that asks for an ID token: never left out, for a client that asked for one cannot do without it.
+    pub openid: ScopeSet,
+}
+
 /// Who is there, and what is known and was said.
 #[derive(Debug, Clone, Copy)]
 pub struct Browsing<'a> {
@@ -110,18 +121,6 @@ impl Progress {
     }
 }
 
-/// What a realm says of its consent page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConsentTerms {
-    /// Whether scopes may be left out.
-    pub form: ConsentForm,
-    /// What asks for a refresh token, and is never left out.
-    pub offline: ScopeSet,
-    /// What asks for an ID token; empty where there are none. It is never left out: a client of OpenID Connect takes no answer without
-    /// one, and the person who logs in for it says no with the button.
-    pub openid: ScopeSet,
-}
-
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -138,7 +137,7 @@ pub enum Step {
     },
     /// Open a grant and send its code.
     Respond {
-        /// What was agreed to.
+        /// What was agreed to; what of it the request's scope has not, gives claims that were asked for by name.
         scope: ScopeSet,
     },
     /// Send an error.
@@ -188,19 +187,19 @@ fn demanded_of_session(
 }
 
 fn consent(request: &ValidRequest, browsing: Browsing<'_>, terms: ConsentTerms) -> Step {
-    let ConsentTerms { form, offline, openid } = terms;
-    let optional = match form {
+    let asked = request.scope.union(request.terms.claim_scopes);
+    let optional = match terms.form {
         ConsentForm::Full => ScopeSet::EMPTY,
-        ConsentForm::Partial => request.scope.without(offline.union(openid)),
+        ConsentForm::Partial => asked.without(terms.offline).without(terms.openid),
     };
-    let ask = Step::AskConsent { scope: request.scope, optional };
-    let all = Step::Respond { scope: request.scope };
+    let ask = Step::AskConsent { scope: asked, optional };
+    let all = Step::Respond { scope: asked };
     match (browsing.decision, request.client.consent) {
         (Some(Decision::Deny), _) => Step::Refuse(AuthorizeError::AccessDenied),
         (Some(Decision::Allow { ticked }), _) => {
-            let scope = request.scope.without(optional.without(ticked));
+            let scope = asked.without(optional.without(ticked));
             // Who leaves out all that could be left out has said no.
-            if scope.without(offline).is_empty() && !request.scope.without(offline).is_empty() {
+            if scope.without(terms.offline).is_empty() && !asked.without(terms.offline).is_empty() {
                 Step::Refuse(AuthorizeError::AccessDenied)
             } else {
                 Step::Respond { scope }
@@ -209,9 +208,7 @@ fn consent(request: &ValidRequest, browsing: Browsing<'_>, terms: ConsentTerms) 
         (None, _) if demands_consent(request.terms.prompt) => ask,
         (None, ConsentPolicy::Never) => all,
         // Nothing remembered is not a yes to nothing.
-        (None, ConsentPolicy::Remembered)
-            if browsing.consents.is_some_and(|agreed| agreed.scope.contains(request.scope)) =>
-        {
+        (None, ConsentPolicy::Remembered) if browsing.consents.is_some_and(|agreed| agreed.scope.contains(asked)) => {
             all
         }
         (None, ConsentPolicy::Remembered | ConsentPolicy::Always) => ask,

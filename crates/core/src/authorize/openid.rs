@@ -3,8 +3,9 @@
 //! `prompt` and `max_age` count without the scope `openid` too. `display`, `acr_values` and values of `prompt` that are not known
 //! change nothing, as that section allows.
 
-use crate::claims::{ClaimsParameter, RequestedClaims};
+use crate::claims::{ClaimSet, ClaimsParameter, RequestedClaims};
 use crate::client::Client;
+use crate::scope::{ScopeSet, ScopeTable};
 
 use super::request::{AuthorizationRequest, AuthorizeError};
 
@@ -56,15 +57,22 @@ pub struct LogInTerms {
     pub prompt: Prompt,
     /// How long ago the user may have authenticated, in seconds.
     pub max_age_s: Option<u32>,
-    /// The claims it asks for by name.
+    /// The claims it asks for by name; a client gets none that no scope gives which it is registered for.
     pub requested: RequestedClaims,
+    /// The scopes that give those of them that the requested scope does not give: the user is asked for these too, and no token
+    /// has them.
+    pub claim_scopes: ScopeSet,
     /// The subject that the user must have.
     pub sub: Option<String>,
 }
 
 impl LogInTerms {
     /// Reads them; what the request leaves out, the client's registration may say.
-    pub(super) fn read(request: &AuthorizationRequest, client: &Client) -> Result<Self, AuthorizeError> {
+    pub(super) fn read(
+        request: &AuthorizationRequest,
+        client: &Client,
+        (scope, scopes): (ScopeSet, &ScopeTable),
+    ) -> Result<Self, AuthorizeError> {
         let nonce = request.nonce.value();
         if nonce.is_some_and(|nonce| nonce.len() > NONCE_BYTES_MAX) {
             return Err(AuthorizeError::Malformed("nonce"));
@@ -80,14 +88,33 @@ impl LogInTerms {
         if claims.is_acr_unmet {
             return Err(AuthorizeError::AuthenticationContext);
         }
+        let (requested, claim_scopes) = by_name(claims.requested, client, (scope, scopes));
         Ok(Self {
             nonce: nonce.map(str::to_owned),
             prompt: prompt(request.prompt.value().unwrap_or_default())?,
             max_age_s,
-            requested: claims.requested,
+            requested,
+            claim_scopes,
             sub: claims.sub,
         })
     }
+}
+
+/// The claims asked for by name that the client may have, and the scopes that give those which the requested scope does not give.
+fn by_name(
+    requested: RequestedClaims,
+    client: &Client,
+    (scope, scopes): (ScopeSet, &ScopeTable),
+) -> (RequestedClaims, ScopeSet) {
+    // Without the scope `openid` there is no place for them.
+    let is_openid = scopes.parse("openid").is_ok_and(|openid| scope.contains(openid));
+    if requested == RequestedClaims::NONE || !is_openid {
+        return (RequestedClaims::NONE, ScopeSet::EMPTY);
+    }
+    let registered = client.scope.intersection(scopes.live());
+    let requested = requested.within(ClaimSet::of_scopes(registered, scopes));
+    let beyond = requested.userinfo.union(requested.id_token).without(ClaimSet::of_scopes(scope, scopes));
+    (requested, beyond.given_by(registered, scopes))
 }
 
 fn prompt(values: &str) -> Result<Prompt, AuthorizeError> {

@@ -327,6 +327,6 @@ fn validate_rest(
         .map_err(AuthorizeError::Challenge)?;
     match (challenge, client.pkce) {
         (None, PkcePolicy::Required) => Err(AuthorizeError::Challenge(ChallengeError::Missing)),
-        _ => Ok((scope, challenge, LogInTerms::read(request, client)?)),
+        _ => Ok((scope, challenge, LogInTerms::read(request, client, (scope, scopes))?)),
     }
 }

@@ -7,13 +7,14 @@ use super::{
     Parameter, Progress, ResponseMode, ResponseTarget, SessionView, Step, SubjectMatch, ValidRequest, decide,
     session_is_live, validate,
 };
+use crate::claims::{ClaimSet, RequestedClaims};
 use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, client, public_client, scope_table, settings};
 use crate::client::{Client, ConsentPolicy, GrantType};
 use crate::grant::{CodeBinding, PartyStanding, ShortDigest};
 use crate::number::UserNumber;
 use crate::pkce::{ChallengeError, CodeChallenge};
 use crate::realm::{ConsentForm, PkcePolicy};
-use crate::scope::{ScopeError, ScopeSet};
+use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
 use crate::time::Micros;
 
 mod pages;
@@ -372,7 +373,10 @@ fn decided(
     decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), terms)
 }
 
-const FULL: ConsentTerms = ConsentTerms { form: ConsentForm::Full, offline: OFFLINE, openid: ScopeSet::EMPTY };
+const fn terms(form: ConsentForm) -> ConsentTerms {
+    ConsentTerms { form, offline: OFFLINE, openid: ScopeSet::EMPTY }
+}
+
 const ASKED: ScopeSet = OFFLINE.union(ORDER);
 const ASK: Step = Step::AskConsent { scope: ASKED, optional: ScopeSet::EMPTY };
 const ALL: Step = Step::Respond { scope: ASKED };
@@ -405,10 +409,11 @@ fn consent_is_asked_for_by_policy_and_memory() {
         (Never, nothing, Some(Decision::Deny), DENIED),
     ] {
         let (request, consents) = (valid(policy), Some(Consents { scope: remembered }));
+        let form = terms(ConsentForm::Full);
         let case = format!("{policy:?} {remembered:?} {decision:?}");
-        assert_eq!(decided(&request, Some(&session()), consents, decision, FULL), expect, "{case}");
-        for terms in [FULL, ConsentTerms { form: ConsentForm::Partial, ..FULL }] {
-            assert_eq!(decided(&request, None, consents, decision, terms), Step::LogIn, "{case}, nobody signed in");
+        assert_eq!(decided(&request, Some(&session()), consents, decision, form), expect, "{case}");
+        for form in [ConsentForm::Full, ConsentForm::Partial].map(terms) {
+            assert_eq!(decided(&request, None, consents, decision, form), Step::LogIn, "{case}, nobody signed in");
         }
     }
 }
@@ -416,7 +421,8 @@ fn consent_is_asked_for_by_policy_and_memory() {
 #[test]
 fn nothing_remembered_is_not_a_yes_to_nothing() {
     let request = ValidRequest { scope: ScopeSet::EMPTY, ..valid(ConsentPolicy::Remembered) };
-    let decided = |consents| decided(&request, Some(&session()), consents, None, FULL);
+    let form = terms(ConsentForm::Full);
+    let decided = |consents| decided(&request, Some(&session()), consents, None, form);
     let asked = Step::AskConsent { scope: ScopeSet::EMPTY, optional: ScopeSet::EMPTY };
     assert_eq!(decided(None), asked);
     assert_eq!(decided(Some(Consents { scope: ScopeSet::EMPTY })), Step::Respond { scope: ScopeSet::EMPTY });
@@ -443,25 +449,56 @@ fn scopes_may_be_left_out_where_the_realm_allows_it() {
     ] {
         let request = valid(ConsentPolicy::Always);
         let consents = None;
-        let found = decided(&request, Some(&session()), consents, decision, ConsentTerms { form, ..FULL });
+        let found = decided(&request, Some(&session()), consents, decision, terms(form));
         assert_eq!(found, expect, "{form:?} {decision:?}");
     }
 }
 
 #[test]
-fn who_logs_in_may_leave_out_everything_but_the_log_in() {
-    let (openid, scope) = (PRODUCT, ASKED.union(PRODUCT));
-    let terms = ConsentTerms { form: ConsentForm::Partial, openid, ..FULL };
-    let respond = |scope| Step::Respond { scope };
-    for (decision, expect) in [
-        (None, Step::AskConsent { scope, optional: ORDER }),
-        (Some(Decision::Allow { ticked: ORDER }), respond(scope)),
-        (Some(Decision::Allow { ticked: ScopeSet::EMPTY }), respond(OFFLINE.union(openid))),
-        (Some(Decision::Deny), DENIED),
+fn the_scope_openid_is_not_left_out() {
+    let terms = ConsentTerms { openid: ORDER, ..terms(ConsentForm::Partial) };
+    let request = ValidRequest { scope: ASKED.union(PRODUCT), ..valid(ConsentPolicy::Always) };
+    let decided = |decision| decided(&request, Some(&session()), None, decision, terms);
+    assert_eq!(decided(None), Step::AskConsent { scope: ASKED.union(PRODUCT), optional: PRODUCT });
+    assert_eq!(decided(ALLOW), Step::Respond { scope: ASKED });
+    assert_eq!(decided(Some(Decision::Allow { ticked: PRODUCT })), Step::Respond { scope: ASKED.union(PRODUCT) });
+}
+
+#[test]
+fn claims_that_are_asked_for_by_name_are_asked_of_the_user_and_limited_to_what_the_client_may_have() {
+    let names = ["openid", "email", "phone", "address", "retired"];
+    let definitions =
+        names.map(|name| ScopeDefinition { retired: name == "retired", ..ScopeDefinition::new(name, "", "") });
+    let scopes = ScopeTable::new(definitions.to_vec()).unwrap();
+    let [openid, email, phone] = ["openid", "email", "phone"].map(|name| scopes.parse(name).unwrap());
+    let client = Client { scope: openid.union(email).union(phone), ..client(|_| {}) };
+    let asked = r#"{"userinfo":{"email":null,"address":null},"id_token":{"email":null,"name":null}}"#;
+    let valid = |scope| {
+        let request = AuthorizationRequest { scope: once(scope), claims: once(asked), ..request() };
+        validate(&request, Some(Arc::new(client.clone())), &settings(), &scopes).unwrap()
+    };
+    let claim = ClaimSet::named("email").unwrap();
+    let requested = RequestedClaims { userinfo: claim, id_token: claim };
+    for (scope, requested, claim_scopes) in [
+        ("openid", requested, email),
+        ("openid phone", requested, email),
+        ("openid email", requested, ScopeSet::EMPTY),
+        ("phone", RequestedClaims::NONE, ScopeSet::EMPTY),
     ] {
-        let request = ValidRequest { scope, ..valid(ConsentPolicy::Always) };
-        assert_eq!(decided(&request, Some(&session()), None, decision, terms), expect, "{decision:?}");
+        let valid = valid(scope);
+        assert_eq!((valid.terms.requested, valid.terms.claim_scopes), (requested, claim_scopes), "{scope}");
     }
+    let terms = ConsentTerms { form: ConsentForm::Partial, offline: ScopeSet::EMPTY, openid };
+    let request = valid("openid");
+    let decided = |remembered, decision| {
+        let consents = Some(Consents { scope: remembered });
+        decided(&request, Some(&session()), consents, decision, terms)
+    };
+    let both = openid.union(email);
+    assert_eq!(decided(openid, None), Step::AskConsent { scope: both, optional: email });
+    assert_eq!(decided(both, None), Step::Respond { scope: both });
+    assert_eq!(decided(openid, ALLOW), Step::Respond { scope: openid });
+    assert_eq!(decided(openid, Some(Decision::Allow { ticked: email })), Step::Respond { scope: both });
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! slices, and then who is enabled and disabled: an apply that is cut short is finished by the same apply.
 
 use kimbai_core::client::ClientSecret;
-use kimbai_core::grant::ShortDigest;
 use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +9,7 @@ use super::manifest::{Manifest, PlainSecret};
 use super::passwords::{NewPassword, Passwords, hash_of};
 use super::plan::{IntendedClient, IntendedRealm, IntendedSecret, IntendedUser, Prune, Step, intend};
 use super::{AdminError, Administration, Command, Order, clients};
+use crate::end_session::EndedSessions;
 use crate::engine::About;
 use crate::realm::{Realm, RealmFace};
 use crate::setup::{NewClient, NewUser, client_change, user_change};
@@ -239,7 +239,7 @@ async fn settle_activity(
         }
         // The sessions ended with the change of the password.
         if let Some(known) = user.known.as_ref().filter(|_| user.password != NewPassword::Kept) {
-            engine.end_grants_of_sessions(realm, known.number, |session| session != ShortDigest::ABSENT).await?;
+            engine.end_grants_of_sessions(realm, known.number, EndedSessions::All).await?;
         }
     }
     Ok(())

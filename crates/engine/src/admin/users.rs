@@ -1,6 +1,5 @@
 //! Users: made, given another password, disabled, listed.
 
-use kimbai_core::grant::ShortDigest;
 use kimbai_store::{Activity, Change, UserRow};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +9,7 @@ use super::passwords::{Passwords, hash_of, new_password};
 use super::plan::Prune;
 use super::views::{Enabled, UserView};
 use super::{AdminError, Administration, Command, Order};
+use crate::end_session::EndedSessions;
 use crate::engine::About;
 use crate::log_in::{normalised, seal_hash};
 use crate::realm::Realm;
@@ -107,7 +107,7 @@ impl Command for UserPasswd {
         let (number, user) = (realm.number, row.number);
         let put = Change::PutUser { realm: number, username: row.username, password_hash, claims: row.claims };
         engine.store.change(vec![put, Change::EndSessions { realm: number, user }]).await?;
-        engine.end_grants_of_sessions(&realm, user, |session| session != ShortDigest::ABSENT).await?;
+        engine.end_grants_of_sessions(&realm, user, EndedSessions::All).await?;
         engine.record(&realm, "password_changed", About { user: Some(user.0), ..About::default() });
         Ok(())
     }

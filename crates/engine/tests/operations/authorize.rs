@@ -2,9 +2,10 @@
 
 use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError, Decision, PageProblem, Parameter};
 use kimbai_core::client::ConsentPolicy;
+use kimbai_core::grant::Seen;
 use kimbai_core::scope::ScopeSet;
 use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, NewClient, SignedIn, Visit};
-use kimbai_store::Activity;
+use kimbai_store::{Activity, GrantsOf, Ledger as _};
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
 
@@ -203,14 +204,29 @@ async fn two_posts_of_one_consent_open_two_codes() {
 }
 
 #[tokio::test]
-async fn a_grant_of_a_user_disabled_in_between_is_dead() {
+async fn a_user_disabled_in_between_is_given_no_code() {
     let fixture = Fixture::marketplace().await;
     let signed_in = sign_in(&fixture).await;
     fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Disabled).await.unwrap();
     fixture.engine.set_user_activity(&fixture.realm, "an", Activity::Enabled).await.unwrap();
-    let code = code(authorize(&fixture, &request("web", "order"), Some(&signed_in), ALLOW).await);
-    let grant = code_grant(code.expose(), Some(REDIRECT_URI), Some(VERIFIER));
-    assert!(fixture.ask("web", grant).await.is_err(), "the session was of the epoch before");
+    // The session is of the epoch before.
+    logs_in_again(&authorize(&fixture, &request("web", "order"), Some(&signed_in), ALLOW).await);
+    assert!(fixture.grants_of(&signed_in).await.is_empty());
+}
+
+#[track_caller]
+fn logs_in_again(authorized: &Authorized) {
+    match authorized {
+        Authorized::Error { error, .. } => assert_eq!(*error, AuthorizeError::LogInRequired),
+        other => panic!("{other:?}"),
+    }
+}
+
+impl Fixture {
+    /// The grants of a user that are not over.
+    async fn grants_of(&self, signed_in: &SignedIn) -> Vec<Seen> {
+        self.store.grants(self.realm.number, GrantsOf::User(signed_in.user()), None, 10).await.unwrap().grants
+    }
 }
 
 #[tokio::test]
@@ -219,4 +235,20 @@ async fn a_person_is_greeted_by_name() {
     assert_eq!(fixture.engine.user_name(&fixture.realm, fixture.an).await.unwrap(), "an");
     let nobody = kimbai_core::number::UserNumber(9_999);
     assert!(fixture.engine.user_name(&fixture.realm, nobody).await.is_err());
+}
+
+#[tokio::test]
+async fn a_code_is_not_opened_in_a_session_that_has_ended_meanwhile() {
+    let fixture = Fixture::standard().await;
+    set_consent(&fixture, "web", ConsentPolicy::Never).await;
+    let request = request("web", "offline order");
+    // Read when the request came, and ended by another one before its code was made.
+    let signed_in = sign_in(&fixture).await;
+    code(authorize(&fixture, &request, Some(&signed_in), None).await);
+    let before = fixture.grants_of(&signed_in).await;
+    fixture.engine.log_out(&fixture.realm, &signed_in).await.unwrap();
+    logs_in_again(&authorize(&fixture, &request, Some(&signed_in), None).await);
+    // The one before has offline access, and lives on alone.
+    let after = fixture.grants_of(&signed_in).await;
+    assert!(before.len() == 1 && after.len() == 1 && before[0].grant.id == after[0].grant.id, "{after:?}");
 }

@@ -1,6 +1,6 @@
 //! Sessions and the forms that were shown to them.
 
-use kimbai_core::authorize::{AuthorizationRequest, Parameter};
+use kimbai_core::authorize::{AuthorizationRequest, Parameter, Progress};
 use kimbai_core::number::UserNumber;
 use kimbai_engine::{BrowserSecret, FormBinding, FormFault, SessionSecret, SignedIn};
 use kimbai_store::Activity;
@@ -140,5 +140,44 @@ async fn a_form_counts_for_its_step_browser_and_request_for_an_hour() {
     ] {
         let found = fixture.realm.check_continuation(form, binding, &request, now);
         assert_eq!(found, expect, "{form:?} {binding:?} {request:?}");
+    }
+}
+
+#[tokio::test]
+async fn hints_outlive_the_form_that_carries_them_and_nothing_else_of_it_does() {
+    let fixture = Fixture::marketplace().await;
+    let (browser, session) = (BrowserSecret::generate(), SessionSecret::generate());
+    let hinted = AuthorizationRequest { login_hint: Parameter::Once("an".to_owned()), ..request() };
+    let client = fixture.realm.client("web").unwrap();
+    let shown = fixture.engine.now();
+    let begun = fixture.engine.begin(&fixture.realm, &hinted, &client).await.unwrap().unwrap();
+    let unhinted = fixture.engine.begin(&fixture.realm, &request(), &client).await.unwrap().unwrap();
+    let settled = begun.at(begun.progress.chose(UserNumber(7)));
+    let hints = |carried, binding, request: &AuthorizationRequest, now| {
+        let sealed = fixture.realm.continuation(binding, &self::request(), carried, shown);
+        fixture.realm.hints(Some(&sealed), request, now)
+    };
+    let late = shown.plus_s(86_400);
+    let (log_in, consent) = (FormBinding::LogIn(&browser), FormBinding::Consent(&session));
+    let (account, way_back) = (FormBinding::Account(&session), FormBinding::Return(&browser));
+    for (binding, now, is_kept) in [
+        (log_in, shown, true),
+        (log_in, late, true),
+        (consent, late, true),
+        (account, late, true),
+        (FormBinding::Anybody, shown, true),
+        // In a URL the name is shown to nobody else, and not for ever.
+        (FormBinding::Anybody, late, false),
+        (way_back, shown, false),
+    ] {
+        let kept = hints(&settled, binding, &request(), now);
+        let expect = is_kept.then(|| begun.at(Progress::begun(now)));
+        assert_eq!(kept, expect, "{binding:?} {now:?}");
+    }
+    let stateless = AuthorizationRequest { state: Parameter::Absent, ..request() };
+    assert_eq!(hints(&settled, log_in, &stateless, shown), None);
+    assert_eq!(hints(&unhinted, log_in, &request(), shown), None);
+    for nothing in [None, Some(""), Some("x")] {
+        assert_eq!(fixture.realm.hints(nothing, &request(), shown), None);
     }
 }

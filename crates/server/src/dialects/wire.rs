@@ -15,11 +15,14 @@ pub struct Dialects;
 impl Wire for Dialects {
     fn defaults(&self, dialect: &str, display_name: &str, issuer: &str) -> Option<RealmSettings> {
         let offline = |name: &str| {
-            vec![ScopeDefinition::new(name, "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away")]
+            ScopeDefinition::new(name, "Truy cập cả khi bạn không trực tuyến", "Keep access while you are away")
         };
         match dialect {
-            standard::NAME => Some(standard::settings(display_name, issuer, offline("offline_access"))),
-            marketplace::NAME => Some(marketplace::settings(display_name, issuer, offline("offline"))),
+            standard::NAME => {
+                let scopes = [offline("offline_access")].into_iter().chain(standard::openid_scopes()).collect();
+                Some(standard::settings(display_name, issuer, scopes))
+            }
+            marketplace::NAME => Some(marketplace::settings(display_name, issuer, vec![offline("offline")])),
             tini::NAME => Some(tini::settings(display_name, issuer, tini::scopes())),
             _ => None,
         }

@@ -5,8 +5,8 @@
 use super::reply;
 use axum::response::Response;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kimbai_core::client::Client;
@@ -35,6 +35,16 @@ pub fn allow_any_client(response: Response, headers: &HeaderMap, realm: &Realm) 
 #[must_use]
 pub fn allow_client(response: Response, headers: &HeaderMap, client: Option<&Client>) -> Response {
     allow_if(response, headers, |origin| client.is_some_and(|client| client.origins.contains(origin)))
+}
+
+/// Lets the page that may read an answer read its `WWW-Authenticate` too.
+#[must_use]
+pub fn expose_challenge(mut response: Response) -> Response {
+    if response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        let exposed = HeaderValue::from_static("WWW-Authenticate");
+        response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+    response
 }
 
 fn allow_if(mut response: Response, request: &HeaderMap, is_allowed: impl FnOnce(&str) -> bool) -> Response {

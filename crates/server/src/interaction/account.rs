@@ -8,13 +8,13 @@ use kimbai_core::token::RequestFault;
 use kimbai_engine::FormBinding;
 
 use super::error_page;
-use super::render::{authorize_url, way_back};
+use super::render::{begin_again, way_back};
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{self, FormKinds, read_form};
 use crate::explanation;
 use crate::http::cookie::Cookies;
 use crate::http::form::Form;
-use crate::http::reply::{self, HttpFault};
+use crate::http::reply::HttpFault;
 use crate::site::Call;
 
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub(super) async fn account(call: Call, body: Body) -> Response {
     let engine = &call.site.engine;
     let signed_in = match engine.signed_in(&call.realm, Cookies::read(&call.headers, &call.realm).session).await {
         Ok(Some(signed_in)) => signed_in,
-        Ok(None) => return reply::see_other(&authorize_url(&call, &posted.request)),
+        Ok(None) => return begin_again(&call, &posted.request, posted.continuation.as_deref()),
         Err(failure) => return error_page::failed(&call, &failure),
     };
     let (binding, now) = (FormBinding::Account(&signed_in.secret), engine.now());
@@ -51,7 +51,7 @@ pub(super) async fn account(call: Call, body: Body) -> Response {
             way_back(&call, &posted.request, &interaction.at(progress))
         }
         Err(fault) => {
-            let mut response = reply::see_other(&authorize_url(&call, &posted.request));
+            let mut response = begin_again(&call, &posted.request, posted.continuation.as_deref());
             response.extensions_mut().insert(explanation::form(fault));
             response
         }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::Method;
-use kimbai_core::authorize::{AuthorizationRequest, Parameter, Progress};
+use kimbai_core::authorize::{AuthorizationRequest, Parameter};
 use kimbai_engine::{EngineError, FormBinding, Interaction, Visit};
 
 use super::{error_page, render};
@@ -76,7 +76,7 @@ async fn answer(call: &Call, request: &AuthorizationRequest, continuation: Optio
     }
 }
 
-/// What the step before carried here. What does not count is as if there were none: the request is seen for the first time.
+/// What the step before carried here. Of what does not count the request's hints alone are kept: it is seen for the first time.
 fn carried(
     call: &Call,
     cookies: &Cookies,
@@ -84,7 +84,6 @@ fn carried(
     continuation: Option<&str>,
 ) -> Option<Interaction> {
     let (realm, now) = (&call.realm, call.site.engine.now());
-    let check = |binding| realm.check_continuation(continuation, binding, request, now).ok();
-    let returned = cookies.browser.as_ref().and_then(|browser| check(FormBinding::Return(browser)));
-    returned.or_else(|| check(FormBinding::Anybody).map(|interaction| interaction.at(Progress::begun(now))))
+    let check = |browser| realm.check_continuation(continuation, FormBinding::Return(browser), request, now).ok();
+    cookies.browser.as_ref().and_then(check).or_else(|| realm.hints(continuation, request, now))
 }

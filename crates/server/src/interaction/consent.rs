@@ -9,13 +9,13 @@ use kimbai_core::token::RequestFault;
 use kimbai_engine::{FormBinding, Visit};
 
 use super::error_page;
-use super::render::{authorize_url, authorized};
+use super::render::{authorized, begin_again};
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{self, FormKinds, read_form};
 use crate::explanation;
 use crate::http::cookie::Cookies;
 use crate::http::form::Form;
-use crate::http::reply::{self, HttpFault};
+use crate::http::reply::HttpFault;
 use crate::site::Call;
 
 struct Posted {
@@ -34,7 +34,7 @@ pub(super) async fn consent(call: Call, body: Body) -> Response {
     let cookies = Cookies::read(&call.headers, &call.realm);
     let signed_in = match engine.signed_in(&call.realm, cookies.session).await {
         Ok(Some(signed_in)) => signed_in,
-        Ok(None) => return reply::see_other(&authorize_url(&call, &posted.request)),
+        Ok(None) => return begin_again(&call, &posted.request, posted.continuation.as_deref()),
         Err(failure) => return error_page::failed(&call, &failure),
     };
     let binding = FormBinding::Consent(&signed_in.secret);
@@ -42,7 +42,7 @@ pub(super) async fn consent(call: Call, body: Body) -> Response {
     let interaction = match call.realm.check_continuation(continuation, binding, &posted.request, engine.now()) {
         Ok(interaction) => interaction,
         Err(fault) => {
-            let mut response = reply::see_other(&authorize_url(&call, &posted.request));
+            let mut response = begin_again(&call, &posted.request, posted.continuation.as_deref());
             response.extensions_mut().insert(explanation::form(fault));
             return response;
         }

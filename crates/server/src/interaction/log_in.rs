@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{Method, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
+use kimbai_core::number::UserNumber;
 use kimbai_core::secret::Secret;
 use kimbai_engine::{Authorized, BrowserSecret, EngineError, FormBinding, FormFault, Interaction, LogInRefusal, Visit};
 use kimbai_pages::LoginError;
@@ -39,7 +40,7 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
     let credentials = (posted.username.as_str(), &posted.password);
     match call.site.engine.log_in(&call.realm, credentials, &browser, call.source).await {
         Ok(signed_in) => {
-            if let Err(failure) = end_previous_session(&call).await {
+            if let Err(failure) = end_previous_session(&call, signed_in.user()).await {
                 return error_page::failed(&call, &failure);
             }
             let progress = interaction.progress.logged_in(signed_in.user(), signed_in.view.authenticated);
@@ -54,9 +55,9 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
 }
 
 /// The session that this log-in replaces in the browser ends with it.
-async fn end_previous_session(call: &Call) -> Result<(), EngineError> {
+async fn end_previous_session(call: &Call, user: UserNumber) -> Result<(), EngineError> {
     match Cookies::read(&call.headers, &call.realm).session {
-        Some(previous) => call.site.engine.end_session(&call.realm, &previous).await,
+        Some(previous) => call.site.engine.replace_session(&call.realm, &previous, user).await,
         None => Ok(()),
     }
 }
@@ -109,7 +110,8 @@ async fn again(call: &Call, posted: &Posted, (carried, refusal): (Interaction, &
 async fn again_with_fresh_form(call: &Call, posted: &Posted, fault: FormFault) -> Response {
     let status = StatusCode::BAD_REQUEST;
     let form = LogInForm { username: &posted.username, error: Some(LoginError::StaleForm), status };
-    let mut response = show(call, posted, None, &form).await;
+    let carried = call.realm.hints(posted.continuation.as_deref(), &posted.request, call.site.engine.now());
+    let mut response = show(call, posted, carried, &form).await;
     response.extensions_mut().insert(explanation::form(fault));
     response
 }

@@ -164,6 +164,19 @@ pub(super) fn way_back(call: &Call, request: &AuthorizationRequest, interaction:
     browser.kept(call, reply::see_other(&location))
 }
 
+/// Back to the authorization endpoint from a form that does not count: of what it carried, the request's hints alone are kept.
+pub(super) fn begin_again(call: &Call, request: &AuthorizationRequest, continuation: Option<&str>) -> Response {
+    let now = call.site.engine.now();
+    let url = authorize_url(call, request);
+    reply::see_other(&match call.realm.hints(continuation, request, now) {
+        Some(hints) => {
+            let continuation = call.realm.continuation(FormBinding::Anybody, request, &hints, now);
+            format!("{url}&continuation={continuation}")
+        }
+        None => url,
+    })
+}
+
 /// The authorization endpoint's own URL for a request: rebuilt from what was read, never echoed.
 pub(super) fn authorize_url(call: &Call, request: &AuthorizationRequest) -> String {
     format!("{}?{}", call.realm.settings.paths.authorize, query(request))

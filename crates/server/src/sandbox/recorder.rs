@@ -21,7 +21,8 @@ use crate::site::{Audience, Call};
 const REQUESTS_MAX: usize = 200;
 
 /// Parameters that are never shown.
-const SECRET_PARAMETERS: [&str; 11] = [
+const SECRET_PARAMETERS: [&str; 12] = [
+    "request",
     "id_token_hint",
     "login_hint",
     "code",
@@ -141,11 +142,12 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_and_tell_two_apart() {
-        let uri = Uri::from_static("/sandbox/callback?code=abc&iss=http%3A%2F%2Flocalhost&password=x");
+        let uri = Uri::from_static("/sandbox/callback?code=abc&iss=http%3A%2F%2Flocalhost&password=x&request=abc");
         let shown = masked(&uri);
         assert_eq!(
             shown,
-            "/sandbox/callback?code=[3 characters, ba7816bf]&iss=http://localhost&password=[1 characters, 2d711642]"
+            "/sandbox/callback?code=[3 characters, ba7816bf]&iss=http://localhost&password=[1 characters, 2d711642]\
+             &request=[3 characters, ba7816bf]"
         );
     }
 

@@ -288,7 +288,7 @@ async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
     }
     for method in ["PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
         let answer = sandbox.standard.call(method, "/userinfo").send().await.refused(405, "invalid_request");
-        assert_eq!(answer.header("allow"), "GET, POST, OPTIONS");
+        assert_eq!(answer.header("allow"), "GET, HEAD, POST, OPTIONS");
     }
 }
 

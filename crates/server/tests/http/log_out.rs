@@ -1,9 +1,11 @@
 //! Log-out that a client asks for: at once with an ID token of the session, else after a page that asks; and what ends with it.
 
+use kimbai_core::client::GrantType;
 use kimbai_keyring::JwtKind;
+use kimbai_store::Activity;
 
-use super::openid::{claims, code};
-use crate::fixture::{Answer, Browser, SPA, Sandbox, WEB, encode, form};
+use super::openid::{change, claims, code};
+use crate::fixture::{Answer, Browser, PASSWORD, SPA, Sandbox, WEB, encode, form};
 
 const BYE: &str = "http://localhost:8080/";
 
@@ -89,23 +91,83 @@ async fn log_out_without_an_id_token_of_this_session_asks_first() {
 }
 
 #[tokio::test]
-async fn a_form_of_another_session_or_none_logs_nobody_out() {
+async fn a_form_of_another_session_logs_nobody_out_and_is_asked_again() {
     let sandbox = Sandbox::start().await;
     let (mut browser, ..) = logged_in(&sandbox).await;
     let (mut other, ..) = logged_in(&sandbox).await;
     let others = form(&other.get("/logout").await);
     for continuation in [others.continuation.as_str(), "", "x"] {
         let answer = browser.post("/logout", &[("continuation", continuation), ("logout", "logout")]).await;
-        assert_eq!(answer.expect(303).header("location"), "/logout");
+        let location = answer.expect(303).header("location").to_owned();
+        assert_eq!(location.split('?').next(), Some("/logout"));
         assert!(is_logged_in(&mut browser).await, "{continuation}");
+        assert!(asks(&browser.get(&location).await), "{continuation}");
     }
-    assert!(asks(&browser.get("/logout").await));
     let shown = browser.get("/logout").await;
     assert!(is_done(&confirm(&mut browser, &shown).await));
-    sandbox.clock.advance_s(1);
-    let shown = other.get("/logout").await;
-    sandbox.clock.advance_s(3_600);
-    assert_eq!(confirm(&mut other, &shown).await.expect(303).header("location"), "/logout", "too old");
+}
+
+#[tokio::test]
+async fn a_post_without_the_session_cookie_logs_nobody_out() {
+    let sandbox = Sandbox::start().await;
+    let (mut browser, ..) = logged_in(&sandbox).await;
+    let shown = form(&browser.get("/logout").await);
+    // A cross-site POST brings no cookie, but its answer could take one away.
+    for fields in [vec![("logout", "1")], vec![("continuation", shown.continuation.as_str()), ("logout", "logout")]] {
+        let answer = browser.at.post("/logout", &fields).await.expect(303);
+        assert!(answer.cookies().is_empty(), "{answer:?}");
+        assert!(is_logged_in(&mut browser).await);
+        assert!(asks(&browser.get(answer.header("location")).await), "{answer:?}");
+    }
+    let answer = browser.at.get("/logout").await;
+    assert!(is_done(&answer) && answer.cookies().is_empty(), "{answer:?}");
+    assert!(is_logged_in(&mut browser).await);
+}
+
+#[tokio::test]
+async fn a_stale_form_is_asked_again_with_its_way_back_and_its_language() {
+    let sandbox = Sandbox::start().await;
+    let (mut browser, ..) = logged_in(&sandbox).await;
+    let parameters =
+        [("client_id", WEB.client_id), ("post_logout_redirect_uri", BYE), ("state", "s"), ("ui_locales", "en")];
+    let shown = browser.get(&url(&parameters)).await;
+    assert!(asks(&shown));
+    sandbox.clock.advance_s(3_601);
+    let again = confirm(&mut browser, &shown).await.expect(303).header("location").to_owned();
+    let shown = browser.get(&again).await;
+    assert!(asks(&shown) && shown.body.contains("<html lang=\"en\">"), "{shown:?}");
+    assert_eq!(confirm(&mut browser, &shown).await.expect(303).header("location"), format!("{BYE}?state=s"));
+    // What was registered then is not asked for again when it is not registered any more.
+    let (mut browser, ..) = logged_in(&sandbox).await;
+    let shown = browser.get(&url(&parameters)).await;
+    change(&sandbox, &WEB, |metadata| metadata.post_logout_redirect_uris.clear()).await;
+    sandbox.clock.advance_s(3_601);
+    assert_eq!(confirm(&mut browser, &shown).await.expect(303).header("location"), "/logout?ui_locales=en");
+}
+
+#[tokio::test]
+async fn the_pages_of_a_log_out_by_post_are_in_the_language_that_was_asked_for() {
+    let sandbox = Sandbox::start().await;
+    let (mut browser, ..) = logged_in(&sandbox).await;
+    let next = browser.at.post("/logout", &[("client_id", WEB.client_id), ("ui_locales", "en")]).await.expect(303);
+    let shown = browser.get(next.header("location")).await;
+    assert!(asks(&shown) && shown.body.contains("<html lang=\"en\">"), "{shown:?}");
+    let done = confirm(&mut browser, &shown).await;
+    assert!(is_done(&done) && done.body.contains("<html lang=\"en\">"), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_disabled_client_leads_nowhere_after_log_out() {
+    let sandbox = Sandbox::start().await;
+    let (mut browser, hint, _) = logged_in(&sandbox).await;
+    let realm = sandbox.realm(&sandbox.standard);
+    sandbox.engine.set_client_activity(&realm, WEB.client_id, Activity::Disabled).await.unwrap();
+    for parameters in [
+        vec![("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)],
+        vec![("client_id", WEB.client_id), ("post_logout_redirect_uri", BYE)],
+    ] {
+        browser.get(&url(&parameters)).await.page(400, "invalid_client");
+    }
 }
 
 #[tokio::test]
@@ -164,6 +226,53 @@ async fn grants_without_offline_access_end_with_their_session_and_those_with_it_
     // The ID token of a refresh still names the session in which it was given.
     let before = claims(&sandbox, JwtKind::Id, &offline.member("id_token")).await;
     assert_eq!(claims(&sandbox, JwtKind::Id, &refreshed.member("id_token")).await["sid"], before["sid"]);
+}
+
+#[tokio::test]
+async fn the_scope_without_a_client_that_may_refresh_is_no_offline_access() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let (mut browser, hint, _) = logged_in(&sandbox).await;
+    change(&sandbox, &WEB, |metadata| metadata.grant_types = vec![GrantType::AuthorizationCode]).await;
+    let tokens = at.redeem(&WEB, &code(&mut browser, &[("scope", "openid offline_access")]).await).await.expect(200);
+    assert!(tokens.json().get("refresh_token").is_none() && at.works(&tokens.member("access_token")).await);
+    browser.get(&url(&[("id_token_hint", &hint)])).await.expect(200);
+    assert!(!at.works(&tokens.member("access_token")).await);
+}
+
+#[tokio::test]
+async fn grants_of_a_session_that_a_log_in_replaced_end_with_its_successor_or_with_another_user() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let (mut browser, _, of_first) = logged_in(&sandbox).await;
+    let (_, _, elsewhere) = logged_in(&sandbox).await;
+    let again = code(&mut browser, &[("scope", "openid profile"), ("prompt", "login")]).await;
+    let again = at.redeem(&WEB, &again).await.expect(200);
+    assert!(at.works(&of_first).await, "the same user is still there");
+    browser.get(&url(&[("id_token_hint", &again.member("id_token"))])).await.expect(200);
+    assert!(!at.works(&of_first).await && !at.works(&again.member("access_token")).await);
+    assert!(at.works(&elsewhere).await, "another browser");
+    let (mut browser, _, of_an) = logged_in(&sandbox).await;
+    let shown = browser.get(&browser.request(&[("prompt", "login")])).await.expect(200);
+    browser.post_log_in(&form(&shown), "binh", PASSWORD).await.expect(303);
+    assert!(!at.works(&of_an).await && at.works(&elsewhere).await);
+}
+
+#[tokio::test]
+async fn a_log_out_that_failed_half_way_can_be_repeated() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    for verb in ["grants", "revoke", "remove_session"] {
+        let (mut browser, hint, access_token) = logged_in(&sandbox).await;
+        let target = url(&[("id_token_hint", &hint), ("post_logout_redirect_uri", BYE)]);
+        sandbox.store.fail_verb(Some(verb));
+        let failed = browser.get(&target).await.page(503, "temporarily_unavailable");
+        assert!(failed.cookies().is_empty());
+        sandbox.store.fail_verb(None);
+        assert!(is_logged_in(&mut browser).await, "{verb}");
+        assert_eq!(browser.get(&target).await.expect(303).header("location"), BYE);
+        assert!(!at.works(&access_token).await && !is_logged_in(&mut browser).await, "{verb}");
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kimbai_core::client::{ClientMetadata, SubjectType};
+use kimbai_core::client::{ClientMetadata, ConsentPolicy, SubjectType};
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_engine::NewClient;
 use kimbai_keyring::JwtKind;
 use serde_json::{Map, Value, json};
 
-use crate::fixture::{Answer, App, Browser, CALLBACK, Sandbox, WEB, form, mutations};
+use crate::fixture::{Answer, App, Browser, CALLBACK, OTHER, PASSWORD, Sandbox, WEB, encode, form, mutations};
 
 pub(super) const ALL: &str = "openid profile email phone address offline_access orders.read";
 
@@ -23,7 +23,7 @@ pub(super) async fn code(browser: &mut Browser, changes: &[(&str, &str)]) -> Str
             }
             answer = browser.get(&location).await;
         } else if answer.body.contains("id=\"login\"") {
-            answer = browser.post_log_in(&form(&answer), "an", crate::fixture::PASSWORD).await;
+            answer = browser.post_log_in(&form(&answer), "an", PASSWORD).await;
         } else {
             let scopes: Vec<_> = ALL.split(' ').collect();
             answer = browser.decide(&form(&answer), "allow", &scopes).await;
@@ -44,7 +44,8 @@ fn algorithm(jwt: &str) -> String {
     header["alg"].as_str().unwrap().to_owned()
 }
 
-async fn change(sandbox: &Sandbox, app: &App, change: impl FnOnce(&mut ClientMetadata)) {
+/// Registers a client of the standard realm anew, with a change.
+pub(super) async fn change(sandbox: &Sandbox, app: &App, change: impl FnOnce(&mut ClientMetadata)) {
     let realm = sandbox.realm(&sandbox.standard);
     let mut metadata = realm.client(app.client_id).unwrap().metadata.clone();
     change(&mut metadata);
@@ -77,7 +78,13 @@ async fn discovery_is_one_document_at_both_places_with_an_entity_tag() {
     let etag = document.header("etag").to_owned();
     let again = at.call("GET", "/.well-known/openid-configuration").header("if-none-match", &etag).send().await;
     assert_eq!((again.status, again.body.as_str()), (304, ""));
-    // Another realm is no OpenID provider.
+    // A realm without the scope is no OpenID provider, and neither is one without keys.
+    let mut settings = sandbox.realm(at).settings.clone();
+    settings.scopes[0].retired = true;
+    sandbox.engine.put_realm(at.name, &settings).await.unwrap();
+    at.get("/.well-known/openid-configuration").await.expect(404);
+    let plain = at.get("/.well-known/oauth-authorization-server").await.expect(200);
+    assert!(plain.json().get("id_token_signing_alg_values_supported").is_none());
     sandbox.marketplace.get("/.well-known/openid-configuration").await.expect(404);
     let plain = sandbox.marketplace.get("/.well-known/oauth-authorization-server").await.expect(200);
     assert!(plain.json().get("id_token_signing_alg_values_supported").is_none());
@@ -223,6 +230,8 @@ async fn userinfo_gives_what_the_scope_gives_by_get_and_post() {
         assert_eq!(info.json()["sub"], id_token["sub"]);
         assert_eq!(info.header("cache-control"), "no-store");
         let bearer = format!("bearer {token}");
+        let head = at.call("HEAD", "/userinfo").header("authorization", &bearer).send().await.expect(200);
+        assert_eq!(head.body, "");
         let empty = at.call("POST", "/userinfo").header("authorization", &bearer).send().await.expect(200);
         let in_form = at.post("/userinfo", &[("access_token", &token)]).await.expect(200);
         assert_eq!((&empty.body, &in_form.body), (&info.body, &info.body));
@@ -268,6 +277,10 @@ async fn userinfo_is_for_the_origins_of_the_tokens_own_client() {
         assert_eq!(answer.expect(200).headers.contains_key("access-control-allow-origin"), expect, "{origin}");
         let preflight = at.call("OPTIONS", "/userinfo").header("origin", origin).send().await;
         assert_eq!(preflight.expect(204).headers.contains_key("access-control-allow-origin"), expect, "{origin}");
+        // A page must be able to read why it is refused.
+        let refused = at.call("GET", "/userinfo").header("authorization", "Bearer x").header("origin", origin).send();
+        let exposed = if expect { "WWW-Authenticate" } else { "" };
+        assert_eq!(refused.await.expect(401).header("access-control-expose-headers"), exposed, "{origin}");
     }
 }
 
@@ -292,6 +305,65 @@ async fn a_pairwise_client_has_subjects_that_nobody_else_knows() {
 }
 
 #[tokio::test]
+async fn one_session_has_a_name_for_each_sector() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    code(&mut browser, &[("scope", "openid")]).await;
+    let mut sids = Vec::new();
+    for (app, sector) in [
+        (&WEB, None),
+        (&OTHER, None),
+        (&WEB, Some("https://a.example/sector.json")),
+        (&OTHER, Some("https://a.example/sector.json")),
+        (&OTHER, Some("https://b.example/sector.json")),
+    ] {
+        change(&sandbox, app, |metadata| {
+            metadata.subject_type = sector.map(|_| SubjectType::Pairwise);
+            metadata.sector_identifier_uri = sector.map(str::to_owned);
+            metadata.consent = Some(ConsentPolicy::Never);
+        })
+        .await;
+        let request = browser.request(&[("scope", "openid"), ("client_id", app.client_id)]);
+        let code = browser.get(&request).await.expect(303).parameter("code");
+        let id_token = at.redeem(app, &code).await.expect(200).member("id_token");
+        sids.push((claims(&sandbox, JwtKind::Id, &id_token).await["sid"].clone(), id_token));
+    }
+    let same = |one: usize, other: usize| sids[one].0 == sids[other].0;
+    assert!(same(0, 1) && !same(1, 2) && same(2, 3) && !same(3, 4) && !same(0, 4), "{sids:?}");
+    // Each knows it by its own name.
+    let last = format!("/logout?{}", encode(&[("id_token_hint", &sids[4].1)]));
+    assert!(browser.get(&last).await.expect(200).body.contains("id=\"logged-out\""));
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_count_keeps_whom_the_request_named() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    let tokens = at.redeem(&WEB, &code(&mut browser, &[("scope", ALL)]).await).await.expect(200);
+    let hint = tokens.member("id_token");
+    let request = |browser: &Browser| {
+        browser.request(&[("scope", ALL), ("id_token_hint", &hint), ("login_hint", "an"), ("prompt", "consent")])
+    };
+    // The log-in form is an hour old, and Bình logs in with the fresh one.
+    let mut other = Browser::new(at);
+    let shown = other.get(&request(&other)).await.expect(200);
+    sandbox.clock.advance_s(3_601);
+    let again = other.post_log_in(&form(&shown), "binh", PASSWORD).await.expect(400);
+    let next = other.post_log_in(&form(&again), "binh", PASSWORD).await.expect(303);
+    assert_eq!(other.get(next.header("location")).await.expect(303).parameter("error"), "login_required");
+    // The consent form was An's, and in another tab Bình has logged in since.
+    let shown = form(&browser.get(&request(&browser)).await.expect(200));
+    let elsewhere = browser.get(&browser.request(&[("prompt", "login")])).await.expect(200);
+    browser.post_log_in(&form(&elsewhere), "binh", PASSWORD).await.expect(303);
+    let back = browser.decide(&shown, "allow", &["email"]).await.expect(303).header("location").to_owned();
+    assert!(!back.contains(&hint[..20]) && !back.contains("login_hint"), "{back}");
+    let shown = browser.get(&back).await.expect(200);
+    assert!(shown.body.contains("id=\"login\"") && shown.body.contains("value=\"an\""), "{}", shown.body);
+}
+
+#[tokio::test]
 async fn an_id_token_hint_names_who_must_log_in_and_leaves_the_url() {
     let sandbox = Sandbox::start().await;
     let at = &sandbox.standard;
@@ -309,7 +381,7 @@ async fn an_id_token_hint_names_who_must_log_in_and_leaves_the_url() {
     // Bình is here, An is asked for.
     let mut binh = Browser::new(at);
     let shown = binh.get(&binh.request(&[])).await.expect(200);
-    binh.post_log_in(&form(&shown), "binh", crate::fixture::PASSWORD).await.expect(303);
+    binh.post_log_in(&form(&shown), "binh", PASSWORD).await.expect(303);
     assert_eq!(binh.get(&request).await.expect(303).parameter("error"), "login_required");
     let request = browser.request(&[("scope", ALL), ("id_token_hint", &hint)]);
     let shown = binh.get(&request).await.expect(200);
@@ -319,28 +391,108 @@ async fn an_id_token_hint_names_who_must_log_in_and_leaves_the_url() {
     assert!(!next.header("location").contains(&hint[..20]), "{next:?}");
     assert!(binh.get(next.header("location")).await.expect(200).body.contains("id=\"login\""));
     // Whoever logs in and is not An is told no, and not asked again.
-    let next = binh.post_log_in(&form(&shown), "binh", crate::fixture::PASSWORD).await.expect(303);
+    let next = binh.post_log_in(&form(&shown), "binh", PASSWORD).await.expect(303);
     assert_eq!(binh.get(next.header("location")).await.expect(303).parameter("error"), "login_required");
     let shown = binh.get(&request).await.expect(200);
-    let next = binh.post_log_in(&form(&shown), "an", crate::fixture::PASSWORD).await.expect(303);
+    let next = binh.post_log_in(&form(&shown), "an", PASSWORD).await.expect(303);
     assert!(!binh.get(next.header("location")).await.expect(303).parameter("code").is_empty());
 }
 
 #[tokio::test]
-async fn claims_that_are_asked_for_by_name_come_where_they_were_asked_for() {
+async fn claims_that_are_asked_for_by_name_are_consented_to_and_come_where_they_were_asked_for() {
     let sandbox = Sandbox::start().await;
     let at = &sandbox.standard;
     let mut browser = Browser::new(at);
     let asked = r#"{"id_token":{"email":{"essential":true},"acr":null,"x":null},"userinfo":{"phone_number":null}}"#;
-    let code = code(&mut browser, &[("scope", "openid offline_access"), ("claims", asked)]).await;
+    let asking = [("scope", "openid offline_access"), ("claims", asked)];
+    code(&mut browser, &[("scope", "openid offline_access")]).await;
+    let silent = browser.request(&[asking[0], asking[1], ("prompt", "none")]);
+    assert_eq!(browser.get(&silent).await.expect(303).parameter("error"), "consent_required");
+    let shown = browser.get(&browser.request(&asking)).await.expect(200);
+    for (scope, is_shown) in [("openid", true), ("email", true), ("phone", true), ("address", false)] {
+        assert_eq!(shown.body.contains(&format!("<code>{scope}</code>")), is_shown, "{scope}: {}", shown.body);
+    }
+    let code = browser.decide(&form(&shown), "allow", &["email", "phone"]).await.expect(303).parameter("code");
     let mut tokens = at.redeem(&WEB, &code).await.expect(200);
+    assert_eq!(tokens.member("scope"), "openid offline_access");
     for _ in 0..2 {
         let id_token = claims(&sandbox, JwtKind::Id, &tokens.member("id_token")).await;
         assert_eq!((&id_token["email"], id_token.get("phone_number")), (&json!("an@example.vn"), None));
         let info = userinfo(&sandbox, &tokens.member("access_token")).await.expect(200).json();
         assert_eq!((&info["phone_number"], info.get("email")), (&json!("+84900000000"), None));
+        assert!(info.get("phone_number_verified").is_none(), "it was not asked for");
         tokens = at.refresh(&WEB, &tokens.member("refresh_token")).await.expect(200);
     }
+    // Now it is remembered.
+    assert!(!browser.get(&silent).await.expect(303).parameter("code").is_empty());
+    // A token that was narrowed has lost them.
+    let refresh_token = tokens.member("refresh_token");
+    let narrowed = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("scope", "openid")];
+    let narrowed = at.token(&WEB, &narrowed).await.expect(200);
+    assert!(!claims(&sandbox, JwtKind::Id, &narrowed.member("id_token")).await.contains_key("email"));
+    let info = userinfo(&sandbox, &narrowed.member("access_token")).await.expect(200).json();
+    assert_eq!(info.as_object().unwrap().keys().collect::<Vec<_>>(), ["sub"]);
+}
+
+#[tokio::test]
+async fn claims_that_are_asked_for_by_name_and_not_agreed_to_are_not_given() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    let asked = r#"{"id_token":{"email":null},"userinfo":{"email":null,"phone_number":null}}"#;
+    code(&mut browser, &[("scope", "openid")]).await;
+    for scope in ["openid", "openid email profile"] {
+        let request = browser.request(&[("scope", scope), ("claims", asked), ("prompt", "consent")]);
+        let shown = browser.get(&request).await.expect(200);
+        let code = browser.decide(&form(&shown), "allow", &["profile", "phone"]).await.expect(303).parameter("code");
+        let tokens = at.redeem(&WEB, &code).await.expect(200);
+        assert!(!claims(&sandbox, JwtKind::Id, &tokens.member("id_token")).await.contains_key("email"), "{scope}");
+        let info = userinfo(&sandbox, &tokens.member("access_token")).await.expect(200).json();
+        assert_eq!((&info["phone_number"], info.get("email")), (&json!("+84900000000"), None), "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_gets_no_claims_of_scopes_that_it_is_not_registered_for() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    let asked = r#"{"id_token":{"email":null},"userinfo":{"email":null,"phone_number":null,"address":null}}"#;
+    let asking = [("scope", "openid"), ("claims", asked)];
+    // Agreed to, and then taken from the client: the token that there is loses them too.
+    let before = at.redeem(&WEB, &code(&mut browser, &asking).await).await.expect(200);
+    let info = userinfo(&sandbox, &before.member("access_token")).await.expect(200).json();
+    assert_eq!(info["email"], "an@example.vn");
+    change(&sandbox, &WEB, |metadata| "openid".clone_into(&mut metadata.scope)).await;
+    let request = browser.request(&[asking[0], asking[1], ("prompt", "none")]);
+    let code = browser.get(&request).await.expect(303).parameter("code");
+    let tokens = at.redeem(&WEB, &code).await.expect(200);
+    assert!(!claims(&sandbox, JwtKind::Id, &tokens.member("id_token")).await.contains_key("email"));
+    for access_token in [tokens.member("access_token"), before.member("access_token")] {
+        let info = userinfo(&sandbox, &access_token).await.expect(200).json();
+        assert_eq!(info.as_object().unwrap().keys().collect::<Vec<_>>(), ["sub"]);
+    }
+}
+
+#[tokio::test]
+async fn openid_cannot_be_unticked() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.standard;
+    let mut browser = Browser::new(at);
+    let next = browser.log_in().await;
+    drop(next);
+    let shown = browser.get(&browser.request(&[("scope", "openid profile"), ("nonce", "n")])).await.expect(200);
+    let code = browser.decide(&form(&shown), "allow", &["profile"]).await.expect(303).parameter("code");
+    let tokens = at.redeem(&WEB, &code).await.expect(200);
+    assert_eq!(tokens.member("scope"), "openid profile");
+    assert_eq!(claims(&sandbox, JwtKind::Id, &tokens.member("id_token")).await["nonce"], "n");
+}
+
+#[tokio::test]
+async fn a_request_may_name_the_user_and_the_authentication_context() {
+    let sandbox = Sandbox::start().await;
+    let mut browser = Browser::new(&sandbox.standard);
+    code(&mut browser, &[("scope", "openid")]).await;
     let insisted = r#"{"id_token":{"sub":{"value":"nobody"}}}"#;
     let request = browser.request(&[("scope", "openid"), ("claims", insisted), ("prompt", "none")]);
     assert_eq!(browser.get(&request).await.expect(303).parameter("error"), "login_required");

@@ -7,9 +7,10 @@ use crate::authorize::{
 use crate::client::ConsentPolicy;
 use crate::client::tests::client;
 use crate::number::UserNumber;
+use crate::realm::ConsentForm;
 use crate::time::Micros;
 
-use super::{ASKED, FULL, check, once, request, session};
+use super::{ASKED, check, once, request, session, terms};
 
 const SEEN_S: u32 = 100_000;
 const AN: UserNumber = UserNumber(1);
@@ -47,7 +48,7 @@ fn walk(
             if named.is_some() && user.is_some() && named != user { SubjectMatch::Other } else { SubjectMatch::Fits };
         let consents = Some(Consents { scope: ASKED });
         let browsing = Browsing { session: session.as_ref(), subject, consents, decision };
-        match decide(&valid, browsing, &progress, FULL) {
+        match decide(&valid, browsing, &progress, terms(ConsentForm::Full)) {
             Step::LogIn => {
                 pages.push('l');
                 session = Some(SessionView { user: person.logs_in_as, authenticated: now, ..super::session() });

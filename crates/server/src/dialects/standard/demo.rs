@@ -3,7 +3,7 @@
 use kimbai_core::client::{AuthenticationMethod, ConsentPolicy, GrantType};
 use kimbai_core::scope::ScopeDefinition;
 
-use super::{NAME, settings};
+use super::{NAME, openid_scopes, settings};
 use crate::sandbox::demo::{DemoClient, Registration};
 
 const CALLBACK: &str = "http://localhost:8080/callback";
@@ -11,12 +11,7 @@ const CALLBACK: &str = "http://localhost:8080/callback";
 /// What the sandbox registers for the realm at this issuer.
 #[must_use]
 pub fn registration(issuer: &str) -> Registration {
-    let scopes = vec![
-        ScopeDefinition::new("openid", "Biết bạn là ai", "Know who you are"),
-        ScopeDefinition::new("profile", "Xem tên và hồ sơ của bạn", "See your name and profile"),
-        ScopeDefinition::new("email", "Xem địa chỉ thư điện tử của bạn", "See your mail address"),
-        ScopeDefinition::new("phone", "Xem số điện thoại của bạn", "See your phone number"),
-        ScopeDefinition::new("address", "Xem địa chỉ của bạn", "See your postal address"),
+    let beside = [
         ScopeDefinition::new(
             "offline_access",
             "Truy cập cả khi bạn không trực tuyến",
@@ -25,6 +20,7 @@ pub fn registration(issuer: &str) -> Registration {
         ScopeDefinition::new("orders.read", "Xem đơn hàng của bạn", "See your orders"),
         ScopeDefinition::new("orders.write", "Đặt và sửa đơn hàng thay bạn", "Place and change orders for you"),
     ];
+    let scopes = openid_scopes().into_iter().chain(beside).collect();
     let all = ["openid", "profile", "email", "phone", "address", "offline_access", "orders.read", "orders.write"]
         .map(Into::into)
         .to_vec();

@@ -90,6 +90,18 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
     }
 }
 
+/// The scopes of an OpenID provider (OpenID Connect Core sections 3.1.2.1 and 5.4), in the order of a new realm.
+#[must_use]
+pub(crate) fn openid_scopes() -> [ScopeDefinition; 5] {
+    [
+        ScopeDefinition::new("openid", "Biết bạn là ai", "Know who you are"),
+        ScopeDefinition::new("profile", "Xem tên và hồ sơ của bạn", "See your name and profile"),
+        ScopeDefinition::new("email", "Xem địa chỉ thư điện tử của bạn", "See your mail address"),
+        ScopeDefinition::new("phone", "Xem số điện thoại của bạn", "See your phone number"),
+        ScopeDefinition::new("address", "Xem địa chỉ của bạn", "See your postal address"),
+    ]
+}
+
 /// The endpoints of a realm, where its settings put them.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let paths = &settings.paths;
@@ -101,7 +113,7 @@ pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let mut routes = routes;
     if let Some(path) = &paths.jwks {
         routes = routes.endpoint(path, Endpoint::Metadata, jwk_set);
-        routes = routes.endpoint(&metadata::openid_path(&settings.issuer), Endpoint::Metadata, metadata_document);
+        routes = routes.endpoint(&metadata::openid_path(&settings.issuer), Endpoint::Metadata, openid_configuration);
     }
     match &paths.userinfo {
         Some(path) => routes.endpoint(path, Endpoint::Resource, userinfo::userinfo),
@@ -162,6 +174,14 @@ async fn introspect(call: Call, body: Body) -> Response {
         }
         Err(error) => error::endpoint(&call, &error.into()),
     }
+}
+
+/// What an OpenID provider says of itself; another realm has no such document.
+async fn openid_configuration(call: Call) -> Response {
+    if call.realm.openid.is_empty() {
+        return error::endpoint(&call, &EndpointError::Http(HttpFault::NotFound));
+    }
+    metadata_document(call).await
 }
 
 /// Authorization server metadata (RFC 8414 section 3, OpenID Connect Discovery section 4).

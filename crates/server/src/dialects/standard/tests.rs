@@ -11,12 +11,14 @@ use kimbai_core::pkce::ChallengeError;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeError;
 use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
+use kimbai_engine::admin::Wire as _;
 use kimbai_engine::{AuthorizationCode, Engine, Realm, TokenAnswer};
 use kimbai_keyring::{MasterKey, SealedToken};
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
 
 use super::{demo, error, response};
+use crate::dialects::Dialects;
 
 const ISSUER: &str = "http://localhost:4600";
 const REDIRECT_URI: &str = "https://example.com/callback";
@@ -27,6 +29,19 @@ async fn the_wire_of_the_standard_dialect() {
     assert_eq!(errors(&realm).await, include_str!("vectors/errors.txt"));
     assert_eq!(redirects(&realm), include_str!("vectors/redirects.txt"));
     assert_eq!(tokens(&realm).await, include_str!("vectors/tokens.txt"));
+}
+
+#[tokio::test]
+async fn a_realm_of_the_defaults_is_an_openid_provider_whose_first_scope_is_the_one_it_always_had() {
+    let settings = Dialects.defaults("standard", "Main", ISSUER).unwrap();
+    let names: Vec<_> = settings.scopes.iter().map(|scope| scope.name.as_str()).collect();
+    assert_eq!(names, ["offline_access", "openid", "profile", "email", "phone", "address"]);
+    let realm = realm("main", &settings).await;
+    assert!(realm.is_openid(realm.scopes.parse("openid").unwrap()));
+    for other in ["marketplace", "tini"] {
+        let settings = Dialects.defaults(other, "Other", ISSUER).unwrap();
+        assert!(settings.scopes.iter().all(|scope| scope.name != "openid"), "{other}");
+    }
 }
 
 /// A realm with these settings, over a store in memory.

@@ -15,7 +15,7 @@ use crate::http::reply::{self, HttpFault};
 use crate::http::{cors, front};
 use crate::site::Call;
 
-const METHODS: &str = "GET, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 /// Why a request opens nothing (RFC 6750 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,5 +110,5 @@ fn refuse(call: &Call, refused: BearerError) -> Response {
     let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     // No token, no client: any origin that a client has may learn that it is to be refreshed.
-    cors::allow_any_client(response, &call.headers, &call.realm)
+    cors::expose_challenge(cors::allow_any_client(response, &call.headers, &call.realm))
 }
