@@ -139,7 +139,7 @@ impl Engine {
         user: UserNumber,
         is_ended: impl Fn(ShortDigest) -> bool + Send + Sync,
     ) -> Result<(), EngineError> {
-        let has_offline = |grant: &Grant| !realm.offline.is_empty() && grant.scope.contains(realm.offline);
+        let has_offline = |grant: &Grant| grant.scope.intersects(realm.offline);
         let mut after = None;
         loop {
             let slice = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;

@@ -202,7 +202,7 @@ fn consent(request: &ValidRequest, browsing: Browsing<'_>, (form, offline): (Con
         (None, ConsentPolicy::Never) => all,
         // Nothing remembered is not a yes to nothing.
         (None, ConsentPolicy::Remembered)
-            if browsing.consents.is_some_and(|agreed| agreed.scope.contains(request.scope)) =>
+            if browsing.consents.is_some_and(|agreed| agreed.scope.with_synonyms(offline).contains(request.scope)) =>
         {
             all
         }
