@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kimbai_core::claims::{ClaimSet, UserClaims};
+use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::Client;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::Inactive;
@@ -47,10 +47,8 @@ impl Engine {
         let Some(user) = facts.user.filter(|_| realm.is_openid(facts.scope)) else {
             return Ok(UserInfo::InsufficientScope);
         };
-        let row = self.store.user(realm.number, user).await?;
-        let row = row.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
         let wanted = ClaimSet::of_scopes(facts.scope, &realm.scopes).union(facts.requested);
-        let mut claims = UserClaims::parse(&row.claims)?.select(wanted);
+        let mut claims = self.user_claims(realm, user).await?.select(wanted);
         claims.insert("sub".to_owned(), Value::from(&*facts.subject));
         let form = match facts.client.metadata.userinfo_signed_response_alg {
             None => UserInfoForm::Plain(claims),

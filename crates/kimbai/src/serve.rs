@@ -62,8 +62,8 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics), proxies(config)));
     serving.refresh()?;
-    let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
-    let operator_too = Operator::new(Arc::clone(&engine), metrics);
+    let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics), serving.sites());
+    let operator_too = Operator::new(Arc::clone(&engine), metrics, serving.sites());
     let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving) };
     running.serve(operator, on_tcp);
     running.serve(vec![SocketListener::bind(&socket(&config.data)).await.context("the operator's socket")?], on_socket);

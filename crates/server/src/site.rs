@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use kimbai_engine::{Engine, Realm, Source, Throttled};
 use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
-use crate::dialects::standard::MetadataCache;
+use crate::dialects::standard::{self, MetadataCache};
 use crate::http::admission::Admission;
 use crate::http::form::Form;
 use crate::http::host::RealmHosts;
@@ -41,6 +41,8 @@ pub struct Site {
     pub(crate) metrics: RealmMetrics,
     pub(crate) audience: Audience,
     pub(crate) router: Router,
+    /// What the operator's listener answers for the realm.
+    pub(crate) operator_router: Router,
     pub(crate) endpoints: HashMap<String, Endpoint>,
     pub(crate) hosts: RealmHosts,
     pub(crate) request_ids: RequestIds,
@@ -54,6 +56,7 @@ impl Site {
     #[must_use]
     pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
         let routes = crate::dialects::routes(&realm.settings, &audience).filter(|routes| routes.doubled.is_none())?;
+        let for_operator = standard::operator_routes(&realm.settings);
         let hosts = RealmHosts::of(&realm.name, &realm.settings).ok()?;
         Some(Arc::new_cyclic(|site| Self {
             engine,
@@ -61,7 +64,8 @@ impl Site {
             metrics,
             audience,
             router: routes.router.with_state(site.clone()),
-            endpoints: routes.endpoints,
+            operator_router: for_operator.router.with_state(site.clone()),
+            endpoints: for_operator.endpoints.into_iter().chain(routes.endpoints).collect(),
             hosts,
             request_ids: RequestIds::new(),
             admission: Admission::default(),

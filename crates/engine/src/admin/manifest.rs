@@ -8,6 +8,7 @@ use std::fmt;
 
 use kimbai_core::claims::StandardClaims;
 use kimbai_core::client::{ClientMetadata, SecretDigest};
+use kimbai_core::identity::IdentityRecord;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::secret::Secret;
@@ -68,6 +69,9 @@ pub struct UserManifest {
     /// The other standard claims.
     #[serde(default, skip_serializing_if = "StandardClaims::is_empty")]
     pub claims: StandardClaims,
+    /// What identifies the person to a state.
+    #[serde(default, skip_serializing_if = "IdentityRecord::is_empty")]
+    pub identity: IdentityRecord,
     /// The subject in tokens, which is never reassigned; a new one is drawn for a new user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,

@@ -77,7 +77,7 @@ impl ClientView {
     }
 }
 
-/// A user.
+/// A user, without what identifies the person to a state: a list of users is no place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserView {
     /// The name to log in with.
@@ -97,7 +97,7 @@ pub struct UserView {
 
 impl UserView {
     pub(super) fn of(row: &UserRow) -> Result<Self, EngineError> {
-        let UserClaims { sub, name, email, claims } = UserClaims::parse(&row.claims)?;
+        let UserClaims { sub, name, email, claims, .. } = UserClaims::parse(&row.claims)?;
         let status = Enabled::of(row.standing.active);
         Ok(Self { username: row.username.clone(), sub, name, email, claims, status })
     }

@@ -4,7 +4,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::admin::Wire;
 
-use super::{marketplace, routes, standard};
+use super::{marketplace, oneid, routes, standard};
 use crate::http::sites::Sites;
 use crate::site::Audience;
 
@@ -20,6 +20,7 @@ impl Wire for Dialects {
         match dialect {
             standard::NAME => Some(standard::settings(display_name, issuer, offline("offline_access"))),
             marketplace::NAME => Some(marketplace::settings(display_name, issuer, offline("offline"))),
+            oneid::NAME => Some(oneid::settings(display_name, issuer, oneid::scopes())),
             _ => None,
         }
     }

@@ -19,13 +19,14 @@ pub(super) async fn index(call: Call) -> Response {
     }
     let registration = &sandbox.registration;
     let endpoints = &registration.endpoints;
+    let introspect = endpoints.introspect.as_ref().map(|url| ("introspection_endpoint", url));
     let endpoints = [
         ("authorization_endpoint", &endpoints.authorize),
         ("token_endpoint", &endpoints.token),
         ("revocation_endpoint", &endpoints.revoke),
-        ("introspection_endpoint", &endpoints.introspect),
-    ]
-    .map(|(name, url)| EndpointLine { name, url });
+    ];
+    let endpoints = endpoints.into_iter().chain(introspect).map(|(name, url)| EndpointLine { name, url });
+    let endpoints: Vec<_> = endpoints.collect();
     let people: Vec<_> = registration
         .users
         .iter()
