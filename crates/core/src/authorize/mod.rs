@@ -6,12 +6,14 @@
 
 mod decide;
 mod openid;
+mod partial;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Browsing, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live};
 pub use openid::{Demands, LogInTerms, Prompt};
+pub use partial::{PartialConsent, ScopeWithheld};
 pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ResponseMode, ResponseTarget,
     ValidRequest, validate,

@@ -11,6 +11,6 @@ pub use authentication::{
 };
 pub use metadata::{
     AuthenticationMethod, Client, ClientMetadata, ClientSecret, ConsentPolicy, GrantType, RegistrationError,
-    SecretDigest, SecretRepetition, SubjectType,
+    SealedSecret, SecretDigest, SecretRepetition, SubjectType,
 };
 pub use presentation::LogInPage;

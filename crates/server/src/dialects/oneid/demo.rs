@@ -3,7 +3,7 @@
 use kimbai_core::client::{AuthenticationMethod, ConsentPolicy, GrantType, LogInPage};
 use kimbai_core::realm::{BearerHeader, RealmSettings};
 
-use super::{NAME, scopes, settings};
+use super::{NAME, USER_INFO, USER_INFO_PATH, scopes, settings};
 use crate::dialects::standard::endpoint_url;
 use crate::sandbox::demo::{DemoClient, Registration};
 
@@ -41,5 +41,7 @@ pub fn registration(issuer: &str) -> Registration {
         hotline: Some("1900 6900".to_owned()),
         support_email: Some("hotro@example.vn".to_owned()),
     };
-    Registration { log_in_page: dress, ..Registration::new(NAME, settings, vec![app, web]) }
+    let user_info = [(USER_INFO, endpoint_url(&settings, USER_INFO_PATH))];
+    let registration = Registration::new(NAME, settings, vec![app, web]).with_platform(user_info.into());
+    Registration { log_in_page: dress, ..registration }
 }

@@ -13,11 +13,15 @@ use kimbai_core::realm::{
 };
 use kimbai_core::scope::ScopeDefinition;
 
-use super::{Routes, standard};
+use super::{FaultForm, Routes, standard};
 use crate::metrics::Endpoint;
 
 /// The dialect's name in a realm's settings.
 pub const NAME: &str = "oneid";
+
+/// The platform's own path, by its name in the settings, and where the platform has it.
+const USER_INFO: &str = "user_info";
+const USER_INFO_PATH: &str = "/user-management/user-info";
 
 /// The settings of a realm that speaks this dialect, with the platform's values.
 #[must_use]
@@ -33,6 +37,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             userinfo: Some("/userinfo".to_owned()),
             end_session: Some("/oauth2/sessions/logout".to_owned()),
             jwks: Some("/.well-known/jwks.json".to_owned()),
+            platform: [(USER_INFO.to_owned(), USER_INFO_PATH.to_owned())].into(),
         },
         offline_scope: "offline offline_access".to_owned(),
         lifetimes: Lifetimes {
@@ -71,5 +76,8 @@ pub fn scopes() -> Vec<ScopeDefinition> {
 
 /// The standard endpoints, where the realm's settings put them, and the profile.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
-    standard::routes(settings).endpoint(user_info::PATH, Endpoint::Resource, user_info::user_info)
+    let path = settings.paths.platform.get(USER_INFO).map_or(USER_INFO_PATH, String::as_str);
+    let elsewhere = FaultForm::STANDARD;
+    let routes = standard::routes(settings).speaking(FaultForm(user_info::fault));
+    routes.endpoint(path, Endpoint::Resource, user_info::user_info).speaking(elsewhere)
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, RegisteredAddress};
-use kimbai_core::realm::BearerHeader;
+use kimbai_core::realm::{BearerHeader, ErrorForm};
 use kimbai_core::secret::Secret;
 use kimbai_engine::{EngineError, Introspection, TokenFacts, UserClaims};
 use serde::Serialize;
@@ -18,9 +18,6 @@ use crate::explanation;
 use crate::http::reply::{self, HttpFault};
 use crate::http::{cors, front};
 use crate::site::Call;
-
-/// Where the platform has it.
-pub(super) const PATH: &str = "/user-management/user-info";
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
 const AUTHORIZATION: HeaderName = http::header::AUTHORIZATION;
@@ -89,7 +86,7 @@ pub(super) async fn user_info(call: Call) -> Response {
     match call.method {
         Method::GET | Method::HEAD => {}
         Method::OPTIONS => return preflight(&call),
-        _ => return fault(HttpFault::Method(METHODS)),
+        _ => return fault(HttpFault::Method(METHODS), call.realm.settings.error_form),
     }
     let token = match token(&call) {
         Ok(token) => token,
@@ -200,7 +197,8 @@ fn refuse(call: &Call, refused: Refused, reason: Option<front::Reason>) -> Respo
     cors::allow_any_client(response, &call.headers, &call.realm)
 }
 
-fn fault(fault: HttpFault) -> Response {
+/// What is wrong with a request before it is looked at; the realm's form of errors is that of the protocol's endpoints.
+pub(super) fn fault(fault: HttpFault, _form: ErrorForm) -> Response {
     let status = fault.status();
     let mut response = fault.with_header(render(status, &in_meta(status, "The request cannot be read.")));
     response.extensions_mut().insert(explanation::fault(fault));

@@ -11,6 +11,7 @@ pub(crate) mod response;
 pub(crate) mod tests;
 mod userinfo;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use axum::body::Body;
@@ -19,7 +20,7 @@ use http::{Method, StatusCode};
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
     BearerHeader, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy, RateLimits,
-    RealmSettings, TokenShape, TokenTypeSpelling,
+    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::signing::SigningSettings;
@@ -29,7 +30,7 @@ use kimbai_engine::Introspection;
 use self::error::EndpointError;
 pub(crate) use self::metadata::{MetadataCache, endpoint_url};
 pub(crate) use self::userinfo::bearer;
-use super::Routes;
+use super::{FaultForm, Routes};
 use crate::http::cached::Document;
 use crate::http::reply::HttpFault;
 use crate::http::{cached, cors, reply};
@@ -57,6 +58,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            platform: BTreeMap::new(),
             userinfo: Some("/userinfo".to_owned()),
             end_session: Some("/logout".to_owned()),
             jwks: Some("/jwks".to_owned()),
@@ -86,6 +88,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         // limited elsewhere, by failures.
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
+        request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
     }
 }
@@ -93,7 +96,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
 /// The endpoints of a realm, where its settings put them.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let paths = &settings.paths;
-    let routes = Routes::default()
+    let routes = Routes::new(FaultForm::STANDARD)
         .endpoint(&paths.token, Endpoint::Token, token)
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
         .endpoint(&metadata::path(&settings.issuer), Endpoint::Metadata, metadata_document);
@@ -113,7 +116,7 @@ pub(crate) fn routes(settings: &RealmSettings) -> Routes {
 
 /// What the operator's listener answers for a realm, whatever the public one does.
 pub(crate) fn operator_routes(settings: &RealmSettings) -> Routes {
-    Routes::default().endpoint(&settings.paths.introspect, Endpoint::Introspect, introspect)
+    Routes::new(FaultForm::STANDARD).endpoint(&settings.paths.introspect, Endpoint::Introspect, introspect)
 }
 
 /// Token endpoint (RFC 6749 section 3.2).
