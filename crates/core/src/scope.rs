@@ -32,6 +32,14 @@ impl ScopeSet {
         if self.intersects(synonyms) { self.union(synonyms) } else { self }
     }
 
+    /// The same with one of `synonyms` at most, the first in the table.
+    #[must_use]
+    pub const fn without_other_synonyms(self, synonyms: Self) -> Self {
+        let both = self.0 & synonyms.0;
+        let first = both & both.wrapping_neg();
+        Self(self.0 & !both | first)
+    }
+
     /// The scopes in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
@@ -233,6 +241,11 @@ mod tests {
         for (set, synonyms, expect) in [(0b001, 0b011, 0b011), (0b110, 0b011, 0b111), (0b100, 0b011, 0b100), (1, 0, 1)]
         {
             assert_eq!(ScopeSet(set).with_synonyms(ScopeSet(synonyms)), ScopeSet(expect), "{set:b} {synonyms:b}");
+        }
+        for (set, synonyms, expect) in [(0b111, 0b011, 0b101), (0b110, 0b011, 0b110), (0b100, 0b011, 0b100), (0, 1, 0)]
+        {
+            let one = ScopeSet(set).without_other_synonyms(ScopeSet(synonyms));
+            assert_eq!(one, ScopeSet(expect), "{set:b} {synonyms:b}");
         }
     }
 

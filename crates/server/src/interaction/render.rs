@@ -118,7 +118,8 @@ fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
     let scopes: Vec<_> = call
         .realm
         .scopes
-        .definitions(asked.scope)
+        // Synonyms are one wish.
+        .definitions(asked.scope.without_other_synonyms(call.realm.offline))
         .map(|scope| ScopeLine {
             name: &scope.name,
             description: match frame.language {

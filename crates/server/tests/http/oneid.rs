@@ -239,6 +239,21 @@ async fn a_client_that_is_registered_for_one_spelling_may_ask_for_the_other() {
 }
 
 #[tokio::test]
+async fn who_asks_in_both_spellings_is_asked_about_once_and_has_both() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.oneid;
+    let mut browser = Browser::new(at);
+    let request = browser.request(&[("scope", "openid offline offline_access")]);
+    let shown = form(&browser.get(&request).await.expect(200));
+    let next = browser.post_log_in(&shown, "an", PASSWORD).await.expect(303);
+    let consent = browser.get(next.header("location")).await.expect(200);
+    assert_eq!(consent.body.matches("Truy cập cả khi bạn không trực tuyến").count(), 1, "{consent:?}");
+    let answer = browser.decide(&form(&consent), "allow", &["openid"]).await.expect(303);
+    let tokens = at.redeem(&ONEID_WEB, &answer.parameter("code")).await.expect(200);
+    assert_eq!(tokens.member("scope"), "openid offline offline_access");
+}
+
+#[tokio::test]
 async fn a_client_authenticates_by_none_post_or_basic_as_it_is_registered() {
     const BASIC: App = App {
         client_id: "by-header",

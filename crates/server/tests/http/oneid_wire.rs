@@ -1,6 +1,8 @@
 //! OneID: what its clients send and how: multipart forms, pages of other origins, the profile and its misspelt header.
 
-use kimbai_core::realm::BearerHeader;
+use std::num::NonZeroU32;
+
+use kimbai_core::realm::{BearerHeader, RateLimits};
 use kimbai_store::StoreError;
 use serde_json::{Value, json};
 
@@ -227,6 +229,35 @@ async fn errors_of_the_profile_are_in_its_meta() {
     let bearer = format!("Bearer {}", tokens.member("access_token"));
     sandbox.clock.advance_s(3_600);
     refused(profile(at, "authorization", &bearer).await, 401, 4_010_001);
+}
+
+#[tokio::test]
+async fn what_is_refused_before_the_profile_is_looked_at_is_refused_in_its_form() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.oneid;
+    let with_headers = |path| (0..101).fold(at.call("GET", path), |call, n| call.header(&format!("x-{n}"), "x"));
+    let answer = with_headers(PROFILE).send().await.expect(431);
+    assert_eq!(answer.json()["meta"]["code"], 4_310_001, "{answer:?}");
+    assert_eq!(with_headers("/userinfo").send().await.expect(431).json()["error"], "invalid_request");
+    let mut settings = sandbox.realm(at).settings.clone();
+    let one = NonZeroU32::MIN;
+    settings.rate_limits = Some(RateLimits { source_per_minute: one, client_per_minute: one });
+    sandbox.engine.put_realm(at.name, &settings).await.unwrap();
+    at.get(PROFILE).await.expect(401);
+    let answer = at.get(PROFILE).await.expect(429);
+    assert_eq!(answer.json()["meta"]["code"], 4_290_001, "{answer:?}");
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn the_profile_is_where_the_realm_has_it() {
+    let sandbox = Sandbox::start().await;
+    let listener = sandbox.beside_oneid("other-path", |settings| {
+        settings.paths.platform = [("user_info".to_owned(), "/me".to_owned())].into();
+    });
+    let at = listener.await;
+    at.get("/me").await.expect(401);
+    at.get(PROFILE).await.expect(404);
 }
 
 #[tokio::test]
