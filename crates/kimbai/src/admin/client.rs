@@ -30,7 +30,7 @@ Examples:
     --policy-uri https://shop.example.vn/privacy --hotline 19006900
   kimbai client add spa --public --redirect-uri https://app.example.vn/callback --scope openid
   kimbai client add reporting --scope orders.read --secret file:reporting.secret")]
-    Add(Add),
+    Add(Box<Add>),
     /// Lists the clients of a realm.
     #[command(after_help = "Examples:\n  kimbai client list\n  kimbai client list --realm main --json")]
     List(InRealm),
@@ -177,7 +177,7 @@ enum GrantType {
 
 pub(super) async fn run(args: ClientArgs) -> anyhow::Result<()> {
     match args.command {
-        ClientCommand::Add(args) => add(args).await,
+        ClientCommand::Add(args) => Box::pin(add(*args)).await,
         ClientCommand::List(args) => list(args).await,
         ClientCommand::Show(One { client_id, realm: InRealm { realm, place } }) => {
             let client = place.reach().await?.run(ClientShow { realm, client_id }).await?;

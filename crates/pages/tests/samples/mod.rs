@@ -23,15 +23,7 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     pages.push(("consent".to_owned(), consent_of(SHOP, scopes(language).get(..3).unwrap_or_default())));
     pages.push(("consent-optional".to_owned(), consent_of(SHOP, scopes(language).get(..6).unwrap_or_default())));
     pages.push(("consent-twelve".to_owned(), consent_of(long, scopes(language))));
-    let documented = Consent {
-        action: LOGIN.action,
-        hidden: HIDDEN,
-        user_name: USER,
-        policy_uri: Some("https://demo-shop.example/quyen-rieng-tu"),
-        tos_uri: Some("https://demo-shop.example/dieu-khoan"),
-        ..CONSENT
-    };
-    pages.push(("consent-documents".to_owned(), consent(&frame, &documented)));
+    pages.push(("consent-documents".to_owned(), consent(&frame, &DOCUMENTED)));
     pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
     for (name, client) in [("account", SHOP), ("account-long-name", long)] {
         let shown = Account { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER };
@@ -103,6 +95,15 @@ const CONSENT: Consent<'static> = Consent {
     redirect_host: "localhost:8080",
     policy_uri: None,
     tos_uri: None,
+};
+
+const DOCUMENTED: Consent<'static> = Consent {
+    action: LOGIN.action,
+    hidden: HIDDEN,
+    user_name: USER,
+    policy_uri: Some("https://demo-shop.example/quyen-rieng-tu"),
+    tos_uri: Some("https://demo-shop.example/dieu-khoan"),
+    ..CONSENT
 };
 
 const HIDDEN: &[(&str, &str)] = &[("continuation", "kbc_AAECAwQFBgcICQ"), ("form_token", "kbf_Dw4NDAsKCQgHBg")];
