@@ -26,8 +26,7 @@ enum ClientCommand {
     #[command(after_help = "\
 Examples:
   kimbai client add web --redirect-uri https://app.example.vn/callback --scope \"openid offline_access\"
-  kimbai client add shop --redirect-uri https://shop.example.vn/cb --logo-uri https://shop.example.vn/logo.png \\
-    --policy-uri https://shop.example.vn/privacy --hotline 19006900
+  kimbai client add shop --redirect-uri https://shop.example.vn/cb --tos-uri https://shop.example.vn/terms
   kimbai client add spa --public --redirect-uri https://app.example.vn/callback --scope openid
   kimbai client add reporting --scope orders.read --secret file:reporting.secret")]
     Add(Box<Add>),
