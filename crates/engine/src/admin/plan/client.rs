@@ -148,6 +148,32 @@ impl Planner<'_> {
     }
 }
 
+impl Planner<'_> {
+    /// Whether the clients that the file does not name, and that stay, fit the settings: a realm with one that does not could not be
+    /// read any more.
+    pub(super) fn check_others(
+        &mut self,
+        (name, realm): (&str, Option<&Realm>),
+        asked: Option<&BTreeMap<String, ClientManifest>>,
+        removed: &[Arc<Client>],
+        settings: (&RealmSettings, &ScopeTable),
+    ) {
+        let is_named = |client: &Client| asked.is_some_and(|asked| asked.contains_key(&client.client_id));
+        let is_removed = |client: &Client| removed.iter().any(|removed| removed.client_id == client.client_id);
+        for client in realm.map(Realm::clients).unwrap_or_default() {
+            if is_named(&client) || is_removed(&client) {
+                continue;
+            }
+            if let Err(SetupError::Client { client_id, error }) =
+                check_client(settings, &client.client_id, &client.metadata)
+            {
+                let place = format!("realms.{name}");
+                self.mistake(&place, &format!("the client {client_id} does not fit these settings: {error}"));
+            }
+        }
+    }
+}
+
 /// The changed keys of a client's metadata; of its secrets only that one of them goes.
 fn without_secrets(before: &ClientMetadata, after: &ClientMetadata) -> Vec<String> {
     let plain = |metadata: &ClientMetadata| as_json(&ClientMetadata { secrets: Vec::new(), ..metadata.clone() });
