@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { person } from './browser.js'
-import { finish, logIn, marketplaceRequest, press, standardRequest } from './flow.js'
+import { finish, logIn, marketplaceRequest, oneidRequest, press, standardRequest } from './flow.js'
 import { startSandbox } from './sandbox.js'
 
 const pictures = process.env.KIMBAI_SCREENSHOTS
@@ -32,7 +32,7 @@ for (const [screen, colorScheme, locale] of LOOKS) {
 }
 
 async function everyPage(t, look, options) {
-  const { marketplace: issuer, standard } = await startSandbox(t)
+  const { marketplace: issuer, standard, oneid } = await startSandbox(t)
   const context = await person(t, options)
   const page = await context.newPage()
   const seen = (name) => inspect(page, `${name}-${look}`)
@@ -54,6 +54,11 @@ async function everyPage(t, look, options) {
   await seen('sandbox')
   await page.goto(`${issuer}/sandbox/requests`)
   await seen('requests')
+
+  await page.goto(oneidRequest(oneid).url)
+  await seen('login-dressed')
+  await logIn(page)
+  await seen('consent-documents')
 
   await page.goto(standardRequest(standard, { scope: 'openid profile' }).url)
   await finish(page)

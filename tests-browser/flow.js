@@ -19,6 +19,18 @@ export function marketplaceRequest(issuer, changes = {}) {
   })
 }
 
+/** An authorization request of OneID's web app, which dresses its log-in page. */
+export function oneidRequest(base, changes = {}) {
+  return request(`${base}/oauth2/auth`, {
+    response_type: 'code',
+    client_id: '1mg-web',
+    redirect_uri: callbackOf(base),
+    scope: 'openid offline profile identity',
+    state: randomBytes(12).toString('hex'),
+    ...changes,
+  })
+}
+
 /** An authorization request of the standard realm's public client, and the verifier that belongs to it. */
 export function standardRequest(issuer, changes = {}) {
   const verifier = randomBytes(32).toString('base64url')

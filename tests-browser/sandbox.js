@@ -27,7 +27,8 @@ export async function startSandbox(t) {
       child.kill()
       await exit
     })
-    return { standard: `http://localhost:${base}`, marketplace: `http://localhost:${base + 2}` }
+    const at = (offset) => `http://localhost:${base + offset}`
+    return { standard: at(0), marketplace: at(2), oneid: at(5) }
   }
   throw new Error(`the sandbox did not start: ${said}`)
 }

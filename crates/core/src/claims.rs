@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::identity::IdentityRecord;
 use crate::scope::{ScopeSet, ScopeTable};
 
 /// What is known of a person, with the names of OpenID Connect's standard claims.
@@ -22,6 +23,9 @@ pub struct UserClaims {
     /// The other standard claims.
     #[serde(default, skip_serializing_if = "StandardClaims::is_empty")]
     pub claims: StandardClaims,
+    /// What identifies the person to a state; no standard claim and no ID token holds it.
+    #[serde(default, skip_serializing_if = "IdentityRecord::is_empty")]
+    pub identity: IdentityRecord,
 }
 
 /// The standard claims besides subject, name and mail address.
@@ -381,6 +385,7 @@ mod tests {
                 address: Some(Address { country: Some("VN".to_owned()), ..Address::default() }),
                 ..StandardClaims::default()
             },
+            identity: IdentityRecord { nationality: Some("VN".to_owned()), ..IdentityRecord::default() },
         }
     }
 

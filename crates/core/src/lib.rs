@@ -9,6 +9,7 @@ pub mod claims;
 pub mod client;
 pub mod grant;
 pub mod id_token;
+pub mod identity;
 pub mod number;
 pub mod pkce;
 pub mod realm;

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::redirect_uri::{UriError, check_web_uri};
-use crate::scope::{ScopeDefinition, ScopeTable, ScopeTableError};
+use crate::scope::{ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
 use crate::signing::{SigningSettings, SigningSettingsError};
 
 /// The settings of one realm.
@@ -30,7 +30,7 @@ pub struct RealmSettings {
     pub paths: EndpointPaths,
     /// Its scopes; the position is the number, so that the list only ever grows.
     pub scopes: Vec<ScopeDefinition>,
-    /// The scope that asks for a refresh token; empty: there are none.
+    /// The scope that asks for a refresh token; several with spaces between them are synonyms. Empty: there are none.
     pub offline_scope: String,
     /// How long codes, tokens and grants live.
     pub lifetimes: Lifetimes,
@@ -46,6 +46,12 @@ pub struct RealmSettings {
     pub token_shape: TokenShape,
     /// Whether the consent page lets a person leave scopes out.
     pub consent_form: ConsentForm,
+    /// On which listener introspection is answered.
+    #[serde(default)]
+    pub introspection: IntrospectionListener,
+    /// In which header the dialect's own resources take an access token.
+    #[serde(default)]
+    pub bearer_header: BearerHeader,
     /// How many requests it takes a minute; none: any number.
     #[serde(default)]
     pub rate_limits: Option<RateLimits>,
@@ -147,11 +153,23 @@ impl RealmSettings {
         }
         self.paths.check()?;
         ScopeTable::new(self.scopes.clone())?;
-        if !self.offline_scope.is_empty() && !self.scopes.iter().any(|scope| scope.name == self.offline_scope) {
-            return Err(SettingsError::OfflineScope(self.offline_scope.clone()));
+        if let Some(unknown) = self.offline_names().find(|name| !self.scopes.iter().any(|scope| scope.name == *name)) {
+            return Err(SettingsError::OfflineScope(unknown.to_owned()));
         }
         self.lifetimes.check()?;
         Ok(self.signing.check()?)
+    }
+
+    /// The names of the scopes that ask for a refresh token.
+    pub fn offline_names(&self) -> impl Iterator<Item = &str> {
+        self.offline_scope.split(' ').filter(|name| !name.is_empty())
+    }
+
+    /// The scopes that ask for a refresh token, without those that the realm has retired.
+    #[must_use]
+    pub fn offline(&self, scopes: &ScopeTable) -> ScopeSet {
+        let sets = self.offline_names().filter_map(|name| scopes.parse(name).ok());
+        sets.fold(ScopeSet::EMPTY, ScopeSet::union)
     }
 }
 
@@ -302,6 +320,28 @@ pub enum ErrorForm {
     Standard,
     /// Beside them `error_hint`, `error_verbose` and `status_code`, as Ory's fosite wrote them before 2020.
     WithHint,
+}
+
+/// On which listener introspection (RFC 7662) is answered. The operator's answers it for every realm, below `/realms/{name}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntrospectionListener {
+    /// On the public one too.
+    #[default]
+    Public,
+    /// On the operator's alone, as Ory Hydra does.
+    Operator,
+}
+
+/// In which header a platform's own resources take an access token; the endpoints of the protocol take `Authorization` alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BearerHeader {
+    /// `Authorization` (RFC 6750 section 2.1).
+    #[default]
+    Authorization,
+    /// `Authentication` too, as a platform's document misspells it.
+    AuthenticationToo,
 }
 
 /// How `token_type` is spelt.

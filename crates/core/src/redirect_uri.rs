@@ -22,6 +22,9 @@ pub enum UriError {
     /// It has a wildcard, a backslash or dot segments, which programs read in different ways.
     #[error("it has a wildcard, a backslash or a dot segment")]
     Ambiguous,
+    /// Its host has a character that ends a source of a content security policy, or is none of a host.
+    #[error("its host has other characters than letters, digits, dots, hyphens and underscores")]
+    Host,
     /// It is more than an origin, or spelt otherwise than browsers spell it.
     #[error("it is not an origin: scheme, host and port in lower case, without a path")]
     Origin,
@@ -95,6 +98,11 @@ fn check_shape(uri: &str) -> Result<Url, UriError> {
     if authority.contains('@') || !url.username().is_empty() || url.password().is_some() {
         return Err(UriError::UserInfo);
     }
+    // The parser lets `;`, `,` and quotes through, and hosts become sources of a policy.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if matches!(url.host(), Some(Host::Domain(name)) if !name.bytes().all(is_plain)) {
+        return Err(UriError::Host);
+    }
     Ok(url)
 }
 
@@ -160,6 +168,10 @@ mod tests {
             ("https://@example.com/cb", Err(UriError::UserInfo)),
             ("https://:@example.com/cb", Err(UriError::UserInfo)),
             ("https://example.com/@cb", Ok(())),
+            ("https://a_b.example-1.com/cb", Ok(())),
+            ("https://a;sandbox/cb", Err(UriError::Host)),
+            ("https://a,b/cb", Err(UriError::Host)),
+            ("https://'unsafe-inline'/cb", Err(UriError::Host)),
             ("https://example.com/a/../cb", Err(UriError::Ambiguous)),
             ("https://example.com/a/..?x", Err(UriError::Ambiguous)),
             ("https://example.com/a/.", Err(UriError::Ambiguous)),

@@ -20,6 +20,26 @@ impl ScopeSet {
         other.0 & !self.0 == 0
     }
 
+    /// Whether a scope is in both sets.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The same, and if one of `synonyms` is among them, the others too.
+    #[must_use]
+    pub const fn with_synonyms(self, synonyms: Self) -> Self {
+        if self.intersects(synonyms) { self.union(synonyms) } else { self }
+    }
+
+    /// The same with one of `synonyms` at most, the first in the table.
+    #[must_use]
+    pub const fn without_other_synonyms(self, synonyms: Self) -> Self {
+        let both = self.0 & synonyms.0;
+        let first = both & both.wrapping_neg();
+        Self(self.0 & !both | first)
+    }
+
     /// The scopes in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
@@ -214,6 +234,19 @@ mod tests {
     fn a_set_is_rendered_in_the_order_of_the_table() {
         assert_eq!(table().render(table().parse("order offline").unwrap()), "offline order");
         assert_eq!(table().render(ScopeSet::EMPTY), "");
+    }
+
+    #[test]
+    fn one_of_several_synonyms_stands_for_all_of_them() {
+        for (set, synonyms, expect) in [(0b001, 0b011, 0b011), (0b110, 0b011, 0b111), (0b100, 0b011, 0b100), (1, 0, 1)]
+        {
+            assert_eq!(ScopeSet(set).with_synonyms(ScopeSet(synonyms)), ScopeSet(expect), "{set:b} {synonyms:b}");
+        }
+        for (set, synonyms, expect) in [(0b111, 0b011, 0b101), (0b110, 0b011, 0b110), (0b100, 0b011, 0b100), (0, 1, 0)]
+        {
+            let one = ScopeSet(set).without_other_synonyms(ScopeSet(synonyms));
+            assert_eq!(one, ScopeSet(expect), "{set:b} {synonyms:b}");
+        }
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl Realm {
     fn outlives_sessions(&self, grant: &Grant) -> bool {
         let client = self.client_by_number(grant.client);
         let offline = client.map_or(self.offline, |client| offline_scope(&client, self.offline));
-        !offline.is_empty() && grant.scope.contains(offline)
+        grant.scope.intersects(offline)
     }
 
     /// What a stale form of the page that asks was about, however old it is and whomever it asked, if it can still be done: so that

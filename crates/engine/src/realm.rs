@@ -31,7 +31,7 @@ pub struct Realm {
     pub settings: RealmSettings,
     /// Its scopes.
     pub scopes: ScopeTable,
-    /// The scope that asks for a refresh token; none if the realm has no such scope.
+    /// The scopes of which each asks for a refresh token; none if the realm has no such scope.
     pub offline: ScopeSet,
     /// The scope that asks for an ID token; none if the realm is no OpenID provider: it has no such scope, or no keys that sign.
     pub openid: ScopeSet,
@@ -79,7 +79,7 @@ impl Realm {
         keyring: RealmKeyring,
         before: Option<&Self>,
     ) -> Self {
-        let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
+        let offline = settings.offline(&scopes);
         let is_provider = settings.paths.jwks.is_some() && !settings.signing.algorithms.is_empty();
         let openid = scopes.parse("openid").ok().filter(|_| is_provider).unwrap_or_default();
         let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));

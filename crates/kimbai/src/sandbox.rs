@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use clap::Args;
 use kimbai_core::realm::RequestSignatures;
 use kimbai_server::http::listener::Listener;
+use kimbai_server::http::sites::Sites;
 use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
 use kimbai_server::sandbox::SandboxRealm;
@@ -99,17 +100,20 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
     let neighbours: Vec<_> =
         realms.iter().map(|(_, realm)| (realm.settings.display_name.clone(), realm.issuer.clone())).collect();
     let mut running = Running::new()?;
-    let operator = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
+    let sites = Arc::new(Sites::default());
+    let operator = Operator::new(Arc::clone(&engine), Arc::clone(&metrics), Arc::clone(&sites));
     running.serve(operator_listeners, operator);
     for ((_, registration), listeners) in realms.iter().zip(listeners) {
         let realm = engine.realm(registration.name).context("a realm is missing")?;
         let sandbox = Arc::new(SandboxRealm::new(registration.clone(), neighbours.clone(), clock.clone()));
         let site = Site::new(Arc::clone(&engine), &realm, metrics.realm(&realm.name), Audience::Sandbox(sandbox));
+        let site = site.context("a realm names an unknown dialect")?;
+        sites.put([Arc::clone(&site)])?;
         let listeners = listeners.into_iter().map(|listener| match &tls {
             Some(tls) => Listener::Tls(listener, Arc::clone(tls)),
             None => Listener::Tcp(listener),
         });
-        running.serve(listeners.collect(), site.context("a realm names an unknown dialect")?);
+        running.serve(listeners.collect(), site);
     }
     running.sweep(Arc::clone(&engine));
     running.tend_signing_keys(engine);

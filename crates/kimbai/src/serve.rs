@@ -67,8 +67,8 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     if let Err(error) = serving.refresh() {
         tracing::error!(%error, "not all realms are served; mend them with `kimbai apply`");
     }
-    let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
-    let operator_too = Operator::new(Arc::clone(&engine), metrics);
+    let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics), serving.sites());
+    let operator_too = Operator::new(Arc::clone(&engine), metrics, serving.sites());
     let socket = socket(&config.data);
     let following = (Arc::clone(&administration), Arc::clone(&serving));
     let store = config.store.name();

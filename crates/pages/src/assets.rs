@@ -74,17 +74,16 @@ static FILES: LazyLock<Files> = LazyLock::new(|| {
     let icon = File::hashed("kimbai", include_bytes!("../assets/kimbai.svg"), "svg", SVG);
     let script = include_bytes!("../assets/form-post.js");
     let form_post_script = File::hashed("form-post", script, "js", "text/javascript; charset=utf-8");
-    let demo_shop = include_bytes!("../assets/demo-shop.svg");
-    let demo_shop = Asset { bytes: demo_shop, content_type: SVG, caching: Caching::Brief };
+    let demo = DEMO.iter().map(|(name, bytes)| File {
+        name: (*name).to_owned(),
+        asset: Asset { bytes, content_type: SVG, caching: Caching::Brief },
+    });
     let fonts = FONTS.iter().map(|(stem, bytes)| File::hashed(stem, bytes, "woff2", "font/woff2"));
     Files {
         style_sheet_path: format!("{ASSETS_PATH}{}", style_sheet.name),
         icon_path: format!("{ASSETS_PATH}{}", icon.name),
         form_post_script_path: format!("{ASSETS_PATH}{}", form_post_script.name),
-        all: [style_sheet, icon, form_post_script, File { name: "demo-shop.svg".to_owned(), asset: demo_shop }]
-            .into_iter()
-            .chain(fonts)
-            .collect(),
+        all: [style_sheet, icon, form_post_script].into_iter().chain(demo).chain(fonts).collect(),
     }
 });
 
@@ -105,6 +104,12 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 const SVG: &str = "image/svg+xml";
+
+/// What demo apps show; their names are in registrations, so that they do not change.
+const DEMO: [(&str, &[u8]); 2] = [
+    ("demo-shop.svg", include_bytes!("../assets/demo-shop.svg")),
+    ("demo-background.svg", include_bytes!("../assets/demo-background.svg")),
+];
 
 const FONTS: [(&str, &[u8]); 4] = [
     ("be-vietnam-pro-latin-400", include_bytes!("../assets/fonts/be-vietnam-pro-latin-400.woff2")),

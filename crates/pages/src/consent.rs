@@ -4,6 +4,7 @@
 use askama::Template;
 
 use crate::frame::{ClientCard, Frame, initial, render};
+use crate::link;
 use crate::text::Text;
 
 /// What the consent page shows.
@@ -21,6 +22,10 @@ pub struct Consent<'a> {
     pub scopes: &'a [ScopeLine<'a>],
     /// Host of the redirect URI: where the browser is sent.
     pub redirect_host: &'a str,
+    /// Where the app says what it does with what it learns (http or https).
+    pub policy_uri: Option<&'a str>,
+    /// Its terms of service (http or https).
+    pub tos_uri: Option<&'a str>,
 }
 
 /// One scope, in plain words.
@@ -35,11 +40,13 @@ pub struct ScopeLine<'a> {
 }
 
 /// The consent page. Ids that never change: buttons `consent-allow` and `consent-deny` (`name="decision"`, values
-/// `allow` and `deny`).
+/// `allow` and `deny`), links `consent-policy` and `consent-tos`.
 #[must_use]
 pub fn consent(frame: &Frame<'_>, consent: &Consent<'_>) -> String {
     let (optional, required) = consent.scopes.iter().copied().partition(|scope| scope.optional);
-    render(&Page { frame, text: frame.text(), consent, required, optional, initial: initial(consent.user_name) })
+    let (policy, tos) = (consent.policy_uri.and_then(link::web), consent.tos_uri.and_then(link::web));
+    let initial = initial(consent.user_name);
+    render(&Page { frame, text: frame.text(), consent, required, optional, initial, policy, tos })
 }
 
 #[derive(Template)]
@@ -51,4 +58,6 @@ struct Page<'a> {
     required: Vec<ScopeLine<'a>>,
     optional: Vec<ScopeLine<'a>>,
     initial: String,
+    policy: Option<&'a str>,
+    tos: Option<&'a str>,
 }

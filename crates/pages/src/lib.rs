@@ -2,7 +2,8 @@
 //!
 //! It knows no HTTP, no store and no protocol rule; whoever calls it decides what to show. Everything is escaped by
 //! the templates, nothing needs a script (one page brings one, to spare people a click), and a page refers only to `/assets/` and to the addresses given to it, so
-//! that it lives under `default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' <logo's origin>`.
+//! that it lives under `default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' <origins of logo and
+//! background>`.
 //! Ids of form fields and buttons are a contract with the people who automate a browser; they never change.
 
 mod account;
@@ -26,7 +27,7 @@ pub use error::{ErrorPage, Problem, error};
 pub use form_post::{FormPost, form_post};
 pub use frame::{ClientCard, Frame};
 pub use language::Language;
-pub use login::{Login, LoginError, login};
+pub use login::{Login, LoginDress, LoginError, login};
 pub use logout::{Logout, logged_out, logout};
 pub use sandbox::{
     ClientLine, CommandLine, EndpointLine, Outcome, PersonLine, RealmLink, RequestLine, SandboxCallback, SandboxIndex,

@@ -21,6 +21,34 @@ pub struct Login<'a> {
     pub error: Option<LoginError>,
     /// Where "cancel" leads; without it there is no such link.
     pub cancel: Option<&'a str>,
+    /// How the app dresses the page.
+    pub dress: LoginDress<'a>,
+}
+
+/// What an app puts around its log-in: nothing, if it says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoginDress<'a> {
+    /// An image behind the page (http or https). The origin belongs into `img-src`.
+    pub background_uri: Option<&'a str>,
+    /// The telephone number of its support: digits, spaces and `+-.()`.
+    pub hotline: Option<&'a str>,
+    /// The mail address of its support.
+    pub support_email: Option<&'a str>,
+}
+
+impl<'a> LoginDress<'a> {
+    fn background(&self) -> Option<&'a str> {
+        self.background_uri.and_then(link::web)
+    }
+
+    /// The number as a `tel:` link has it (RFC 3966).
+    fn dialled(number: &str) -> String {
+        number.chars().filter(|character| character.is_ascii_digit() || *character == '+').collect()
+    }
+
+    fn has_support(&self) -> bool {
+        self.hotline.is_some() || self.support_email.is_some()
+    }
 }
 
 /// Why an attempt was refused, as the person may know it.
@@ -44,7 +72,8 @@ pub enum LoginError {
     Busy,
 }
 
-/// The log-in page. Ids that never change: inputs `username` and `password`, button `login`, alert `error`.
+/// The log-in page. Ids that never change: inputs `username` and `password`, button `login`, alert `error`, links
+/// `hotline` and `support-email`.
 #[must_use]
 pub fn login(frame: &Frame<'_>, login: &Login<'_>) -> String {
     let error = login.error.map(|error| explain(frame.text(), error));

@@ -4,9 +4,9 @@
 
 use kimbai_pages::{
     ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage,
-    FormPost, Frame, Language, Login, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine,
-    SandboxCallback, SandboxIndex, ScopeLine, account, asset, asset_names, consent, consent_sheet, error, form_post,
-    login, logout, sandbox_callback, sandbox_index, sandbox_requests,
+    FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink,
+    RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, asset, asset_names, consent, consent_sheet, error,
+    form_post, login, logout, sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 mod samples;
@@ -21,10 +21,13 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     let wrong = Some(LoginError::WrongPassword);
     let scope = |optional| ScopeLine { name: HOSTILE, description: HOSTILE, optional };
     let scopes = &[scope(true), scope(false)];
-    let asked = Consent { action, hidden, client, user_name: HOSTILE, scopes, redirect_host: HOSTILE };
+    let (policy_uri, tos_uri) = (Some(HOSTILE_URI), Some(HOSTILE_URI));
+    let redirect_host = HOSTILE;
+    let asked = Consent { action, hidden, client, user_name: HOSTILE, scopes, redirect_host, policy_uri, tos_uri };
     let problem =
         ErrorPage { problem: Problem::RedirectUri, error: HOSTILE, hint: Some(HOSTILE), back: Some(HOSTILE_URI) };
-    let form = Login { action, hidden, username: HOSTILE, client, error: wrong, cancel: Some(HOSTILE_URI) };
+    let dress = LoginDress { background_uri: Some(HOSTILE_URI), hotline: Some(HOSTILE), support_email: Some(HOSTILE) };
+    let form = Login { action, hidden, username: HOSTILE, client, error: wrong, cancel: Some(HOSTILE_URI), dress };
     let callback = |outcome| SandboxCallback { parameters: &[(HOSTILE, HOSTILE)], outcome };
     let line = RequestLine {
         id: HOSTILE,
@@ -43,8 +46,8 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     let asked_out = Logout { action, hidden, user_name: HOSTILE, client_name: Some(HOSTILE) };
     // The number: how many values of each page are hostile, title and header of the frame included.
     vec![
-        ("login", 3 + 8, login(&frame, &form)),
-        ("consent", 3 + 13, consent(&frame, &asked)),
+        ("login", 3 + 12, login(&frame, &form)),
+        ("consent", 3 + 15, consent(&frame, &asked)),
         ("account", 3 + 7, account(&frame, &asked_account)),
         ("form_post", 3 + 4, form_post(&frame, &post)),
         ("logout", 3 + 5, logout(&frame, &asked_out)),
@@ -117,7 +120,9 @@ fn no_page_carries_a_script_a_style_or_a_missing_text() {
 fn a_page_refers_only_to_its_assets_and_to_addresses_given() {
     let given = [
         "/sc/oauth2/auth",
-        "https://demo-shop.example/gioi-thieu",
+        "https://demo-shop.example/",
+        "tel:+84",
+        "mailto:hotro@demo-shop.example",
         "http://localhost:",
         "/authorize?",
         "/",
@@ -147,9 +152,14 @@ fn scriptable_addresses_are_left_out() {
     let frame = Frame { language: Language::En, realm: "r", request_id: "" };
     let uri = "javascript:alert(1)";
     let client = ClientCard { name: "c", logo_uri: Some("data:image/svg+xml,x"), home_uri: Some(uri) };
-    let form = Login { action: "/", hidden: &[], username: "", client, error: None, cancel: Some(uri) };
+    let dress = LoginDress { background_uri: Some("data:image/png,x"), ..LoginDress::default() };
+    let form = Login { action: "/", hidden: &[], username: "", client, error: None, cancel: Some(uri), dress };
+    let (policy_uri, tos_uri) = (Some(uri), Some(uri));
+    let (action, hidden) = ("/", &[][..]);
+    let asked =
+        Consent { action, hidden, client, user_name: "u", scopes: &[], redirect_host: "h", policy_uri, tos_uri };
     let page = ErrorPage { problem: Problem::NotFound, error: "e", hint: None, back: Some(uri) };
-    for html in [login(&frame, &form), error(&frame, &page)] {
+    for html in [login(&frame, &form), consent(&frame, &asked), error(&frame, &page)] {
         assert!(!html.contains("javascript:") && !html.contains("data:"), "{html}");
     }
 }
@@ -171,6 +181,8 @@ fn the_ids_of_the_contract_exist_exactly_once() {
         ids(&format!("login-{refused}"), &["username", "password", "login", "error"]);
     }
     ids("consent", &["consent-allow", "consent-deny"]);
+    ids("consent-documents", &["consent-policy", "consent-tos"]);
+    ids("login-dressed", &["username", "password", "login", "hotline", "support-email"]);
     ids("account", &["account-continue", "account-another"]);
     ids("form-post", &["form-post"]);
     ids("logout", &["logout-confirm"]);
@@ -215,7 +227,8 @@ fn waiting_times_are_rounded_up_and_counted_in_words() {
         (LoginError::Locked { wait_s: u64::MAX }, "minutes."),
     ];
     for (error, expected) in cases {
-        let form = Login { action: "/", hidden: &[], username: "", client, error: Some(error), cancel: None };
+        let (error_of, dress) = (Some(error), LoginDress::default());
+        let form = Login { action: "/", hidden: &[], username: "", client, error: error_of, cancel: None, dress };
         assert!(login(&frame, &form).contains(expected), "{error:?}");
     }
 }
@@ -223,11 +236,11 @@ fn waiting_times_are_rounded_up_and_counted_in_words() {
 #[test]
 fn every_asset_is_found_by_its_name_and_nothing_else_is() {
     let names: Vec<_> = asset_names().collect();
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 9);
     for name in &names {
         let found = asset(name).unwrap();
         assert!(!found.bytes.is_empty());
-        assert_eq!(found.caching == Caching::Brief, *name == "demo-shop.svg", "{name}");
+        assert_eq!(found.caching == Caching::Brief, name.starts_with("demo-"), "{name}");
     }
     for absent in ["", "kimbai.css", "../Cargo.toml", "fonts/OFL.txt", "kimbai-0000000000000000.css"] {
         assert!(asset(absent).is_none(), "{absent}");
@@ -249,7 +262,9 @@ fn pages_read_as_reviewed() {
     let shown = [
         "login",
         "login-wrong-password",
+        "login-dressed",
         "consent-optional",
+        "consent-documents",
         "account",
         "form-post",
         "logout",
@@ -267,7 +282,7 @@ fn pages_read_as_reviewed() {
 fn without_hashes(html: &str) -> String {
     asset_names().fold(html.to_owned(), |html, name| {
         let (stem, extension) = name.rsplit_once('.').unwrap();
-        let stem = if name == "demo-shop.svg" { stem } else { stem.rsplit_once('-').unwrap().0 };
+        let stem = if name.starts_with("demo-") { stem } else { stem.rsplit_once('-').unwrap().0 };
         html.replace(name, &format!("{stem}.{extension}"))
     })
 }

@@ -1,4 +1,4 @@
-//! The operator's listener: health and metrics. On loopback by default, never the public one.
+//! The operator's listener: health, metrics, and introspection for trusted services. On loopback by default, never the public one.
 
 use std::sync::Arc;
 
@@ -8,27 +8,45 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode};
 use kimbai_engine::Engine;
 
+use crate::http::front;
 use crate::http::listener::{Peer, Service};
 use crate::http::reply::{self, HttpFault};
+use crate::http::sites::Sites;
 use crate::metrics::Metrics;
+use crate::site::Site;
 
 /// Answers the operator.
 #[derive(Debug)]
 pub struct Operator {
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
+    sites: Arc<Sites>,
 }
 
+/// Below this path a realm's name, and behind it what the realm answers to the operator.
+const REALMS: &str = "/realms/";
+
 impl Operator {
-    /// An operator's listener over an engine.
+    /// An operator's listener over an engine whose realms have these sites.
     #[must_use]
-    pub const fn new(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Self {
-        Self { engine, metrics }
+    pub const fn new(engine: Arc<Engine>, metrics: Arc<Metrics>, sites: Arc<Sites>) -> Self {
+        Self { engine, metrics, sites }
+    }
+
+    /// The site of the realm that a path names, and what is left of the path, if the realm answers it here.
+    fn realm_at(&self, path: &str) -> Option<(Arc<Site>, String)> {
+        let (name, rest) = path.strip_prefix(REALMS)?.split_once('/')?;
+        let site = self.sites.of_realm(name)?;
+        let path = site.realm()?.settings.paths.introspect.clone();
+        (path.strip_prefix('/') == Some(rest)).then_some((site, path))
     }
 }
 
 impl Service for Operator {
-    async fn answer(&self, _peer: Peer, request: Request<Body>) -> Response {
+    async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
+        if let Some((site, path)) = self.realm_at(request.uri().path()) {
+            return front::respond_to_operator(&site, peer.source(), request, &path).await;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let fault = HttpFault::Method("GET, HEAD");
             return fault.with_header(reply::empty(fault.status()));
@@ -47,7 +65,11 @@ impl Service for Operator {
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(open_metrics));
                 response
             }
-            _ => text(StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n".to_owned()),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "here are /healthz, /readyz, /metrics and /realms/{name}, with the path of introspection behind it\n"
+                    .to_owned(),
+            ),
         }
     }
 }

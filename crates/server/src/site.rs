@@ -13,7 +13,7 @@ use kimbai_core::realm::ErrorForm;
 use kimbai_engine::{Engine, Realm, Source, Throttled};
 use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
-use crate::dialects::standard::MetadataCache;
+use crate::dialects::standard::{self, MetadataCache};
 use crate::dialects::{FaultForm, Place};
 use crate::http::admission::Admission;
 use crate::http::form::Form;
@@ -43,6 +43,8 @@ pub struct Site {
     pub(crate) metrics: RealmMetrics,
     pub(crate) audience: Audience,
     pub(crate) router: Router,
+    /// What the operator's listener answers for the realm.
+    pub(crate) operator_router: Router,
     pub(crate) places: HashMap<String, Place>,
     pub(crate) elsewhere: FaultForm,
     pub(crate) hosts: RealmHosts,
@@ -57,6 +59,7 @@ impl Site {
     #[must_use]
     pub fn new(engine: Arc<Engine>, realm: &Realm, metrics: RealmMetrics, audience: Audience) -> Option<Arc<Self>> {
         let routes = crate::dialects::routes(&realm.settings, &audience).filter(|routes| routes.doubled.is_none())?;
+        let for_operator = standard::operator_routes(&realm.settings);
         let hosts = RealmHosts::of(&realm.name, &realm.settings).ok()?;
         Some(Arc::new_cyclic(|site| Self {
             engine,
@@ -64,7 +67,8 @@ impl Site {
             metrics,
             audience,
             router: routes.router.with_state(site.clone()),
-            places: routes.places,
+            operator_router: for_operator.router.with_state(site.clone()),
+            places: for_operator.places.into_iter().chain(routes.places).collect(),
             elsewhere: routes.faults,
             hosts,
             request_ids: RequestIds::new(),

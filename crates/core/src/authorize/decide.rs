@@ -208,7 +208,9 @@ fn consent(request: &ValidRequest, browsing: Browsing<'_>, terms: ConsentTerms) 
         (None, _) if demands_consent(request.terms.prompt) => ask,
         (None, ConsentPolicy::Never) => all,
         // Nothing remembered is not a yes to nothing.
-        (None, ConsentPolicy::Remembered) if browsing.consents.is_some_and(|agreed| agreed.scope.contains(asked)) => {
+        (None, ConsentPolicy::Remembered)
+            if browsing.consents.is_some_and(|agreed| agreed.scope.with_synonyms(terms.offline).contains(asked)) =>
+        {
             all
         }
         (None, ConsentPolicy::Remembered | ConsentPolicy::Always) => ask,

@@ -309,7 +309,7 @@ fn validate_rest(
         Some(scope) => scopes.parse(scope).map_err(AuthorizeError::Scope)?,
         None => client.scope.intersection(scopes.live()),
     };
-    if !client.scope.contains(scope) {
+    if !client.allowed.contains(scope) {
         return Err(AuthorizeError::ScopeNotRegistered);
     }
     match request.response_type.value() {

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
-use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, check_web_uri, origin_of};
+use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, origin_of};
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
 use crate::signing::SigningAlgorithm;
+
+use super::presentation::{self, LogInPage, web_uris};
 
 /// How a client authenticates at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +134,21 @@ pub struct ClientMetadata {
     /// Its home page.
     #[serde(default)]
     pub client_uri: Option<String>,
+    /// Where it says what it does with what it learns of people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// Whom to ask about it, as mail addresses mostly; shown to nobody but the operator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// Whose it is; shown to nobody but the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What it changes of the log-in page.
+    #[serde(default, skip_serializing_if = "LogInPage::is_ours")]
+    pub log_in_page: LogInPage,
     /// How it authenticates.
     pub token_endpoint_auth_method: AuthenticationMethod,
     /// Its secrets: one, two during a rotation, none for a public client.
@@ -198,6 +215,11 @@ impl ClientMetadata {
             client_name,
             logo_uri: None,
             client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            contacts: Vec::new(),
+            owner: None,
+            log_in_page: LogInPage { background_uri: None, hotline: None, support_email: None },
             token_endpoint_auth_method,
             secrets: Vec::new(),
             secret_repetition: SecretRepetition::Refused,
@@ -264,8 +286,10 @@ pub struct Client {
     pub client_id: String,
     /// What is registered of it.
     pub metadata: ClientMetadata,
-    /// The scopes it may ask for.
+    /// The scopes it is registered for, and has if it asks for none by name.
     pub scope: ScopeSet,
+    /// The scopes it may ask for: those, and the realm's synonyms for the one that asks for a refresh token.
+    pub allowed: ScopeSet,
     /// When people are asked.
     pub consent: ConsentPolicy,
     /// Whether it must use PKCE.
@@ -292,6 +316,7 @@ impl Client {
     ) -> Result<Self, RegistrationError> {
         check_sizes(&metadata)?;
         check_uris(&metadata)?;
+        presentation::check(&metadata)?;
         check_grants(&metadata)?;
         check_lifetimes(&metadata.lifetimes)?;
         check_algorithms(&metadata, settings)?;
@@ -299,13 +324,14 @@ impl Client {
             "" => ScopeSet::EMPTY,
             scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
         };
+        let allowed = scope.with_synonyms(settings.offline(scopes));
         let is_public = metadata.token_endpoint_auth_method == AuthenticationMethod::None;
         let consent = metadata.consent.unwrap_or_else(|| default_consent(is_public, &metadata.redirect_uris));
         let pkce = if is_public { PkcePolicy::Required } else { metadata.pkce.unwrap_or(settings.pkce) };
         let lifetimes = settings.lifetimes.shortened(&metadata.lifetimes);
         let origins = metadata.redirect_uris.iter().filter_map(|uri| origin_of(uri));
         let origins = origins.chain(metadata.allowed_origins.iter().cloned()).collect();
-        Ok(Self { number, client_id, metadata, scope, consent, pkce, lifetimes, origins, standing })
+        Ok(Self { number, client_id, metadata, scope, allowed, consent, pkce, lifetimes, origins, standing })
     }
 
     /// The sector whose clients know a user by one subject; none: by the public one (OpenID Connect Core section 8.1).
@@ -335,11 +361,12 @@ const LIST_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 2_048;
 
 fn check_sizes(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
-    let lists = [&metadata.redirect_uris, &metadata.allowed_origins, &metadata.post_logout_redirect_uris];
-    let links = [metadata.logo_uri.as_ref(), metadata.client_uri.as_ref(), metadata.sector_identifier_uri.as_ref()];
-    let texts = [Some(&metadata.client_name)].into_iter().chain(links);
+    let lists =
+        [&metadata.redirect_uris, &metadata.allowed_origins, &metadata.post_logout_redirect_uris, &metadata.contacts];
+    let links = web_uris(metadata).map(|(_, uri)| uri);
+    let texts = [Some(&metadata.client_name), metadata.owner.as_ref()].into_iter().chain(links);
     if lists.iter().any(|list| list.len() > LIST_MAX) {
-        return Err(RegistrationError::Contradiction("a list of URIs or origins has 100 members at most"));
+        return Err(RegistrationError::Contradiction("a list of URIs, origins or contacts has 100 members at most"));
     }
     let mut texts = lists.into_iter().flatten().chain(texts.flatten());
     if texts.any(|text| text.len() > TEXT_BYTES_MAX) {
@@ -355,15 +382,6 @@ fn check_uris(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
     for uri in &metadata.post_logout_redirect_uris {
         let member = "post_logout_redirect_uris";
         check_redirect_uri(uri).map_err(|error| RegistrationError::WebUri { member, error })?;
-    }
-    for (member, uri) in [
-        ("logo_uri", &metadata.logo_uri),
-        ("client_uri", &metadata.client_uri),
-        ("sector_identifier_uri", &metadata.sector_identifier_uri),
-    ] {
-        if let Some(uri) = uri {
-            check_web_uri(uri).map_err(|error| RegistrationError::WebUri { member, error })?;
-        }
     }
     for origin in &metadata.allowed_origins {
         let member = "allowed_origins";

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod metadata;
+mod presentation;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -12,3 +13,4 @@ pub use metadata::{
     AuthenticationMethod, Client, ClientMetadata, ClientSecret, ConsentPolicy, GrantType, RegistrationError,
     SealedSecret, SecretDigest, SecretRepetition, SubjectType,
 };
+pub use presentation::LogInPage;

@@ -10,8 +10,8 @@ use crate::client::{
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{
-    ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, RequestSignatures,
-    TokenShape, TokenTypeSpelling,
+    BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy,
+    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
 };
 use crate::redirect_uri::UriError;
 use crate::request_signature::SignatureFault;
@@ -66,6 +66,8 @@ pub(crate) fn settings() -> RealmSettings {
         error_form: ErrorForm::WithHint,
         token_shape: TokenShape::Halves,
         consent_form: ConsentForm::Full,
+        introspection: IntrospectionListener::Public,
+        bearer_header: BearerHeader::Authorization,
         rate_limits: None,
         request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
@@ -364,11 +366,18 @@ fn what_contradicts_itself_cannot_be_registered() {
 fn wrong_uris_and_scopes_cannot_be_registered() {
     let uri = |text: &str, error| RegistrationError::RedirectUri { uri: text.to_owned(), error };
     let web = |member, error| RegistrationError::WebUri { member, error };
-    let refused: [(Change, RegistrationError); 8] = [
+    let refused: [(Change, RegistrationError); 12] = [
         (|m| m.redirect_uris = vec!["javascript:x".to_owned()], uri("javascript:x", UriError::Scheme)),
         (|m| m.redirect_uris.push("http://a.test/".to_owned()), uri("http://a.test/", UriError::Scheme)),
         (|m| m.logo_uri = Some("DATA:image/png,x".to_owned()), web("logo_uri", UriError::Scheme)),
         (|m| m.client_uri = Some("vbscript:x".to_owned()), web("client_uri", UriError::Scheme)),
+        (|m| m.policy_uri = Some("javascript:x".to_owned()), web("policy_uri", UriError::Scheme)),
+        (|m| m.tos_uri = Some("http://a.test/".to_owned()), web("tos_uri", UriError::Scheme)),
+        (|m| m.logo_uri = Some("https://a.test;sandbox/x".to_owned()), web("logo_uri", UriError::Host)),
+        (
+            |m| m.log_in_page.background_uri = Some("https://a.test,b.test/".to_owned()),
+            web("log_in_page.background_uri", UriError::Host),
+        ),
         (|m| m.allowed_origins.push("null".to_owned()), web("allowed_origins", UriError::Malformed)),
         (|m| m.scope = "all".to_owned(), RegistrationError::Scope(ScopeError::Unknown)),
         (|m| m.scope = "offline,order".to_owned(), RegistrationError::Scope(ScopeError::Unknown)),
@@ -377,6 +386,54 @@ fn wrong_uris_and_scopes_cannot_be_registered() {
     for (change, expect) in refused {
         assert_eq!(register(change).unwrap_err(), expect);
     }
+}
+
+#[test]
+fn a_client_may_ask_for_any_synonym_of_the_scope_that_brings_a_refresh_token() {
+    let mut settings = settings();
+    settings.offline_scope = "offline inventory".to_owned();
+    let register = |scope: &str| {
+        let metadata = ClientMetadata { scope: scope.to_owned(), ..metadata() };
+        let standing = PartyStanding { active: true, epoch: 0 };
+        Client::register(ClientNumber(7), "c".to_owned(), metadata, standing, (&settings, &scope_table())).unwrap()
+    };
+    for (scope, registered, allowed) in [
+        ("offline order", OFFLINE.union(ORDER), OFFLINE.union(ORDER).union(INVENTORY)),
+        ("inventory", INVENTORY, OFFLINE.union(INVENTORY)),
+        ("order", ORDER, ORDER),
+    ] {
+        let client = register(scope);
+        assert_eq!((client.scope, client.allowed), (registered, allowed), "{scope}");
+    }
+}
+
+#[test]
+fn what_people_see_of_a_client_is_checked() {
+    let refused: [(Change, &str); 6] = [
+        (|m| m.log_in_page.hotline = Some("javascript:1".to_owned()), "log_in_page.hotline"),
+        (|m| m.log_in_page.support_email = Some("a?bcc=b@c.test".to_owned()), "log_in_page.support_email"),
+        (|m| m.contacts.push("a\r\nb".to_owned()), "contacts and owner"),
+        (|m| m.contacts = vec!["a@b.test".to_owned(); 101], "a list of URIs"),
+        (|m| m.owner = Some(String::new()), "contacts and owner"),
+        (|m| m.owner = Some("o".repeat(2_049)), "a name, URI or origin"),
+    ];
+    for (change, expect) in refused {
+        match register(change) {
+            Err(RegistrationError::Contradiction(text)) => assert!(text.starts_with(expect), "{text}"),
+            other => panic!("{expect}: {other:?}"),
+        }
+    }
+    let taken = client(|m| {
+        m.policy_uri = Some("https://example.vn/privacy".to_owned());
+        m.tos_uri = Some("http://localhost:8080/terms".to_owned());
+        m.contacts = vec!["Đội kỹ thuật <dev@example.vn>".to_owned()];
+        m.owner = Some("Công ty Một Gam".to_owned());
+        m.log_in_page.background_uri = Some("https://cdn.example.vn/background.png".to_owned());
+        m.log_in_page.hotline = Some("1900 6900".to_owned());
+        m.log_in_page.support_email = Some("hotro@example.vn".to_owned());
+    });
+    let stored = serde_json::to_string(&taken.metadata).unwrap();
+    assert_eq!(serde_json::from_str::<ClientMetadata>(&stored).unwrap(), taken.metadata);
 }
 
 #[test]

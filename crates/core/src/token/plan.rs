@@ -99,8 +99,8 @@ pub enum Plan {
     Rowless(ScopeSet),
 }
 
-/// Decides which verb an authenticated client's request asks for. `offline`: the scope that asks for a refresh token; a grant
-/// without it lives as long as its access token.
+/// Decides which verb an authenticated client's request asks for. `offline`: the scopes that ask for a refresh token; a grant
+/// without any lives as long as its access token.
 ///
 /// # Errors
 /// [`TokenRefusal`]: what is wrong before any row is looked at.
@@ -123,7 +123,7 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
-            let has_refresh_token = !offline.is_empty() && code.scope.contains(offline);
+            let has_refresh_token = code.scope.intersects(offline);
             let idle_lifetime_s = if has_refresh_token { terms.idle_lifetime_s } else { Some(access_lifetime_s) };
             let terms = Terms { idle_lifetime_s, ..terms };
             Ok(Plan::Redeem(code.grant, Redemption { client: client.number, binding, terms }))
@@ -154,10 +154,10 @@ pub fn plan(
 /// Whether a client may still have a scope that it was given: the realm has not retired it, nor was it taken from the client.
 #[must_use]
 pub fn is_allowed(client: &Client, scope: ScopeSet, scopes: &ScopeTable) -> bool {
-    scopes.live().intersection(client.scope).contains(scope)
+    scopes.live().intersection(client.allowed).contains(scope)
 }
 
-/// The scope that brings this client a refresh token; none for a client that may not refresh: its grants live as long as their
+/// The scopes that bring this client a refresh token; none for a client that may not refresh: its grants live as long as their
 /// access tokens.
 #[must_use]
 pub fn offline_scope(client: &Client, offline: ScopeSet) -> ScopeSet {

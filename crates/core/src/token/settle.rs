@@ -77,7 +77,7 @@ impl From<Refusal> for Refused {
     }
 }
 
-/// What a redemption's outcome means. `offline`: the scope that asks for a refresh token.
+/// What a redemption's outcome means. `offline`: the scopes that ask for a refresh token.
 ///
 /// # Errors
 /// [`Refused`]: a replay by the right client with everything right ends the grant, ten seconds after the redemption or later.
@@ -208,7 +208,7 @@ fn check_standing(standing: &Standing, grant: &Grant) -> Result<(), Refusal> {
 }
 
 fn issue(grant: &Grant, active: &Active, scope: ScopeSet, (offline, now): (ScopeSet, Micros)) -> Issued {
-    let has_refresh_token = !offline.is_empty() && grant.scope.contains(offline);
+    let has_refresh_token = grant.scope.intersects(offline);
     Issued {
         access: Pointer::access(grant, active, scope),
         refresh: has_refresh_token.then(|| Pointer::refresh(grant, active)),

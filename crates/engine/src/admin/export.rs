@@ -67,14 +67,14 @@ async fn export(
     let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(realm, client, secrets)));
     let mut users = BTreeMap::new();
     each_user(administration, realm, |row| {
-        let UserClaims { sub, name, email, claims } = UserClaims::parse(&row.claims)?;
+        let UserClaims { sub, name, email, claims, identity } = UserClaims::parse(&row.claims)?;
         let password_hash = match secrets {
             ExportSecrets::LeftOut => None,
             ExportSecrets::Hashes => open_hash(&realm.keyring, &row.password_hash).map(PlainSecret::new),
         };
         let disabled = (!row.standing.active).then_some(true);
-        let manifest =
-            UserManifest { name: Some(name), email, claims, sub: Some(sub), password: None, password_hash, disabled };
+        let (name, sub, password) = (Some(name), Some(sub), None);
+        let manifest = UserManifest { name, email, claims, identity, sub, password, password_hash, disabled };
         users.insert(row.username, manifest);
         Ok(())
     })

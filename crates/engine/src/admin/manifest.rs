@@ -8,6 +8,7 @@ use std::fmt;
 
 use kimbai_core::claims::StandardClaims;
 use kimbai_core::client::{ClientMetadata, SecretDigest};
+use kimbai_core::identity::IdentityRecord;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::secret::Secret;
@@ -68,6 +69,9 @@ pub struct UserManifest {
     /// The other standard claims.
     #[serde(default, skip_serializing_if = "StandardClaims::is_empty")]
     pub claims: StandardClaims,
+    /// What identifies the person to a state.
+    #[serde(default, skip_serializing_if = "IdentityRecord::is_empty")]
+    pub identity: IdentityRecord,
     /// The subject in tokens, which is never reassigned; a new one is drawn for a new user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
@@ -239,14 +243,15 @@ impl RealmManifest {
         Ok(settings)
     }
 
-    /// The settings of a new realm: laid over the defaults. Its scopes are those it names; the one that asks for a refresh token need
-    /// not be among them, where the defaults know it.
+    /// The settings of a new realm: laid over the defaults. Its scopes are those it names; those that ask for a refresh token need
+    /// not be among them, where the defaults know them.
     pub(super) fn over_defaults(&self, defaults: &RealmSettings) -> Result<RealmSettings, String> {
         let mut settings = self.read(defaults)?;
-        if !settings.scopes.iter().any(|scope| scope.name == settings.offline_scope) {
-            let offline = defaults.scopes.iter().find(|scope| scope.name == settings.offline_scope);
-            settings.scopes.extend(offline.cloned());
-        }
+        let is_named = |name: &str| settings.scopes.iter().any(|scope| scope.name == name);
+        let unnamed: Vec<_> = settings.offline_names().filter(|name| !is_named(name)).collect();
+        let known = defaults.scopes.iter().filter(|scope| unnamed.contains(&scope.name.as_str())).cloned();
+        let known: Vec<_> = known.collect();
+        settings.scopes.extend(known);
         Ok(settings)
     }
 

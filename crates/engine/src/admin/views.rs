@@ -53,6 +53,15 @@ pub struct ClientView {
     pub scope: String,
     /// Where its authorization responses may go.
     pub redirect_uris: Vec<String>,
+    /// Its home page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whom to ask about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
     /// Whether it may introspect the realm's tokens.
     pub resource_server: bool,
     /// Of each live secret when it ends, in RFC 3339; none: until it is replaced.
@@ -71,13 +80,16 @@ impl ClientView {
             grant_types: metadata.grant_types.clone(),
             scope: metadata.scope.clone(),
             redirect_uris: metadata.redirect_uris.clone(),
+            client_uri: metadata.client_uri.clone(),
+            owner: metadata.owner.clone(),
+            contacts: metadata.contacts.clone(),
             resource_server: metadata.resource_server,
             secrets_end: live.map(|secret| secret.ends_s.map(|end| Micros::from_unix_s(end).to_rfc3339())).collect(),
         }
     }
 }
 
-/// A user.
+/// A user, without what identifies the person to a state: a list of users is no place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserView {
     /// The name to log in with.
@@ -97,7 +109,7 @@ pub struct UserView {
 
 impl UserView {
     pub(super) fn of(row: &UserRow) -> Result<Self, EngineError> {
-        let UserClaims { sub, name, email, claims } = UserClaims::parse(&row.claims)?;
+        let UserClaims { sub, name, email, claims, .. } = UserClaims::parse(&row.claims)?;
         let status = Enabled::of(row.standing.active);
         Ok(Self { username: row.username.clone(), sub, name, email, claims, status })
     }

@@ -26,9 +26,10 @@ enum ClientCommand {
     #[command(after_help = "\
 Examples:
   kimbai client add web --redirect-uri https://app.example.vn/callback --scope \"openid offline_access\"
+  kimbai client add shop --redirect-uri https://shop.example.vn/cb --tos-uri https://shop.example.vn/terms
   kimbai client add spa --public --redirect-uri https://app.example.vn/callback --scope openid
   kimbai client add reporting --scope orders.read --secret file:reporting.secret")]
-    Add(Add),
+    Add(Box<Add>),
     /// Lists the clients of a realm.
     #[command(after_help = "Examples:\n  kimbai client list\n  kimbai client list --realm main --json")]
     List(InRealm),
@@ -85,8 +86,45 @@ struct Add {
     /// else `client_credentials`].
     #[arg(long = "grant-type", value_enum, value_name = "TYPE")]
     grant_types: Vec<GrantType>,
+    /// Where a browser may be sent after log-out; may be repeated.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    #[command(flatten)]
+    presentation: Presentation,
     #[command(flatten)]
     secret: GivenSecret,
+}
+
+/// What people see of a client besides its name, and whom to ask about it.
+#[derive(Debug, Args)]
+struct Presentation {
+    /// Its icon.
+    #[arg(long, value_name = "URI")]
+    logo_uri: Option<String>,
+    /// Its home page.
+    #[arg(long, value_name = "URI")]
+    client_uri: Option<String>,
+    /// Where it says what it does with what it learns of people.
+    #[arg(long, value_name = "URI")]
+    policy_uri: Option<String>,
+    /// Its terms of service.
+    #[arg(long, value_name = "URI")]
+    tos_uri: Option<String>,
+    /// Whom to ask about it; may be repeated.
+    #[arg(long = "contact", value_name = "TEXT")]
+    contacts: Vec<String>,
+    /// Whose it is.
+    #[arg(long, value_name = "TEXT")]
+    owner: Option<String>,
+    /// An image behind its log-in page.
+    #[arg(long, value_name = "URI")]
+    background_uri: Option<String>,
+    /// A telephone number on its log-in page.
+    #[arg(long, value_name = "NUMBER")]
+    hotline: Option<String>,
+    /// A mail address on its log-in page.
+    #[arg(long, value_name = "ADDRESS")]
+    support_email: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -138,7 +176,7 @@ enum GrantType {
 
 pub(super) async fn run(args: ClientArgs) -> anyhow::Result<()> {
     match args.command {
-        ClientCommand::Add(args) => add(args).await,
+        ClientCommand::Add(args) => Box::pin(add(*args)).await,
         ClientCommand::List(args) => list(args).await,
         ClientCommand::Show(One { client_id, realm: InRealm { realm, place } }) => {
             let client = place.reach().await?.run(ClientShow { realm, client_id }).await?;
@@ -176,13 +214,44 @@ impl Add {
             ("scope", json!(self.scopes.join(" ")), !self.scopes.is_empty()),
             ("token_endpoint_auth_method", json!(method), method.is_some()),
             ("grant_types", json!(grant_types), !grant_types.is_empty()),
+            (
+                "post_logout_redirect_uris",
+                json!(self.post_logout_redirect_uris),
+                !self.post_logout_redirect_uris.is_empty(),
+            ),
         ] {
             if is_given {
                 metadata.insert(key.to_owned(), value);
             }
         }
+        metadata.extend(self.presentation.metadata());
         Ok(metadata)
     }
+}
+
+impl Presentation {
+    fn metadata(&self) -> Map<String, Value> {
+        let page = [
+            ("background_uri", &self.background_uri),
+            ("hotline", &self.hotline),
+            ("support_email", &self.support_email),
+        ];
+        let texts = [
+            ("logo_uri", &self.logo_uri),
+            ("client_uri", &self.client_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+            ("owner", &self.owner),
+        ];
+        let contacts = (!self.contacts.is_empty()).then(|| ("contacts".to_owned(), json!(self.contacts)));
+        let page = Some(given(&page)).filter(|page| !page.is_empty());
+        let page = page.map(|page| ("log_in_page".to_owned(), Value::Object(page)));
+        given(&texts).into_iter().chain(contacts).chain(page).collect()
+    }
+}
+
+fn given(texts: &[(&str, &Option<String>)]) -> Map<String, Value> {
+    texts.iter().filter_map(|(key, text)| Some(((*key).to_owned(), json!(text.as_ref()?)))).collect()
 }
 
 async fn list(InRealm { realm, place }: InRealm) -> anyhow::Result<()> {
@@ -231,7 +300,7 @@ fn client_text(client: &ClientView) -> String {
         Some(end) => format!("until {end}"),
         None => "until it is replaced".to_owned(),
     });
-    output::facts(&[
+    let mut facts = vec![
         ("client_id", client.client_id.clone()),
         ("client_name", client.client_name.clone()),
         ("status", name(&client.status)),
@@ -241,7 +310,12 @@ fn client_text(client: &ClientView) -> String {
         ("redirect_uris", words(client.redirect_uris.clone())),
         ("introspects", if client.resource_server { "every token of the realm" } else { "its own tokens" }.to_owned()),
         ("secrets", or_dash(Some(&secrets.collect::<Vec<_>>().join(", ")))),
-    ])
+    ];
+    // Of most clients nobody has said so much.
+    let contacts = (!client.contacts.is_empty()).then(|| client.contacts.join(", "));
+    let said = [("client_uri", client.client_uri.clone()), ("owner", client.owner.clone()), ("contacts", contacts)];
+    facts.extend(said.into_iter().filter_map(|(name, text)| Some((name, text?))));
+    output::facts(&facts)
 }
 
 fn made_text(secret: Option<&PlainSecret>) -> String {

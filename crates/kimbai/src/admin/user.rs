@@ -165,7 +165,7 @@ async fn add(args: Add) -> anyhow::Result<()> {
     let reach = place.reach().await?;
     let password = Some(password.read(&username)?);
     let claims = claims.read();
-    let user = UserManifest { name, email, claims, sub, password, password_hash: None, disabled: None };
+    let user = UserManifest { name, email, claims, sub, password, ..UserManifest::default() };
     let added = reach.run(UserAdd { realm, username, user }).await?;
     place.say(&added, |UserAdded { user }| {
         output::facts(&[

@@ -63,10 +63,38 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
     let realms = document["realms"].as_array().unwrap();
     let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["standard", "tini", "marketplace"]);
+    assert_eq!(names, ["standard", "tini", "marketplace", "oneid"]);
     assert_eq!(realms[0], standard(base));
     assert_eq!(realms[1], tini(base + 1));
     assert_eq!(realms[2], marketplace(base + 2));
+    assert_eq!(realms[3], oneid(base + 5));
+}
+
+fn oneid(port: u16) -> Value {
+    let base = format!("http://localhost:{port}");
+    let scopes = ["openid", "offline", "offline_access", "profile", "email", "phone", "address", "identity"];
+    let app = json!({
+        "client_id": "1mg", "token_endpoint_auth_method": "none", "scopes": scopes, "client_name": "1MG",
+        "redirect_uris": ["http://localhost:8080/callback", format!("{base}/sandbox/callback")],
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    let mut web = app.clone();
+    for (member, value) in [
+        ("client_id", "1mg-web"),
+        ("client_secret", "demo-oneid-secret-0123456789abcd"),
+        ("token_endpoint_auth_method", "client_secret_post"),
+        ("client_name", "1MG Web"),
+    ] {
+        web[member] = value.into();
+    }
+    let endpoints = json!({
+        "authorize": format!("{base}/oauth2/auth"), "token": format!("{base}/oauth2/token"),
+        "revoke": format!("{base}/oauth2/revoke"), "user_info": format!("{base}/user-management/user-info"),
+    });
+    json!({
+        "name": "oneid", "issuer": format!("{base}/"), "endpoints": endpoints, "clients": [app, web],
+        "users": people(),
+    })
 }
 
 fn tini(port: u16) -> Value {

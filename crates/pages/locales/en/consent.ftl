@@ -9,3 +9,5 @@ consent-destination = You will then be sent to
 consent-note = Allow only if you know this app and trust it. It never sees your password.
 consent-deny = Deny
 consent-allow = Allow
+consent-policy = Privacy policy
+consent-tos = Terms of service

@@ -4,6 +4,7 @@ login-username = User name
 login-password = Password
 login-submit = Log in
 login-cancel = Cancel and go back
+login-support = Need help?
 
 login-error-wrong-password = User name or password is not right. Check both, also Caps Lock and the keyboard’s language, and try again.
 login-error-throttled = { $seconds ->

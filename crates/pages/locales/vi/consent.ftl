@@ -9,3 +9,5 @@ consent-destination = Sau đó bạn sẽ được chuyển đến
 consent-note = Chỉ cho phép khi bạn biết và tin tưởng ứng dụng này. Ứng dụng không bao giờ thấy mật khẩu của bạn.
 consent-deny = Từ chối
 consent-allow = Cho phép
+consent-policy = Chính sách quyền riêng tư
+consent-tos = Điều khoản sử dụng

@@ -4,6 +4,7 @@ login-username = Tên đăng nhập
 login-password = Mật khẩu
 login-submit = Đăng nhập
 login-cancel = Hủy và quay lại
+login-support = Cần giúp đỡ?
 
 login-error-wrong-password = Tên đăng nhập hoặc mật khẩu chưa đúng. Hãy kiểm tra cả hai, xem phím Caps Lock và bộ gõ tiếng Việt có đang bật không, rồi thử lại.
 login-error-throttled = Bạn vừa nhập sai nên cần chờ một chút. Hãy đợi { $seconds } giây rồi thử lại.

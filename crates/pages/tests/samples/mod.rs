@@ -2,9 +2,9 @@
 
 use kimbai_pages::{
     Account, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, FormPost, Frame,
-    Language, Login, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback,
-    SandboxIndex, ScopeLine, account, consent, consent_sheet, error, form_post, logged_out, login, logout,
-    sandbox_callback, sandbox_index, sandbox_requests,
+    Language, Login, LoginDress, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine,
+    SandboxCallback, SandboxIndex, ScopeLine, account, consent, consent_sheet, error, form_post, logged_out, login,
+    logout, sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 /// Every kind of page, by name.
@@ -14,6 +14,7 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     for (name, error) in LOGIN_ERRORS {
         pages.push((format!("login-{name}"), login(&frame, &Login { username: "an", error: Some(*error), ..LOGIN })));
     }
+    pages.push(("login-dressed".to_owned(), login(&frame, &DRESSED)));
     let long = ClientCard { name: LONG_NAME, logo_uri: None, home_uri: Some(LONG_HOME) };
     pages.push(("login-long-name".to_owned(), login(&frame, &Login { client: long, cancel: None, ..LOGIN })));
     let consent_of = |client, scopes| {
@@ -22,6 +23,7 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     pages.push(("consent".to_owned(), consent_of(SHOP, scopes(language).get(..3).unwrap_or_default())));
     pages.push(("consent-optional".to_owned(), consent_of(SHOP, scopes(language).get(..6).unwrap_or_default())));
     pages.push(("consent-twelve".to_owned(), consent_of(long, scopes(language))));
+    pages.push(("consent-documents".to_owned(), consent(&frame, &DOCUMENTED)));
     pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
     for (name, client) in [("account", SHOP), ("account-long-name", long)] {
         let shown = Account { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER };
@@ -72,10 +74,37 @@ const LOGIN: Login<'static> = Login {
     client: SHOP,
     error: None,
     cancel: Some("/sc/oauth2/auth?cancel"),
+    dress: LoginDress { background_uri: None, hotline: None, support_email: None },
 };
 
-const CONSENT: Consent<'static> =
-    Consent { action: "", hidden: &[], client: SHOP, user_name: "", scopes: &[], redirect_host: "localhost:8080" };
+const DRESSED: Login<'static> = Login {
+    dress: LoginDress {
+        background_uri: Some("https://demo-shop.example/background.png"),
+        hotline: Some("+84 (28) 3812-3456"),
+        support_email: Some("hotro@demo-shop.example"),
+    },
+    ..LOGIN
+};
+
+const CONSENT: Consent<'static> = Consent {
+    action: "",
+    hidden: &[],
+    client: SHOP,
+    user_name: "",
+    scopes: &[],
+    redirect_host: "localhost:8080",
+    policy_uri: None,
+    tos_uri: None,
+};
+
+const DOCUMENTED: Consent<'static> = Consent {
+    action: LOGIN.action,
+    hidden: HIDDEN,
+    user_name: USER,
+    policy_uri: Some("https://demo-shop.example/quyen-rieng-tu"),
+    tos_uri: Some("https://demo-shop.example/dieu-khoan"),
+    ..CONSENT
+};
 
 const HIDDEN: &[(&str, &str)] = &[("continuation", "kbc_AAECAwQFBgcICQ"), ("form_token", "kbf_Dw4NDAsKCQgHBg")];
 

@@ -1,6 +1,7 @@
 //! The dialects: how each platform spells requests and answers. A folder each; deleting a folder deletes the platform.
 
 pub mod marketplace;
+pub mod oneid;
 pub mod standard;
 pub mod tini;
 mod wire;
@@ -77,6 +78,7 @@ pub(crate) fn routes(settings: &RealmSettings, audience: &Audience) -> Option<Ro
     let routes = match settings.dialect.as_str() {
         standard::NAME => standard::routes(settings),
         marketplace::NAME => marketplace::routes(settings),
+        oneid::NAME => oneid::routes(settings),
         tini::NAME => tini::routes(settings, audience),
         _ => return None,
     };

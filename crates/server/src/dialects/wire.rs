@@ -4,7 +4,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::admin::Wire;
 
-use super::{marketplace, routes, standard, tini};
+use super::{marketplace, oneid, routes, standard, tini};
 use crate::http::sites::Sites;
 use crate::site::Audience;
 
@@ -23,6 +23,7 @@ impl Wire for Dialects {
                 Some(standard::settings(display_name, issuer, scopes))
             }
             marketplace::NAME => Some(marketplace::settings(display_name, issuer, vec![offline("offline")])),
+            oneid::NAME => Some(oneid::settings(display_name, issuer, oneid::scopes())),
             tini::NAME => Some(tini::settings(display_name, issuer, tini::scopes())),
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, Request, Uri};
@@ -46,6 +47,29 @@ pub(super) async fn respond(
     request: Request<Body>,
     host: Result<(), HttpFault>,
 ) -> Response {
+    route(site, &site.router, source, (request, host)).await
+}
+
+/// Answers what the operator's listener was asked of a realm, at this path below the realm's.
+pub(crate) async fn respond_to_operator(
+    site: &Site,
+    source: Source,
+    mut request: Request<Body>,
+    path: &str,
+) -> Response {
+    let target = request.uri().query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    // It was a part of a URI.
+    let Ok(target) = target.parse() else { return site.fault(site.place(path), HttpFault::NotFound) };
+    *request.uri_mut() = target;
+    route(site, &site.operator_router, source, (request, Ok(()))).await
+}
+
+async fn route(
+    site: &Site,
+    router: &Router,
+    source: Source,
+    (request, host): (Request<Body>, Result<(), HttpFault>),
+) -> Response {
     let request_id = site.request_ids.of(request.headers());
     let line = Line::new(site, &request);
     let admitted = check_sizes(&request).and(host).and_then(|()| site.admission.admit(request));
@@ -57,7 +81,7 @@ pub(super) async fn respond(
                 endpoint: line.place.endpoint,
             });
             // The router's error type is uninhabited.
-            site.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+            router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
         }
         Err(fault) => site.fault(line.place, fault),
     };

@@ -31,7 +31,7 @@ pub enum Peer {
 }
 
 impl Peer {
-    pub(super) fn source(self) -> Source {
+    pub(crate) fn source(self) -> Source {
         match self {
             Self::Address(address) => Source::new(address.ip()),
             Self::Socket => Source::SOCKET,

@@ -39,8 +39,8 @@ pub fn empty(status: StatusCode) -> Response {
 /// Where a page may load images from and send its form to, besides ourselves.
 #[derive(Debug, Clone, Default)]
 pub struct PageSources {
-    /// The origin of a client's icon.
-    pub image: Option<String>,
+    /// The origins of a client's icon and of the image behind its log-in page.
+    pub images: Vec<String>,
     /// The origin or scheme of the redirect URI that the form's answer leads to.
     pub form_target: Option<String>,
     /// Whether the page has a script file of ours.
@@ -62,7 +62,7 @@ pub enum Script {
 pub fn page(status: StatusCode, html: String, sources: &PageSources) -> Response {
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
-    let with = |source: &Option<String>| source.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
+    let with = |sources: &[String]| sources.iter().fold(String::new(), |all, source| all + " " + source);
     let policy = format!(
         "default-src 'none'; {}style-src 'self'; font-src 'self'; img-src 'self'{}; form-action 'self'{}; \
          frame-ancestors 'none'; base-uri 'none'",
@@ -70,8 +70,8 @@ pub fn page(status: StatusCode, html: String, sources: &PageSources) -> Response
             Script::Absent => "",
             Script::File => "script-src 'self'; ",
         },
-        with(&sources.image),
-        with(&sources.form_target),
+        with(&sources.images),
+        with(sources.form_target.as_slice()),
     );
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HTML);

@@ -80,6 +80,11 @@ impl Sites {
         Ok(())
     }
 
+    /// The site of a realm, wherever it is served.
+    pub(crate) fn of_realm(&self, name: &str) -> Option<Arc<Site>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).realms.get(name).cloned()
+    }
+
     fn find(&self, request: &Request<Body>) -> Option<Arc<Site>> {
         let named = NamedHost::of(request)?;
         self.table.read().unwrap_or_else(PoisonError::into_inner).find(&named).cloned()

@@ -7,7 +7,7 @@ use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::client::Client;
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_engine::{AccountAsked, Authorized, BrowserSecret, ConsentAsked, FormBinding, Interaction, SignedIn};
-use kimbai_pages::{Account, ClientCard, Consent, Language, Login, LoginError, ScopeLine};
+use kimbai_pages::{Account, ClientCard, Consent, Language, Login, LoginDress, LoginError, ScopeLine};
 use url::form_urlencoded::Serializer;
 
 use super::error_page;
@@ -73,6 +73,7 @@ pub(super) fn log_in_page(
     let browser = Browser::of(call);
     let now = call.site.engine.now();
     let continuation = call.realm.continuation(FormBinding::LogIn(&browser.secret), request, interaction, now);
+    let dress = &client.metadata.log_in_page;
     let html = kimbai_pages::login(
         &call.frame(),
         &Login {
@@ -82,9 +83,16 @@ pub(super) fn log_in_page(
             client: card(client),
             error: form.error,
             cancel: None,
+            dress: LoginDress {
+                background_uri: dress.background_uri.as_deref(),
+                hotline: dress.hotline.as_deref(),
+                support_email: dress.support_email.as_deref(),
+            },
         },
     );
-    browser.kept(call, reply::page(form.status, html, &sources(client, request.redirect_uri.value())))
+    let mut sources = sources(client, request.redirect_uri.value());
+    sources.images.extend(dress.background_uri.as_deref().and_then(origin_of));
+    browser.kept(call, reply::page(form.status, html, &sources))
 }
 
 fn account_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedIn, asked: &AccountAsked) -> Response {
@@ -110,7 +118,8 @@ fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
     let scopes: Vec<_> = call
         .realm
         .scopes
-        .definitions(asked.scope)
+        // Synonyms are one wish.
+        .definitions(asked.scope.without_other_synonyms(call.realm.offline))
         .map(|scope| ScopeLine {
             name: &scope.name,
             description: match frame.language {
@@ -129,6 +138,8 @@ fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
             user_name: &asked.user_name,
             scopes: &scopes,
             redirect_host: &destination(&asked.redirect_uri),
+            policy_uri: asked.client.metadata.policy_uri.as_deref(),
+            tos_uri: asked.client.metadata.tos_uri.as_deref(),
         },
     );
     reply::page(StatusCode::OK, html, &sources(&asked.client, Some(&asked.redirect_uri)))
@@ -205,12 +216,12 @@ fn card(client: &Client) -> ClientCard<'_> {
     }
 }
 
-/// What the page's policy must let through: the icon, and the place its form's answer leads to.
+/// What a page's policy must let through: the icon, and the place its form's answer leads to.
 fn sources(client: &Client, redirect_uri: Option<&str>) -> PageSources {
-    let image = client.metadata.logo_uri.as_deref().and_then(origin_of);
+    let images = client.metadata.logo_uri.as_deref().and_then(origin_of).into_iter().collect();
     let registered = client.metadata.redirect_uris.first().map(String::as_str);
     let form_target = redirect_uri.or(registered).and_then(|uri| origin_of(uri).or_else(|| scheme_of(uri)));
-    PageSources { image, form_target, ..PageSources::default() }
+    PageSources { images, form_target, ..PageSources::default() }
 }
 
 pub(super) fn scheme_of(uri: &str) -> Option<String> {

@@ -59,7 +59,7 @@ async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static st
     let mut scope = ScopeSet::EMPTY;
     for name in &wanted.scopes {
         match realm.scopes.parse(name) {
-            Ok(set) if client.scope.contains(set) => scope = scope.union(set),
+            Ok(set) if client.allowed.contains(set) => scope = scope.union(set),
             Ok(_) | Err(_) => return Ok(Err("scopes: one of them is not the client's")),
         }
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kimbai_core::claims::{Address, StandardClaims};
-use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType};
-use kimbai_core::realm::RealmSettings;
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, LogInPage};
+use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, IdentityRecord, RegisteredAddress};
+use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::secret::Secret;
 use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
@@ -27,6 +28,9 @@ pub struct Registration {
     pub clients: Vec<DemoClient>,
     /// Its demo people.
     pub users: Vec<DemoUser>,
+    /// How its demo clients dress the log-in page.
+    #[serde(skip)]
+    pub log_in_page: LogInPage,
     /// Its settings.
     #[serde(skip)]
     pub settings: RealmSettings,
@@ -39,7 +43,9 @@ pub struct Endpoints {
     pub authorize: String,
     pub token: String,
     pub revoke: String,
-    pub introspect: String,
+    /// None where only the operator's listener answers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspect: Option<String>,
     /// Those of the platform, by their names in its dialect.
     #[serde(flatten)]
     pub platform: BTreeMap<&'static str, String>,
@@ -84,16 +90,30 @@ pub struct DemoUser {
     pub email: &'static str,
     /// The subject in tokens.
     pub sub: &'static str,
+    /// `female` or `male`.
+    #[serde(skip)]
+    pub gender: &'static str,
+    /// The date of birth.
+    #[serde(skip)]
+    pub birthdate: &'static str,
 }
 
 /// The people of every realm.
 #[must_use]
 pub fn people() -> Vec<DemoUser> {
-    let person = |username, name, email, sub| DemoUser { username, password: DEMO_PASSWORD, name, email, sub };
+    let person = |username, name, email, sub, (gender, birthdate)| DemoUser {
+        username,
+        password: DEMO_PASSWORD,
+        name,
+        email,
+        sub,
+        gender,
+        birthdate,
+    };
     vec![
-        person("an", "Đặng Thị Ngọc Ảnh", "an@example.vn", "1"),
-        person("binh", "Nguyễn Hòa Bình", "binh@example.vn", "2"),
-        person("chi", "Trần Quỳnh Chi", "chi@example.vn", "3"),
+        person("an", "Đặng Thị Ngọc Ảnh", "an@example.vn", "1", ("female", "1990-02-14")),
+        person("binh", "Nguyễn Hòa Bình", "binh@example.vn", "2", ("male", "1985-09-02")),
+        person("chi", "Trần Quỳnh Chi", "chi@example.vn", "3", ("female", "2000-12-31")),
     ]
 }
 
@@ -107,14 +127,16 @@ impl Registration {
         for client in clients.iter_mut().filter(|client| !client.redirect_uris.is_empty()) {
             client.redirect_uris.push(url("/sandbox/callback"));
         }
+        let is_public = settings.introspection == IntrospectionListener::Public;
         let endpoints = Endpoints {
             authorize: url(&settings.paths.authorize),
             token: url(&settings.paths.token),
             revoke: url(&settings.paths.revoke),
-            introspect: url(&settings.paths.introspect),
+            introspect: is_public.then(|| url(&settings.paths.introspect)),
             platform: BTreeMap::new(),
         };
-        Self { name, issuer: settings.issuer.clone(), endpoints, clients, users: people(), settings }
+        let (issuer, users, log_in_page) = (settings.issuer.clone(), people(), LogInPage::default());
+        Self { name, issuer, endpoints, clients, users, log_in_page, settings }
     }
 
     /// The same with these endpoints of the platform beside the standard ones.
@@ -136,7 +158,7 @@ impl Registration {
         }
         let realm = engine.put_realm(self.name, &settings).await?;
         for client in &self.clients {
-            engine.put_client(&realm, client.to_new(&self.issuer)).await?;
+            engine.put_client(&realm, client.to_new(self)).await?;
         }
         for user in &self.users {
             engine.put_user(&realm, user.to_new()).await?;
@@ -177,14 +199,17 @@ impl DemoClient {
         roots.map(|origin| format!("{origin}/")).collect()
     }
 
-    fn to_new(&self, issuer: &str) -> NewClient {
-        let origin = origin_of(issuer).unwrap_or_default();
+    fn to_new(&self, registration: &Registration) -> NewClient {
+        let origin = origin_of(&registration.issuer).unwrap_or_default();
         NewClient {
             client_id: self.client_id.to_string(),
             client_secret: self.client_secret.as_ref().map(|secret| Secret::new(secret.to_string())),
             metadata: ClientMetadata {
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
+                policy_uri: Some("https://example.com/privacy".to_owned()),
+                tos_uri: Some("https://example.com/terms".to_owned()),
+                log_in_page: registration.log_in_page.clone(),
                 redirect_uris: self.redirect_uris.clone(),
                 post_logout_redirect_uris: self.post_logout_redirect_uris(),
                 scope: self.scopes.join(" "),
@@ -206,6 +231,8 @@ impl DemoUser {
         StandardClaims {
             preferred_username: Some(self.username.to_owned()),
             email_verified: Some(true),
+            gender: Some(self.gender.to_owned()),
+            birthdate: Some(self.birthdate.to_owned()),
             zoneinfo: Some("Asia/Ho_Chi_Minh".to_owned()),
             locale: Some("vi-VN".to_owned()),
             phone_number: Some("+84900000000".to_owned()),
@@ -219,6 +246,30 @@ impl DemoUser {
         }
     }
 
+    /// What a platform that checks papers would know of them; nobody has these numbers.
+    fn identity(&self) -> IdentityRecord {
+        let text = |text: &str| Some(text.to_owned());
+        let documents = [(IdentityDocumentKind::Cccd, "0790000000"), (IdentityDocumentKind::Hc, "Z00000")];
+        let document = |(kind, number): (_, &str)| IdentityDocument {
+            number: format!("{number}{:0>2}", self.sub),
+            kind,
+            issue_place: text("Cục Cảnh sát quản lý hành chính về trật tự xã hội"),
+            issue_date: text("2021-04-25"),
+        };
+        let address = RegisteredAddress {
+            kind: Some(1),
+            address: text("1 Lê Lợi"),
+            commune: text("Phường Bến Nghé"),
+            district: text("Quận 1"),
+            city: text("Thành phố Hồ Chí Minh"),
+        };
+        IdentityRecord {
+            nationality: text("VN"),
+            documents: Some(documents.map(document).to_vec()),
+            addresses: Some(vec![address]),
+        }
+    }
+
     fn to_new(&self) -> NewUser {
         NewUser {
             username: self.username.to_owned(),
@@ -228,6 +279,7 @@ impl DemoUser {
                 name: self.name.to_owned(),
                 email: Some(self.email.to_owned()),
                 claims: self.claims(),
+                identity: self.identity(),
             },
         }
     }

@@ -19,15 +19,15 @@ pub(super) async fn index(call: Call) -> Response {
     }
     let registration = &sandbox.registration;
     let endpoints = &registration.endpoints;
+    let introspect = endpoints.introspect.as_ref().map(|url| ("introspection_endpoint", url));
     let endpoints = [
         ("authorization_endpoint", &endpoints.authorize),
         ("token_endpoint", &endpoints.token),
         ("revocation_endpoint", &endpoints.revoke),
-        ("introspection_endpoint", &endpoints.introspect),
-    ]
-    .map(|(name, url)| EndpointLine { name, url });
-    let platform = registration.endpoints.platform.iter().map(|(name, url)| EndpointLine { name, url });
-    let endpoints: Vec<_> = endpoints.into_iter().chain(platform).collect();
+    ];
+    let endpoints = endpoints.into_iter().chain(introspect);
+    let platform = registration.endpoints.platform.iter().map(|(name, url)| (*name, url));
+    let endpoints: Vec<_> = endpoints.chain(platform).map(|(name, url)| EndpointLine { name, url }).collect();
     let people: Vec<_> = registration
         .users
         .iter()

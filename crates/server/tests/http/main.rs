@@ -32,6 +32,10 @@ mod marketplace;
 #[cfg(test)]
 mod marketplace_clients;
 #[cfg(test)]
+mod oneid;
+#[cfg(test)]
+mod oneid_wire;
+#[cfg(test)]
 mod openid;
 #[cfg(test)]
 mod operation;

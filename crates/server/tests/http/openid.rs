@@ -217,7 +217,7 @@ async fn userinfo_gives_what_the_scope_gives_by_get_and_post() {
     for (scope, expect) in [
         ("openid", vec!["sub"]),
         ("openid email", vec!["email", "email_verified", "sub"]),
-        ("openid profile", vec!["locale", "name", "preferred_username", "sub", "zoneinfo"]),
+        ("openid profile", vec!["birthdate", "gender", "locale", "name", "preferred_username", "sub", "zoneinfo"]),
         ("openid phone address", vec!["address", "phone_number", "phone_number_verified", "sub"]),
     ] {
         let code = code(&mut browser, &[("scope", scope)]).await;

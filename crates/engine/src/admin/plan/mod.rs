@@ -174,13 +174,13 @@ impl Planner<'_> {
         defaults.ok_or_else(|| format!("dialect: there is no dialect {dialect:?}"))
     }
 
-    /// The settings, in which scopes that the file does not name are retired, if that is asked for; never the one that asks for a
+    /// The settings, in which scopes that the file does not name are retired, if that is asked for; never those that ask for a
     /// refresh token, which a file need not name.
     fn pruned(&self, asked: &RealmManifest, mut settings: RealmSettings) -> RealmSettings {
         if let (Prune::Remove, Some(named)) = (self.prune, asked.scope_names()) {
-            let offline = settings.offline_scope.as_str();
+            let offline: Vec<_> = settings.offline_names().map(str::to_owned).collect();
             for scope in &mut settings.scopes {
-                scope.retired |= scope.name != offline && !named.contains(&scope.name.as_str());
+                scope.retired |= !offline.contains(&scope.name) && !named.contains(&scope.name.as_str());
             }
         }
         settings

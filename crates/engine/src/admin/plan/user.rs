@@ -130,7 +130,7 @@ fn at(realm: &str, username: &str) -> String {
 
 /// What is known of a user after this: what a file does not name stays; a new user's subject is drawn.
 fn claims(username: &str, asked: &UserManifest, standing: Option<&UserClaims>) -> Result<UserClaims, String> {
-    let UserManifest { sub, name, email, claims, .. } = asked.clone();
+    let UserManifest { sub, name, email, claims, identity, .. } = asked.clone();
     if let (Some(sub), Some(standing)) = (&sub, standing)
         && *sub != standing.sub
     {
@@ -142,9 +142,10 @@ fn claims(username: &str, asked: &UserManifest, standing: Option<&UserClaims>) -
     {
         return Err(format!("sub: it has 1 to {SUB_BYTES_MAX} visible ASCII characters"));
     }
-    let bytes = as_json(&claims).to_string().len();
-    if bytes > CLAIMS_BYTES_MAX {
-        return Err(format!("claims: they have {CLAIMS_BYTES_MAX} bytes at most"));
+    for (key, value) in [("claims", as_json(&claims)), ("identity", as_json(&identity))] {
+        if value.to_string().len() > CLAIMS_BYTES_MAX {
+            return Err(format!("{key}: it has {CLAIMS_BYTES_MAX} bytes at most"));
+        }
     }
     Ok(match standing.cloned() {
         Some(standing) => UserClaims {
@@ -152,12 +153,14 @@ fn claims(username: &str, asked: &UserManifest, standing: Option<&UserClaims>) -
             name: name.unwrap_or(standing.name),
             email: email.or(standing.email),
             claims: claims.over(standing.claims),
+            identity: identity.over(standing.identity),
         },
         None => UserClaims {
             sub: sub.unwrap_or_else(new_subject),
             name: name.unwrap_or_else(|| username.to_owned()),
             email,
             claims,
+            identity,
         },
     })
 }

@@ -21,7 +21,13 @@ async fn rich() -> Operator {
                  "allowed_origins": ["https://app.example.vn"], "secret_repetition": "tolerated" },
         "grantless": { "grant_types": [], "resource_server": true, "client_name": "" },
         "resource": { "resource_server": false },
-        "twice": { "redirect_uris": [REDIRECT_URI, "https://example.com/other"], "scope": "order" },
+        "twice": { "redirect_uris": [REDIRECT_URI, "https://example.com/other"], "scope": "order",
+                   "policy_uri": "https://example.com/privacy", "tos_uri": "https://example.com/terms",
+                   "contacts": ["dev@example.com"], "owner": "Công ty Hai",
+                   "log_in_page": { "hotline": "1900 6900", "background_uri": "https://example.com/a.png" } },
+    }, "users": {
+        "an": { "identity": { "nationality": "VN", "documents": [{ "type": "CCCD", "number": "079000000001" }],
+                              "addresses": [{ "city": "Huế", "type": 2 }] } },
     } }));
     operator.apply(asked).await.unwrap();
     operator

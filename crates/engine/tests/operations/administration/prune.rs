@@ -60,6 +60,17 @@ async fn the_offline_scope_is_not_retired_when_a_file_does_not_name_it() {
 }
 
 #[tokio::test]
+async fn no_synonym_of_the_offline_scope_is_retired_when_a_file_does_not_name_it() {
+    let operator = Operator::new().await;
+    operator.apply(of_marketplace(json!({ "offline_scope": "offline inventory" }))).await.unwrap();
+    operator.prune(of_marketplace(json!({ "scopes": [] }))).await.unwrap();
+    let realm = operator.fixture.engine.realm("marketplace").unwrap();
+    let live: Vec<_> = realm.settings.scopes.iter().filter(|scope| !scope.retired).map(|s| s.name.as_str()).collect();
+    assert_eq!(live, ["offline", "inventory"]);
+    assert_eq!(realm.offline, realm.scopes.parse("offline inventory").unwrap());
+}
+
+#[tokio::test]
 async fn a_file_that_names_no_clients_or_only_users_removes_nothing() {
     let operator = Operator::new().await;
     let before = operator.export().await;

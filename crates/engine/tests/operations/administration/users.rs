@@ -165,6 +165,31 @@ async fn the_standard_claims_of_a_user_are_given_kept_and_written_out_again() {
 }
 
 #[tokio::test]
+async fn what_identifies_a_user_to_a_state_is_kept_and_is_in_no_list() {
+    let operator = Operator::new().await;
+    let identity = json!({ "nationality": "VN", "documents": [{ "type": "HC", "number": "B1234567" }] });
+    operator.run(add("dung", json!({ "password": NEW_PASSWORD, "identity": identity }))).await.unwrap();
+    let asked = json!({ "users": { "dung": { "identity": { "nationality": "FR" } } } });
+    let applied = operator.apply(of_marketplace(asked)).await.unwrap();
+    assert_eq!(applied.steps[0].changes, ["identity.nationality: \"VN\" -> \"FR\""]);
+    let fixture = &operator.fixture;
+    let dung = fixture.engine.user_by_name(&fixture.realm, "dung").await.unwrap().unwrap();
+    let known = fixture.engine.user_claims(&fixture.realm, dung.0).await.unwrap().identity;
+    assert_eq!((known.nationality.as_deref(), known.documents.unwrap().len()), (Some("FR"), 1));
+    let list = UserList { realm: None, after: None, limit: 10 };
+    let listed = serde_json::to_string(&operator.run(list).await.unwrap()).unwrap();
+    assert!(!listed.contains("B1234567"), "{listed}");
+    for wrong in [json!({ "sub": "x" }), json!({ "nationality": "x".repeat(8_192) })] {
+        let asked = json!({ "users": { "dung": { "identity": wrong } } });
+        let is_refused = match serde_json::from_value::<UserManifest>(json!({ "identity": wrong })) {
+            Ok(_) => operator.apply(of_marketplace(asked)).await.is_err(),
+            Err(_) => true,
+        };
+        assert!(is_refused, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_with_the_password_that_stands_ends_no_session() {
     let operator = Operator::new().await;
     operator.run(passwd("an", NEW_PASSWORD)).await.unwrap();

@@ -41,6 +41,59 @@ secrets        until it is replaced";
 }
 
 #[test]
+fn what_people_see_of_a_client_is_given_by_options_and_exported() {
+    each_way(|place| {
+        let uri = |path: &str| format!("https://shop.example.vn/{path}");
+        let (logo, policy, tos, background) = (uri("logo.png"), uri("privacy"), uri("terms"), uri("background.png"));
+        let added = place.ok(&[
+            "client",
+            "add",
+            "shop",
+            "--public",
+            "--redirect-uri",
+            &uri("cb"),
+            "--post-logout-redirect-uri",
+            &uri(""),
+            "--logo-uri",
+            &logo,
+            "--policy-uri",
+            &policy,
+            "--tos-uri",
+            &tos,
+            "--contact",
+            "dev@example.vn",
+            "--owner",
+            "Công ty Cửa hàng",
+            "--background-uri",
+            &background,
+            "--hotline",
+            "1900 6900",
+            "--support-email",
+            "hotro@example.vn",
+        ]);
+        assert!(added.ends_with("owner          Công ty Cửa hàng\ncontacts       dev@example.vn\n"), "{added}");
+        let exported = place.standing();
+        let client = &exported["realms"]["main"]["clients"]["shop"];
+        for (key, expect) in [
+            ("post_logout_redirect_uris", json!([uri("")])),
+            ("logo_uri", json!(logo)),
+            ("policy_uri", json!(policy)),
+            ("tos_uri", json!(tos)),
+            ("contacts", json!(["dev@example.vn"])),
+            ("owner", json!("Công ty Cửa hàng")),
+            (
+                "log_in_page",
+                json!({ "background_uri": background, "hotline": "1900 6900", "support_email": "hotro@example.vn" }),
+            ),
+        ] {
+            assert_eq!(client[key], expect, "{key}");
+        }
+        let wrong = place.refused(&["client", "add", "other", "--redirect-uri", &uri("cb"), "--hotline", "<b>"], 2);
+        assert!(wrong.contains("log_in_page.hotline"), "{wrong}");
+    });
+}
+
+#[test]
 fn clients_are_public_or_have_a_secret_that_was_given_and_are_listed_by_name() {
     each_way(|place| {
         place.ok(&[

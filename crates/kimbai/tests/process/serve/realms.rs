@@ -4,7 +4,7 @@ use super::place::Place;
 use super::visit::{App, MANIFEST, PASSWORD};
 use crate::BINARY;
 use crate::browser::{Browser, parameter};
-use crate::fixture::Call;
+use crate::fixture::{Call, Connection};
 use crate::secrets::Secrets;
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -128,4 +128,38 @@ async fn the_marketplace_dialect_is_served_without_anything_of_the_sandbox() {
             server.send(&Call::json(path, &wanted).header("host", &host)).await.expect(404);
         }
     }
+}
+
+/// What the page for integrators says of a realm of one's own.
+const ONEID_PAGE: &str = include_str!("../../../../../docs/integrate-oneid.md");
+
+#[tokio::test]
+async fn the_oneid_realm_of_the_integrators_page_is_served_as_the_page_says() {
+    let place = Place::new();
+    let server = place.serve(&[]).await;
+    let (_, after) = ONEID_PAGE.split_once("## A realm of your own\n\n```toml\n").unwrap();
+    let (manifest, _) = after.split_once("```").unwrap();
+    place.apply(manifest);
+    place.apply(
+        "[realms.oneid.clients.reader]\nresource_server = true\nclient_secret = 'a-secret-of-the-reader-0123'\n",
+    );
+    let host = "id.example.vn";
+    let discovered = server.send(&at(host, "/.well-known/openid-configuration")).await.expect(200);
+    assert_eq!(discovered.member("issuer"), "https://id.example.vn/");
+    assert_eq!(discovered.member("token_endpoint"), "https://id.example.vn/oauth2/token");
+    let profile = at(host, "/user-management/user-info").header("authentication", "bearer x");
+    assert!(server.send(&profile).await.expect(401).body.contains("\"code\":4010001"));
+    for path in ["/", "/sandbox/code", "/oauth2/introspect"] {
+        server.send(&at(host, path)).await.expect(404);
+    }
+    // Introspection is on the operator's port, for every realm.
+    let reader = ("reader", "a-secret-of-the-reader-0123");
+    let asked = Call::post("/realms/oneid/oauth2/introspect", &[("token", "x")]);
+    let answer = Connection::to(place.operator()).send(&asked.clone().by(reader)).await.unwrap().expect(200);
+    assert_eq!(answer.body, r#"{"active":false}"#);
+    Connection::to(place.operator()).send(&asked).await.unwrap().expect(401);
+    let of_main = Call::post("/realms/main/introspect", &[("token", "x")]);
+    Connection::to(place.operator()).send(&of_main).await.unwrap().expect(401);
+    let again = place.ok(&["apply", "--yes", "-"], manifest);
+    assert!(again.starts_with("Nothing to do"), "{again}");
 }

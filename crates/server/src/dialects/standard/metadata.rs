@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use kimbai_core::authorize::ResponseMode;
 use kimbai_core::claims::{ACR, ClaimSet};
-use kimbai_core::realm::RealmSettings;
+use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_engine::Realm;
 use kimbai_pages::Language;
@@ -28,7 +28,8 @@ struct Metadata<'a> {
     authorization_endpoint: String,
     token_endpoint: String,
     revocation_endpoint: String,
-    introspection_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<String>,
     scopes_supported: Vec<&'a str>,
@@ -37,7 +38,8 @@ struct Metadata<'a> {
     grant_types_supported: [&'static str; 3],
     token_endpoint_auth_methods_supported: [&'static str; 3],
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint_auth_methods_supported: Option<[&'static str; 2]>,
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     ui_locales_supported: [&'static str; 2],
@@ -111,12 +113,14 @@ fn metadata(realm: &Realm) -> Metadata<'_> {
     let settings = &realm.settings;
     let paths = &settings.paths;
     let url = |path: &str| endpoint_url(settings, path);
+    // Clients cannot reach the operator's listener.
+    let is_public = settings.introspection == IntrospectionListener::Public;
     Metadata {
         issuer: &settings.issuer,
         authorization_endpoint: url(&paths.authorize),
         token_endpoint: url(&paths.token),
         revocation_endpoint: url(&paths.revoke),
-        introspection_endpoint: url(&paths.introspect),
+        introspection_endpoint: is_public.then(|| url(&paths.introspect)),
         jwks_uri: paths.jwks.as_deref().map(url),
         scopes_supported: settings.scopes.iter().filter(|scope| !scope.retired).map(|s| s.name.as_str()).collect(),
         response_types_supported: ["code"],
@@ -124,7 +128,8 @@ fn metadata(realm: &Realm) -> Metadata<'_> {
         grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
-        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        introspection_endpoint_auth_methods_supported: is_public
+            .then_some(["client_secret_basic", "client_secret_post"]),
         code_challenge_methods_supported: ["S256"],
         authorization_response_iss_parameter_supported: true,
         ui_locales_supported: Language::ALL.map(Language::tag),

@@ -19,8 +19,8 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
-    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RateLimits, RealmSettings, RequestSignatures,
-    TokenShape, TokenTypeSpelling,
+    BearerHeader, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy, RateLimits,
+    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::signing::SigningSettings;
@@ -29,6 +29,7 @@ use kimbai_engine::Introspection;
 
 use self::error::EndpointError;
 pub(crate) use self::metadata::{MetadataCache, endpoint_url};
+pub(crate) use self::userinfo::bearer;
 use super::{FaultForm, Routes};
 use crate::http::cached::Document;
 use crate::http::reply::HttpFault;
@@ -80,6 +81,8 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         error_form: ErrorForm::Standard,
         token_shape: TokenShape::Whole,
         consent_form: ConsentForm::Partial,
+        introspection: IntrospectionListener::Public,
+        bearer_header: BearerHeader::Authorization,
         // A partner's server that refreshes for 100,000 sellers an hour asks 1,700 times a minute; when it starts anew, as fast as it
         // can. With these it has all of them in two minutes, and yet takes only a part of what one core answers. Guessing is
         // limited elsewhere, by failures.
@@ -108,9 +111,11 @@ pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let routes = Routes::new(FaultForm::STANDARD)
         .endpoint(&paths.token, Endpoint::Token, token)
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
-        .endpoint(&paths.introspect, Endpoint::Introspect, introspect)
         .endpoint(&metadata::path(&settings.issuer), Endpoint::Metadata, metadata_document);
-    let mut routes = routes;
+    let mut routes = match settings.introspection {
+        IntrospectionListener::Public => routes.endpoint(&paths.introspect, Endpoint::Introspect, introspect),
+        IntrospectionListener::Operator => routes,
+    };
     if let Some(path) = &paths.jwks {
         routes = routes.endpoint(path, Endpoint::Metadata, jwk_set);
         routes = routes.endpoint(&metadata::openid_path(&settings.issuer), Endpoint::Metadata, openid_configuration);
@@ -119,6 +124,11 @@ pub(crate) fn routes(settings: &RealmSettings) -> Routes {
         Some(path) => routes.endpoint(path, Endpoint::Resource, userinfo::userinfo),
         None => routes,
     }
+}
+
+/// What the operator's listener answers for a realm, whatever the public one does.
+pub(crate) fn operator_routes(settings: &RealmSettings) -> Routes {
+    Routes::new(FaultForm::STANDARD).endpoint(&settings.paths.introspect, Endpoint::Introspect, introspect)
 }
 
 /// Token endpoint (RFC 6749 section 3.2).

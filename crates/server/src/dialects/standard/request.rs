@@ -162,7 +162,8 @@ async fn multipart(content_type: &str, body: Body) -> Result<Form, EndpointError
     let mut parts = Multipart::with_constraints(whole, boundary, Constraints::new().size_limit(limit));
     let mut form = Form::default();
     while let Some(part) = parts.next_field().await.map_err(|_| RequestFault::Body)? {
-        let name = part.name().ok_or(RequestFault::Body)?.to_owned();
+        // A file is no parameter, whatever its name is.
+        let name = part.name().filter(|_| part.file_name().is_none()).ok_or(RequestFault::Body)?.to_owned();
         let value = part.bytes().await.map_err(|_| RequestFault::Body)?;
         form.push(name, String::from_utf8(value.to_vec()).ok())?;
     }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kimbai_core::secret::Secret;
 use kimbai_core::token::RequestFault;
 use kimbai_engine::{UserInfo, UserInfoForm};
@@ -57,7 +57,7 @@ async fn read(call: &Call, body: Body) -> Result<Result<Secret, BearerError>, En
         Method::POST => read_form(&call.headers, body, FormKinds::Urlencoded).await?.take("access_token")?,
         _ => return Err(HttpFault::Method(METHODS).into()),
     };
-    Ok(match (bearer(&call.headers), in_body.take()) {
+    Ok(match (bearer(&call.headers, &AUTHORIZATION), in_body.take()) {
         (Ok(Some(_)), Some(_)) | (Err(_), _) => Err(BearerError::InvalidRequest),
         (Ok(Some(token)), None) => Ok(token),
         (Ok(None), Some(token)) => Ok(Secret::new(token)),
@@ -65,8 +65,9 @@ async fn read(call: &Call, body: Body) -> Result<Result<Secret, BearerError>, En
     })
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, RequestFault> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+/// The token of the one header of this name, whose scheme is `Bearer` in whatever case.
+pub(crate) fn bearer(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Secret>, RequestFault> {
+    let mut values = headers.get_all(name).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Ok(None),
         (Some(value), None) => value.to_str().map_err(|_| RequestFault::Body)?,

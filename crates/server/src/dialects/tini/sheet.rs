@@ -115,7 +115,7 @@ fn page(call: &Call, request: &AppCodeRequest, result: Option<&str>) -> Option<R
     };
     let hidden = [("client_id", request.client_id.as_str()), ("scopes", asked.as_str())];
     let sheet = ConsentSheet { action: PATH, hidden: &hidden, client, scopes: &scopes, people: &people, result };
-    let image = metadata.logo_uri.as_deref().and_then(kimbai_core::redirect_uri::origin_of);
-    let sources = PageSources { image, ..PageSources::default() };
+    let images = metadata.logo_uri.as_deref().and_then(kimbai_core::redirect_uri::origin_of).into_iter().collect();
+    let sources = PageSources { images, ..PageSources::default() };
     Some(reply::page(StatusCode::OK, consent_sheet(&frame, &sheet), &sources))
 }

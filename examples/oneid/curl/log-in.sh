@@ -1,0 +1,1 @@
+../../marketplace/curl/log-in.sh

@@ -1,0 +1,1 @@
+../../marketplace/go/log_in.go

@@ -1,0 +1,1 @@
+../../marketplace/javascript/log-in.js

@@ -1,0 +1,1 @@
+../../marketplace/python/log_in.py
