@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::Client;
-use kimbai_core::grant::{Grant, ShortDigest};
+use kimbai_core::grant::ShortDigest;
 use kimbai_core::id_token::IdToken;
+use kimbai_core::number::UserNumber;
 use kimbai_core::signing::SigningAlgorithm;
-use kimbai_core::token::Pointer;
-use kimbai_keyring::{JwtKind, SealedToken, SignedJwt, SigningKey};
+use kimbai_keyring::{JwtKind, SignedJwt, SigningKey};
 use kimbai_store::SessionId;
 use serde_json::{Map, Value};
 
+use crate::code::AuthorizationCode;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::realm::Realm;
@@ -26,6 +27,20 @@ pub(crate) struct Identity {
     signer: Arc<SigningKey>,
 }
 
+/// When and for what an ID token is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    /// In seconds since 1970, as the other two times.
+    pub(crate) issued_at_s: u32,
+    pub(crate) expiry_s: u32,
+    pub(crate) auth_time_s: u32,
+    /// The browser session of the log-in, as the registry knows it.
+    pub(crate) session: ShortDigest,
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) access_token: Option<&'a str>,
+    pub(crate) code: Option<&'a AuthorizationCode>,
+}
+
 /// Whom an ID token was about, that came back as a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdTokenHint {
@@ -38,14 +53,13 @@ pub(crate) struct IdTokenHint {
 }
 
 impl Engine {
-    /// Loads what an ID token for this grant's user needs; none if there is no such user.
+    /// Loads what a token that names this user, with the claims that are wanted, needs; none if there is no such user.
     pub(crate) async fn identity(
         &self,
         realm: &Realm,
         client: &Client,
-        grant: &Grant,
+        (user, wanted): (UserNumber, ClaimSet),
     ) -> Result<Option<Identity>, EngineError> {
-        let (user, wanted) = (grant.user, grant.log_in.requested.id_token);
         let algorithm = realm.id_token_algorithm(client);
         let signer = self.signer(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
@@ -58,26 +72,25 @@ impl Engine {
         Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, signer }))
     }
 
-    /// The ID token beside an access token. Its times are those of the generation, so that a retry gets the same one.
+    /// Signs an ID token.
     pub(crate) fn id_token(
         realm: &Realm,
         (client, identity): (&Client, &Identity),
-        (grant, access): (&Grant, &Pointer),
-        (access_token, nonce): (&SealedToken, Option<&str>),
+        occasion: Occasion<'_>,
     ) -> Result<SignedJwt, EngineError> {
-        let session = grant.log_in.session;
+        let session = occasion.session;
         let sid = (session != ShortDigest::ABSENT).then(|| realm.sid_of(SessionId(session.0)));
         let id_token = IdToken {
             issuer: &realm.settings.issuer,
             subject: &identity.subject,
             client_id: &client.client_id,
-            issued_at_s: access.issued_at_s,
-            expiry_s: access.time,
-            auth_time_s: grant.auth_time_s,
-            nonce,
+            issued_at_s: occasion.issued_at_s,
+            expiry_s: occasion.expiry_s,
+            auth_time_s: occasion.auth_time_s,
+            nonce: occasion.nonce,
             session: sid.as_deref(),
-            access_token: Some(access_token.expose()),
-            code: None,
+            access_token: occasion.access_token,
+            code: occasion.code.map(AuthorizationCode::expose),
             claims: identity.claims.clone(),
         };
         let json = id_token.json(identity.algorithm);

@@ -10,7 +10,7 @@ use kimbai_core::client::Client;
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
-use kimbai_core::scope::{ScopeSet, ScopeTable};
+use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
 use kimbai_keyring::RealmKeyring;
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
@@ -71,8 +71,7 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
-        let is_provider = settings.paths.jwks.is_some() && !settings.signing.algorithms.is_empty();
-        let openid = scopes.parse("openid").ok().filter(|_| is_provider).unwrap_or_default();
+        let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
         let (passwords, signing, clients) = before.map_or_else(
             || (Arc::new(PasswordPool::new()), Arc::default(), Arc::default()),
             |before| (Arc::clone(&before.passwords), Arc::clone(&before.signing), Arc::clone(&before.clients)),

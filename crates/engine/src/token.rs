@@ -1,7 +1,7 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
 use kimbai_core::client::Client;
-use kimbai_core::grant::{EndReason, Outcome, Redemption, Revocation};
+use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation};
 use kimbai_core::number::GrantId;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
@@ -14,7 +14,7 @@ use crate::client_authentication::authenticated;
 use crate::code::split;
 use crate::engine::{About, Engine, seen, until_known};
 use crate::error::{EngineError, TokenError};
-use crate::id_token::Identity;
+use crate::id_token::{Identity, Occasion};
 use crate::realm::Realm;
 use crate::source::Source;
 
@@ -92,9 +92,18 @@ impl Engine {
             return Ok(None);
         }
         match self.store.lookup(realm.number, id).await?.seen {
-            Some(seen) => self.identity(realm, client, &seen.grant).await,
+            Some(seen) => self.identity_of(realm, client, &seen.grant).await,
             None => Ok(None),
         }
+    }
+
+    async fn identity_of(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        grant: &Grant,
+    ) -> Result<Option<Identity>, EngineError> {
+        self.identity(realm, client, (grant.user, grant.log_in.requested.id_token)).await
     }
 
     async fn answer(
@@ -114,12 +123,20 @@ impl Engine {
                 if let Some(seen) = about.seen.filter(|_| realm.is_openid(issued.access.scope)) {
                     let identity = match identity {
                         Some(identity) => Some(identity),
-                        None => self.identity(realm, client, &seen.grant).await?,
+                        None => self.identity_of(realm, client, &seen.grant).await?,
                     };
                     let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
-                    let beside = (&tokens.access_token, nonce.as_deref());
-                    let about = (&seen.grant, &issued.access);
-                    tokens.id_token = Some(Self::id_token(realm, (client, &identity), about, beside)?);
+                    // The times are those of the generation, so that a retry gets the same ID token.
+                    let occasion = Occasion {
+                        issued_at_s: issued.access.issued_at_s,
+                        expiry_s: issued.access.time,
+                        auth_time_s: seen.grant.auth_time_s,
+                        session: seen.grant.log_in.session,
+                        nonce: nonce.as_deref(),
+                        access_token: Some(tokens.access_token.expose()),
+                        code: None,
+                    };
+                    tokens.id_token = Some(Self::id_token(realm, (client, &identity), occasion)?);
                 }
                 Ok(tokens)
             }

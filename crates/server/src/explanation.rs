@@ -150,11 +150,19 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
         }
         AuthorizeError::ResponseTypeMissing => ("invalid_request", ("no response_type", "Send response_type=code.")),
         AuthorizeError::UnsupportedResponseType => {
-            ("unsupported_response_type", ("a response_type other than code", "Send response_type=code."))
+            ("unsupported_response_type", ("a response_type the realm does not have", "Send response_type=code."))
         }
-        AuthorizeError::UnsupportedResponseMode => {
-            ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
-        }
+        AuthorizeError::ResponseTypeNotRegistered => (
+            "unauthorized_client",
+            ("a response_type the client is not registered for", "Register it in response_types, or send code."),
+        ),
+        AuthorizeError::OpenIdMissing | AuthorizeError::QueryMode | AuthorizeError::NonceMissing => (
+            "invalid_request",
+            (
+                "an id_token in the response_type without openid or nonce, or in a query",
+                "Ask for openid, send a random nonce, and use form_post or fragment.",
+            ),
+        ),
         AuthorizeError::State(_) => (
             "invalid_state",
             ("a state that is missing or too short", "Send a random state of at least 8 characters, form-encoded."),

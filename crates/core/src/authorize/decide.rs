@@ -183,7 +183,7 @@ fn demanded_of_session(
 fn consent(request: &ValidRequest, browsing: Browsing<'_>, (form, offline): (ConsentForm, ScopeSet)) -> Step {
     let optional = match form {
         ConsentForm::Full => ScopeSet::EMPTY,
-        ConsentForm::Partial => request.scope.without(offline),
+        ConsentForm::Partial => request.scope.without(offline).without(request.indispensable),
     };
     let ask = Step::AskConsent { scope: request.scope, optional };
     let all = Step::Respond { scope: request.scope };

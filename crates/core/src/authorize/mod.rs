@@ -7,6 +7,7 @@
 mod decide;
 mod openid;
 mod request;
+mod response_type;
 #[cfg(test)]
 mod tests;
 
@@ -16,3 +17,4 @@ pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ResponseMode, ResponseTarget,
     ValidRequest, validate,
 };
+pub use response_type::ResponseType;

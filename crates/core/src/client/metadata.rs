@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::authorize::ResponseType;
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
@@ -135,6 +136,9 @@ pub struct ClientMetadata {
     pub redirect_uris: Vec<String>,
     /// The grants it may use.
     pub grant_types: Vec<GrantType>,
+    /// What its authorization responses may carry.
+    #[serde(default = "only_code", skip_serializing_if = "is_only_code")]
+    pub response_types: Vec<ResponseType>,
     /// The scopes it may ask for, with spaces between them.
     pub scope: String,
     /// When people are asked; absent: as its redirect URIs demand.
@@ -179,7 +183,7 @@ pub struct ClientMetadata {
 impl ClientMetadata {
     /// A client that has these and nothing else.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         client_name: String,
         token_endpoint_auth_method: AuthenticationMethod,
         grant_types: Vec<GrantType>,
@@ -193,6 +197,7 @@ impl ClientMetadata {
             secret_repetition: SecretRepetition::Refused,
             redirect_uris: Vec::new(),
             grant_types,
+            response_types: only_code(),
             scope: String::new(),
             consent: None,
             pkce: None,
@@ -213,6 +218,16 @@ impl ClientMetadata {
             allowed_origins: Vec::new(),
         }
     }
+}
+
+/// What a client or realm has of which nothing else is said (RFC 7591 section 2).
+pub(crate) fn only_code() -> Vec<ResponseType> {
+    vec![ResponseType::Code]
+}
+
+/// Whether nothing need be said of it.
+fn is_only_code(response_types: &[ResponseType]) -> bool {
+    response_types == [ResponseType::Code]
 }
 
 /// Why a client cannot be registered.
@@ -285,6 +300,7 @@ impl Client {
         check_grants(&metadata)?;
         check_lifetimes(&metadata.lifetimes)?;
         check_algorithms(&metadata, settings)?;
+        check_response_types(&metadata, settings)?;
         let scope = match metadata.scope.as_str() {
             "" => ScopeSet::EMPTY,
             scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
@@ -405,6 +421,18 @@ fn check_algorithms(metadata: &ClientMetadata, settings: &RealmSettings) -> Resu
         Ok(())
     } else {
         Err(RegistrationError::Contradiction("the realm's signing.algorithms do not have one that it asks for"))
+    }
+}
+
+fn check_response_types(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
+    if metadata.response_types.is_empty() {
+        return Err(RegistrationError::Contradiction("response_types: there is at least one"));
+    }
+    let has_all = metadata.response_types.iter().all(|response_type| settings.response_types.contains(response_type));
+    if has_all {
+        Ok(())
+    } else {
+        Err(RegistrationError::Contradiction("response_types: the realm's response_types do not have one of them"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Client authentication and registration, by table. The builders serve the tests of the neighbouring rooms too.
 
+use crate::authorize::ResponseType;
 use crate::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
     ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SecretDigest, SecretRepetition,
@@ -64,6 +65,7 @@ pub(crate) fn settings() -> RealmSettings {
         consent_form: ConsentForm::Full,
         rate_limits: None,
         signing: SigningSettings::default(),
+        response_types: vec![ResponseType::Code],
     }
 }
 

@@ -18,6 +18,8 @@ mod hang_up;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hybrid;
+#[cfg(test)]
 mod introspection_revocation;
 #[cfg(test)]
 mod jwks;

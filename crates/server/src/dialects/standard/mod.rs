@@ -16,6 +16,7 @@ use std::num::NonZeroU32;
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
+use kimbai_core::authorize::ResponseType;
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
     ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RateLimits, RealmSettings, TokenShape,
@@ -84,6 +85,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
         signing: SigningSettings::default(),
+        response_types: vec![ResponseType::Code],
     }
 }
 

@@ -7,6 +7,7 @@ use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::realm::{ErrorForm, RealmSettings, TokenTypeSpelling};
 use kimbai_core::token::TokenKind;
 use kimbai_engine::{AuthorizationCode, Introspection, Realm, TokenAnswer, TokenFacts};
+use kimbai_keyring::SignedJwt;
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
@@ -92,13 +93,15 @@ pub(crate) struct AuthorizationResponse<'a> {
     pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
-/// The response that carries a code.
+/// The response that carries a code, and beside it an ID token where one was asked for.
 pub(crate) fn code<'a>(
     realm: &Realm,
     target: &'a ResponseTarget,
-    code: &AuthorizationCode,
+    (code, id_token): (&AuthorizationCode, Option<&SignedJwt>),
 ) -> AuthorizationResponse<'a> {
-    AuthorizationResponse::new(realm, target, vec![("code", code.expose().to_owned())])
+    let mut parameters = vec![("code", code.expose().to_owned())];
+    parameters.extend(id_token.map(|id_token| ("id_token", id_token.expose().to_owned())));
+    AuthorizationResponse::new(realm, target, parameters)
 }
 
 /// The response that carries an error.

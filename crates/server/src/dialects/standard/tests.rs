@@ -69,7 +69,7 @@ pub(crate) fn redirects(realm: &Realm) -> String {
         ("https://example.com/?tenant=1", Some("a b&c"), ResponseMode::Fragment),
     ] {
         let target = target(uri, state, mode);
-        let location = response::code(realm, &target, &code).location().replace(code.expose(), "CODE");
+        let location = response::code(realm, &target, (&code, None)).location().replace(code.expose(), "CODE");
         writeln!(text, "code for {uri} {state:?} {}\n    expect 303 {location}", mode.name()).unwrap();
     }
     text
@@ -163,7 +163,11 @@ fn refused_requests() -> Vec<AuthorizeError> {
         AuthorizeError::ScopeNotRegistered,
         AuthorizeError::ResponseTypeMissing,
         AuthorizeError::UnsupportedResponseType,
+        AuthorizeError::ResponseTypeNotRegistered,
+        AuthorizeError::OpenIdMissing,
         AuthorizeError::UnsupportedResponseMode,
+        AuthorizeError::QueryMode,
+        AuthorizeError::NonceMissing,
         AuthorizeError::State(8),
         AuthorizeError::Challenge(ChallengeError::Method),
         AuthorizeError::Challenge(ChallengeError::Challenge),
