@@ -13,6 +13,7 @@ pub mod number;
 pub mod pkce;
 pub mod realm;
 pub mod redirect_uri;
+pub mod request_signature;
 pub mod scope;
 pub mod secret;
 pub mod signing;

@@ -3,7 +3,7 @@
 //! What differs between the platforms and is not their wire is data here: lifetimes, paths, the form of errors, the shape of
 //! tokens. Defaults of a platform stand in its dialect's folder.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
@@ -51,12 +51,36 @@ pub struct RealmSettings {
     /// How many requests it takes a minute; none: any number.
     #[serde(default)]
     pub rate_limits: Option<RateLimits>,
+    /// Whether clients may sign their requests instead of showing their secrets.
+    #[serde(default)]
+    pub request_signatures: RequestSignatures,
     /// Its signing keys.
     #[serde(default)]
     pub signing: SigningSettings,
     /// What authorization responses may carry; a client opts in to more than `code`.
     #[serde(default = "only_code")]
     pub response_types: Vec<ResponseType>,
+}
+
+/// Whether a client may prove itself by a signature over its request, and how old that may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestSignatures {
+    /// It may not.
+    #[default]
+    Refused,
+    /// Its timestamp is at most so many seconds from our time, either way.
+    Within(u32),
+    /// Whatever its timestamp is: so that the examples of a document can be replayed.
+    AnyTime,
+}
+
+impl RequestSignatures {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn are_refused(&self) -> bool {
+        matches!(self, Self::Refused)
+    }
 }
 
 /// How many requests a minute a realm takes. As many may come at once; then the allowance fills again evenly.
@@ -166,7 +190,8 @@ impl EndpointPaths {
         let endpoints = [&self.authorize, &self.token, &self.revoke, &self.introspect];
         let mut taken = HashSet::new();
         let optional = [&self.userinfo, &self.end_session, &self.jwks];
-        for path in endpoints.into_iter().chain(&forms).chain(optional.into_iter().flatten()) {
+        let own = optional.into_iter().flatten().chain(self.platform.values());
+        for path in endpoints.into_iter().chain(&forms).chain(own) {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             let is_segment =
                 |segment: &str| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(is_plain);
@@ -228,6 +253,9 @@ pub struct EndpointPaths {
     /// The JWK Set (RFC 7517 section 5); none: the realm publishes no keys.
     #[serde(default)]
     pub jwks: Option<String>,
+    /// Those that the dialect has beside them, by the names that it gives them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub platform: BTreeMap<String, String>,
 }
 
 /// Lifetimes in seconds; a client may only shorten them.

@@ -28,6 +28,12 @@ impl Micros {
         u32::try_from((self.0 / MICROS_PER_S).max(0)).unwrap_or(u32::MAX)
     }
 
+    /// Whole milliseconds since 1970, rounded down.
+    #[must_use]
+    pub const fn as_unix_ms(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
     /// This instant moved by whole seconds.
     #[must_use]
     pub const fn plus_s(self, seconds: u32) -> Self {

@@ -266,9 +266,17 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed or has no such user.
     pub async fn user_name(&self, realm: &Realm, user: UserNumber) -> Result<String, EngineError> {
+        Ok(self.user_claims(realm, user).await?.name)
+    }
+
+    /// What is known of a person.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed or has no such user.
+    pub async fn user_claims(&self, realm: &Realm, user: UserNumber) -> Result<UserClaims, EngineError> {
         let row = self.store.user(realm.number, user).await?;
         let row = row.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
-        Ok(UserClaims::parse(&row.claims)?.name)
+        Ok(UserClaims::parse(&row.claims)?)
     }
 }
 

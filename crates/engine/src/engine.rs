@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use kimbai_core::grant::{Seen, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{MasterKey, random_u64};
-use kimbai_store::{AuditEvent, Ledger, Registry, StoreError, StoreFigures, Upkeep};
+use kimbai_store::{AuditEvent, AuditFilter, Ledger, Registry, StoreError, StoreFigures, Upkeep, Versions};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::log_in::Published;
 use crate::realm::Realm;
@@ -32,8 +34,9 @@ pub struct Engine {
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
     pub(crate) published: Published,
-    /// Held while rows are read and put into a realm's memory: what was read later is put later.
-    pub(crate) reading: Mutex<()>,
+    /// Held while rows are read and put into a realm's memory: what was read later is put later. The versions are those of which the
+    /// realms in memory are, or later ones.
+    pub(crate) reading: Mutex<Versions>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -53,7 +56,7 @@ impl Engine {
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
             published: Published::Refused,
-            reading: Mutex::new(()),
+            reading: Mutex::default(),
         }
     }
 
@@ -104,6 +107,21 @@ impl Engine {
         self.store.figures()
     }
 
+    /// Waits until every event that was recorded is stored.
+    pub async fn settle(&self) {
+        // What was recorded before is among the events of an answer, also of an empty one.
+        let settled = self.store.audit(RealmNumber(0), AuditFilter::default(), 0).await;
+        if let Err(error) = settled {
+            tracing::warn!(%error, "the last audit events may be lost");
+        }
+    }
+
+    /// The same, and closes the store: before the process ends.
+    pub async fn close(&self) {
+        self.settle().await;
+        self.store.close().await;
+    }
+
     pub(crate) fn attempt() -> AttemptId {
         AttemptId(random_u64())
     }
@@ -140,6 +158,8 @@ pub(crate) const fn seen(verdict: &Verdict) -> Option<&Seen> {
 
 /// How often an attempt whose outcome is unknown is made again before the caller is told so.
 const REPETITIONS_MAX: u32 = 2;
+/// A store that has taken longer than this has tried again by itself, up to its deadline, which is the caller's.
+const REPEATED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes an attempt, and makes it again while its outcome is unknown: a read could not decide it. Once it is unknown, only an
 /// outcome makes it known: that the store would not take a repetition says nothing of the first sending.
@@ -147,9 +167,10 @@ pub(crate) async fn until_known<T, F>(mut verb: impl FnMut() -> F) -> Result<T, 
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    let begun = Instant::now();
     let mut answer = verb().await;
     for _ in 0..REPETITIONS_MAX {
-        if !matches!(answer, Err(StoreError::Unknown)) {
+        if !matches!(answer, Err(StoreError::Unknown)) || begun.elapsed() > REPEATED_WITHIN {
             break;
         }
         answer = match verb().await {
@@ -185,5 +206,16 @@ mod tests {
             };
             assert_eq!((until_known(verb).await, *sent.borrow()), (expect, sendings));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_store_could_not_make_known_until_its_deadline_is_not_begun_again() {
+        let sent = RefCell::new(0);
+        let verb = async || {
+            *sent.borrow_mut() += 1;
+            tokio::time::advance(REPEATED_WITHIN * 2).await;
+            Err::<(), _>(StoreError::Unknown)
+        };
+        assert_eq!((until_known(verb).await, *sent.borrow()), (Err(StoreError::Unknown), 1));
     }
 }

@@ -5,6 +5,7 @@ use kimbai_core::token::TokenRefusal;
 use kimbai_store::StoreError;
 
 use crate::rate_limit::Throttled;
+use crate::setup::SetupError;
 
 /// A failure of ours, in any operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,12 @@ pub enum EngineError {
 impl From<ClaimsError> for EngineError {
     fn from(error: ClaimsError) -> Self {
         Self::Stored(error.to_string())
+    }
+}
+
+impl From<SetupError> for EngineError {
+    fn from(error: SetupError) -> Self {
+        if let SetupError::Store(error) = error { Self::Store(error) } else { Self::Stored(error.to_string()) }
     }
 }
 

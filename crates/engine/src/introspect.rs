@@ -72,6 +72,26 @@ impl Engine {
         Ok(self.look_into(realm, &kinds, token).await?)
     }
 
+    /// Tells an authenticated client of an access token that was issued to it; of any other token nothing.
+    ///
+    /// # Errors
+    /// [`TokenError`]: the client is not who it says, or the store failed.
+    pub async fn own_access_token(
+        &self,
+        realm: &Realm,
+        credentials: &ClientCredentials,
+        token: &Secret,
+    ) -> Result<Introspection, TokenError> {
+        let caller = authenticated(realm, credentials, self.now())?;
+        realm.admit_client(&caller)?;
+        Ok(match self.look_into(realm, &[TokenKind::Access], token).await? {
+            Introspection::Active(facts) if facts.client.number != caller.number => {
+                Introspection::Inactive(Inactive::Refused(Refusal::OtherClient))
+            }
+            found @ (Introspection::Active(_) | Introspection::Inactive(_)) => found,
+        })
+    }
+
     /// Whether a Bearer token opens a resource of ours.
     ///
     /// # Errors

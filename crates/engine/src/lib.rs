@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod administration;
+mod app_code;
 mod authorize;
 mod client_authentication;
 mod code;
@@ -12,6 +13,7 @@ mod continuation;
 mod end_session;
 mod engine;
 mod error;
+mod follow;
 mod hint;
 mod id_token;
 mod introspect;
@@ -29,7 +31,9 @@ mod sweep;
 mod token;
 mod userinfo;
 
+pub use app_code::{AppCode, AppCodeError, AppCodeRequest};
 pub use authorize::{AccountAsked, Authorized, ConsentAsked, Visit};
+pub use client_authentication::SignatureExplanation;
 pub use code::AuthorizationCode;
 pub use continuation::{FormBinding, FormFault, Interaction};
 pub use end_session::{LogOutRefusal, LogOutRequest, LogOutTerms};
@@ -42,7 +46,7 @@ pub use password_pool::PasswordPoolUse;
 pub use rate_limit::Throttled;
 pub use realm::Realm;
 pub use session::{BrowserSecret, SessionSecret, SignedIn};
-pub use setup::{NewClient, NewUser, SetupError, fits};
+pub use setup::{NewClient, NewUser, SetupError, claim, fits, is_claimed};
 pub use signing::{JwkSetDocument, JwtError};
 pub use source::Source;
 pub use token::TokenAnswer;

@@ -4,14 +4,16 @@
 //! its clients and signing keys with the one before it: what a request that still holds the old one hears of them is known to all.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use kimbai_core::client::Client;
+use kimbai_core::client::{Client, SealedSecret};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
-use kimbai_keyring::RealmKeyring;
+use kimbai_core::time::Micros;
+use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
@@ -36,6 +38,10 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
+    /// The secret of nobody, for signatures of clients that do not exist.
+    pub(crate) decoy: SealedSecret,
+    /// By how many seconds a sandbox has moved its clock.
+    moved_s: Arc<AtomicI64>,
     pub(crate) signing: Arc<RealmSigning>,
     rates: Option<Arc<RateLimiters>>,
     clients: Arc<RwLock<Clients>>,
@@ -57,6 +63,9 @@ pub(crate) struct RealmFace<'a> {
     pub(crate) keyring: &'a RealmKeyring,
 }
 
+/// As long as the platform's own secrets are.
+const DECOY_BYTES: usize = 64;
+
 impl Realm {
     pub(crate) const fn face(&self) -> RealmFace<'_> {
         RealmFace { number: self.number, settings: &self.settings, scopes: &self.scopes, keyring: &self.keyring }
@@ -72,16 +81,31 @@ impl Realm {
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
         let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
-        let (passwords, signing, clients) = before.map_or_else(
-            || (Arc::new(PasswordPool::new()), Arc::default(), Arc::default()),
-            |before| (Arc::clone(&before.passwords), Arc::clone(&before.signing), Arc::clone(&before.clients)),
-        );
+        let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
+        let (signing, clients, moved_s) = before.map_or_else(Default::default, |before| {
+            (Arc::clone(&before.signing), Arc::clone(&before.clients), Arc::clone(&before.moved_s))
+        });
         let rates = match before {
             // What was used of an allowance is not given back by another setting.
             Some(before) if before.settings.rate_limits == settings.rate_limits => before.rates.clone(),
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
-        Self { number, name, settings, scopes, offline, openid, keyring, passwords, signing, rates, clients }
+        let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
+        Self {
+            number,
+            name,
+            settings,
+            scopes,
+            offline,
+            openid,
+            keyring,
+            passwords,
+            decoy,
+            moved_s,
+            signing,
+            rates,
+            clients,
+        }
     }
 
     /// Whether a token of this scope has an ID token beside it.
@@ -94,6 +118,18 @@ impl Realm {
     #[must_use]
     pub fn password_pool(&self) -> PasswordPoolUse {
         self.passwords.used()
+    }
+
+    /// Tells the realm that a sandbox has moved the store's clock, and not that of those who sign.
+    pub fn clock_moved(&self, advance_s: i64) {
+        self.moved_s.fetch_add(advance_s, Ordering::Relaxed);
+    }
+
+    /// The time by which a timestamp is judged: the store's, or, after it was moved, that of the machine, whichever is nearer.
+    pub(crate) fn signing_time_ms(&self, now: Micros, timestamp_ms: i64) -> i64 {
+        let now_ms = now.as_unix_ms();
+        let machine_ms = now_ms.saturating_sub(self.moved_s.load(Ordering::Relaxed).saturating_mul(1_000));
+        if machine_ms.abs_diff(timestamp_ms) < now_ms.abs_diff(timestamp_ms) { machine_ms } else { now_ms }
     }
 
     /// Lets a request of this source in.

@@ -5,7 +5,7 @@
 use std::sync::{Arc, PoisonError};
 
 use kimbai_core::claims::UserClaims;
-use kimbai_core::client::{Client, ClientMetadata, ClientSecret, RegistrationError};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ClientSecret, RegistrationError};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::realm::{RealmSettings, SettingsError};
@@ -15,7 +15,7 @@ use kimbai_keyring::{KeyUsage, MasterKey, RealmKeyring, StoredKey};
 use kimbai_store::{Change, ClientRow, RealmRow, StoreError, UserRow};
 use serde::Serialize;
 
-use crate::engine::{Engine, Store};
+use crate::engine::{Engine, Store, until_known};
 use crate::log_in::{USERNAME_BYTES_MAX, normalised, seal_hash};
 use crate::realm::{Realm, RealmFace};
 
@@ -56,6 +56,11 @@ pub enum SetupError {
     /// The master key is not this store's.
     #[error("the master key does not fit this store: {0}")]
     MasterKey(String),
+    /// Another server replaced the master key; what to do with the new one.
+    #[error(
+        "another server replaced the master key of this store: put the new one {0}; until then this server changes nothing"
+    )]
+    MasterKeyReplaced(String),
     /// Settings or metadata cannot be read or written.
     #[error("{what} cannot be read: {error}")]
     Json {
@@ -100,8 +105,30 @@ pub enum SetupError {
     Secret(String),
 }
 
+impl SetupError {
+    /// Whether it says nothing of other realms: what is stored of this one cannot be read.
+    pub(crate) const fn is_of_one_realm(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Unreadable(_))
+            | Self::Json { .. }
+            | Self::Scopes(_)
+            | Self::ScopeNumbers(_)
+            | Self::Settings { .. }
+            | Self::Client { .. }
+            | Self::Subject(_)
+            | Self::ClientId(_)
+            | Self::Username(_)
+            | Self::Secret(_) => true,
+            Self::Store(StoreError::NotDone | StoreError::Unknown | StoreError::Changed | StoreError::Taken)
+            | Self::MasterKey(_)
+            | Self::MasterKeyReplaced(_) => false,
+        }
+    }
+}
+
 impl Engine {
-    /// Checks the master key against the store and loads every realm.
+    /// Checks the master key against the store and loads every realm. One whose rows cannot be read is left out and logged; the
+    /// others are served.
     ///
     /// # Errors
     /// [`SetupError`].
@@ -109,11 +136,30 @@ impl Engine {
         let master = self.master();
         let check = self.store.init_meta(CHECK_VALUE, check_value(&master)).await?;
         master.unwrap(CHECK_VALUE, &check).map_err(|error| SetupError::MasterKey(error.to_string()))?;
-        let _reading = self.reading.lock().await;
+        let mut reading = self.reading.lock().await;
+        // Asked for first: what is read afterwards is as late, or later.
+        *reading = self.store.read_versions().await?;
         for row in self.store.realms().await? {
-            self.load_realm(row).await?;
+            let (number, name) = (row.number, row.name.clone());
+            match self.load_realm(row).await {
+                Ok(_) => {}
+                Err(error) if error.is_of_one_realm() => {
+                    tracing::error!(realm = name, error = &error as &dyn std::error::Error, "a realm is left out");
+                    // It is tried again.
+                    reading.0.remove(&number);
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
+    }
+
+    /// Whether the store has no realm, also none that could not be loaded.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_vacant(&self) -> Result<bool, StoreError> {
+        Ok(self.store.realms().await?.is_empty())
     }
 
     /// Makes a realm with its keys, or gives an existing one new settings.
@@ -122,6 +168,16 @@ impl Engine {
     /// [`SetupError`].
     pub async fn put_realm(&self, name: &str, settings: &RealmSettings) -> Result<Arc<Realm>, SetupError> {
         let draft = self.draft_realm(name, settings.clone()).await?;
+        self.store.change(draft.changes).await?;
+        self.reload_realm(name).await
+    }
+
+    /// Makes a realm with its keys.
+    ///
+    /// # Errors
+    /// [`SetupError`]; [`StoreError::Taken`]: there is one of this name, and nothing was changed.
+    pub async fn make_realm(&self, name: &str, settings: &RealmSettings) -> Result<Arc<Realm>, SetupError> {
+        let draft = self.draft_of(name, settings.clone(), None).await?;
         self.store.change(draft.changes).await?;
         self.reload_realm(name).await
     }
@@ -153,22 +209,35 @@ impl Engine {
 
     /// What makes a realm with its keys, or gives an existing one new settings; nothing is stored yet.
     pub(crate) async fn draft_realm(&self, name: &str, settings: RealmSettings) -> Result<RealmDraft, SetupError> {
+        let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
+        self.draft_of(name, settings, known).await
+    }
+
+    /// The same, of a realm that is known to be there or not.
+    async fn draft_of(
+        &self,
+        name: &str,
+        settings: RealmSettings,
+        known: Option<RealmRow>,
+    ) -> Result<RealmDraft, SetupError> {
         settings.check().map_err(|error| SetupError::Settings { realm: name.to_owned(), error })?;
         let scopes = ScopeTable::new(settings.scopes.clone())
             .map_err(|error| SetupError::Settings { realm: name.to_owned(), error: error.into() })?;
-        let known = self.store.realms().await?.into_iter().find(|row| row.name == name);
         let master = self.master();
-        let (number, keys, new_keys) = if let Some(row) = &known {
+        let (number, keys, mut changes) = if let Some(row) = &known {
             check_scope_numbers(row, &settings)?;
             (row.number, self.store.keys(row.number).await?.into_iter().map(stored_key).collect(), Vec::new())
         } else {
+            // What is sealed under a key that was replaced could not be opened by anybody.
+            let expected = expect_master(&*self.store, &master).await?;
             let number = self.store.draw_realm_number().await?;
-            let keys = first_keys(&master, number);
-            (number, keys.clone(), keys)
+            (number, first_keys(&master, number), vec![expected])
         };
+        let is_new = known.is_none();
         let put = Change::PutRealm { number, name: name.to_owned(), settings: to_json("settings", &settings)? };
         let add = |key: StoredKey| Change::AddKey { realm: number, usage: key.usage, sealed: key.sealed };
-        let changes = std::iter::once(put).chain(new_keys.into_iter().map(add)).collect();
+        changes.push(put);
+        changes.extend(is_new.then(|| keys.iter().cloned().map(add)).into_iter().flatten());
         let keyring = RealmKeyring::open_keys(&master, number, settings.token_shape, &keys)
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         Ok(RealmDraft { number, settings, scopes, keyring, changes })
@@ -176,9 +245,15 @@ impl Engine {
 
     /// Reads a realm and its clients anew.
     pub(crate) async fn reload_realm(&self, name: &str) -> Result<Arc<Realm>, SetupError> {
-        let _reading = self.reading.lock().await;
+        let mut reading = self.reading.lock().await;
+        // Asked for first, as in `load`.
+        let now = self.store.read_versions().await?;
         let row = self.store.realms().await?.into_iter().find(|row| row.name == name);
-        self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await
+        let realm = self.load_realm(row.ok_or(SetupError::Store(StoreError::NotDone))?).await?;
+        if let Some(version) = now.0.get(&realm.number) {
+            reading.0.insert(realm.number, *version);
+        }
+        Ok(realm)
     }
 
     /// Reads a client anew.
@@ -195,7 +270,7 @@ impl Engine {
     }
 
     /// For one at a time: whoever calls it holds `reading`.
-    async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
+    pub(crate) async fn load_realm(&self, row: RealmRow) -> Result<Arc<Realm>, SetupError> {
         let settings = read_settings(&row)?;
         let scopes = ScopeTable::new(settings.scopes.clone())?;
         let keys: Vec<_> = self.store.keys(row.number).await?.into_iter().map(stored_key).collect();
@@ -204,12 +279,13 @@ impl Engine {
             .map_err(|error| SetupError::MasterKey(error.to_string()))?;
         let rows = self.store.clients(row.number).await?;
         let clients = rows.into_iter().map(|row| read_client(row, &settings, &scopes)).collect::<Result<_, _>>()?;
-        let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
-        let before = realms.get(&row.name).map(Arc::as_ref);
-        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before));
-        let signing = realm.signing.read(&master, realm.number, &keys);
+        // Nobody else puts a realm there meanwhile: `reading` is held.
+        let before = self.realm(&row.name);
+        let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before.as_deref()));
+        let signing = realm.signing.read(&self.master(), realm.number, &keys);
         signing.map_err(|error| SetupError::MasterKey(error.to_string()))?;
         realm.put_clients(clients);
+        let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
         realms.insert(realm.name.clone(), Arc::clone(&realm));
         Ok(realm)
     }
@@ -229,13 +305,43 @@ pub(crate) fn check_value(master: &MasterKey) -> Vec<u8> {
     master.wrap(CHECK_VALUE, b"kimbai")
 }
 
-/// Whether this is the master key of a store; a store without realms has none yet.
+/// Makes this the master key of a store that has none. Whether it is the store's now: another server may have been first.
+///
+/// # Errors
+/// The store failed; it may have been done.
+pub async fn claim(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
+    let check = until_known(|| store.init_meta(CHECK_VALUE, check_value(master))).await?;
+    Ok(master.unwrap(CHECK_VALUE, &check).is_ok())
+}
+
+/// Whether a store has a master key.
+///
+/// # Errors
+/// The store failed.
+pub async fn is_claimed(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(store.meta(CHECK_VALUE).await?.is_some())
+}
+
+/// Whether this is the master key of a store; a new store has none yet.
 ///
 /// # Errors
 /// The store failed.
 pub async fn fits(store: &dyn Store, master: &MasterKey) -> Result<bool, StoreError> {
     let check = store.meta(CHECK_VALUE).await?;
     Ok(check.is_none_or(|check| master.unwrap(CHECK_VALUE, &check).is_ok()))
+}
+
+/// What refuses the changes beside it unless this is the master key of the store when they are carried out.
+///
+/// # Errors
+/// It is not the store's now, or the store failed.
+pub(crate) async fn expect_master(store: &dyn Store, master: &MasterKey) -> Result<Change, SetupError> {
+    match store.meta(CHECK_VALUE).await? {
+        Some(value) if master.unwrap(CHECK_VALUE, &value).is_ok() => {
+            Ok(Change::ExpectMeta { key: CHECK_VALUE.to_owned(), value })
+        }
+        Some(_) | None => Err(SetupError::MasterKey("another server replaced it".to_owned())),
+    }
 }
 
 /// A realm about to be made or changed: what its clients and users are registered with, and the changes that store it.
@@ -261,10 +367,21 @@ pub(crate) fn client_change(realm: &RealmFace<'_>, client: NewClient) -> Result<
         if !is_long_enough(secret) {
             return Err(SetupError::Secret(client_id));
         }
-        metadata.secrets = vec![ClientSecret::lasting(realm.keyring.secret_digest(secret))];
+        metadata.secrets = vec![stored_secret(realm.keyring, metadata.token_endpoint_auth_method, secret)];
     }
     check_client((realm.settings, realm.scopes), &client_id, &metadata)?;
     Ok(Change::PutClient { realm: realm.number, client_id, metadata: to_json("metadata", &metadata)? })
+}
+
+/// What is stored of a secret of a client that authenticates by this method.
+pub(crate) fn stored_secret(keyring: &RealmKeyring, method: AuthenticationMethod, secret: &Secret) -> ClientSecret {
+    let sealed = match method {
+        AuthenticationMethod::RequestSignature => Some(keyring.seal_secret(secret.expose().as_bytes())),
+        AuthenticationMethod::None
+        | AuthenticationMethod::ClientSecretBasic
+        | AuthenticationMethod::ClientSecretPost => None,
+    };
+    ClientSecret { sealed, ..ClientSecret::lasting(keyring.secret_digest(secret)) }
 }
 
 /// Whether a client can have this secret.

@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::setup::stored_key;
+use crate::setup::{expect_master, stored_key};
 
 /// Tokens of unknown keys make us look into the store ten times a second at most.
 const LOOKS_APART_MICROS: i64 = 100_000;
@@ -187,17 +187,17 @@ impl Engine {
             let changed = change(&mut set, self.now())?;
             let sealed = set.seal(&master, realm.number);
             let (number, usage) = (realm.number, KeyUsage::Signing.name().to_owned());
-            let put = match standing {
-                Some(StoredKey { number: place, sealed: standing, .. }) => {
-                    Change::ReplaceKey { realm: number, usage, number: place, standing, sealed: sealed.clone() }
-                }
-                // A realm that was made before there were signing keys.
-                None => Change::AddKey { realm: number, usage, sealed: sealed.clone() },
+            let put = if let Some(StoredKey { number: place, sealed: standing, .. }) = standing {
+                vec![Change::ReplaceKey { realm: number, usage, number: place, standing, sealed: sealed.clone() }]
+            } else {
+                // The first ones. What is sealed under a master key that was replaced could not be opened by anybody.
+                let expected = expect_master(&*self.store, &master).await.map_err(EngineError::from)?;
+                vec![expected, Change::AddKey { realm: number, usage, sealed: sealed.clone() }]
             };
-            let is_ours = match until_known(|| self.store.change(vec![put.clone()])).await {
+            let is_ours = match until_known(|| self.store.change(put.clone())).await {
                 Ok(()) => true,
                 // Another server was first, or it was an earlier sending of ours: the row says.
-                Err(StoreError::Taken) => {
+                Err(StoreError::Changed) => {
                     let (_, stands) = self.signing_row(realm).await.map_err(store)?;
                     stands.is_some_and(|row| row.sealed == sealed)
                 }

@@ -2,7 +2,7 @@
 
 use kimbai_core::client::Client;
 use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation};
-use kimbai_core::number::GrantId;
+use kimbai_core::number::{GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
     Issued, Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
@@ -31,6 +31,8 @@ pub struct TokenAnswer {
     pub expires_in_s: u32,
     /// What the access token allows.
     pub scope: ScopeSet,
+    /// Whose it is; nobody's where there is no grant.
+    pub user: Option<UserNumber>,
     /// What the operator should know of it.
     pub note: Option<Note>,
 }
@@ -119,7 +121,8 @@ impl Engine {
                 if let (Some(Note::Retried), Some(id)) = (issued.note, rotated) {
                     self.note_retry(realm, id, &issued.access, about);
                 }
-                let mut tokens = seal(realm, &issued).map_err(|error| EngineError::Stored(error.to_string()))?;
+                let user = about.seen.map(|seen| seen.grant.user);
+                let mut tokens = seal(realm, &issued, user).map_err(|error| EngineError::Stored(error.to_string()))?;
                 if let Some(seen) = about.seen.filter(|_| realm.is_openid(issued.access.scope)) {
                     let identity = match identity {
                         Some(identity) => Some(identity),
@@ -172,6 +175,7 @@ impl Engine {
             id_token: None,
             expires_in_s: lifetime_s,
             scope,
+            user: None,
             note: None,
         })
     }
@@ -223,7 +227,7 @@ fn presented(realm: &Realm, grant: &TokenGrant) -> (Presented, Option<String>) {
     }
 }
 
-fn seal(realm: &Realm, issued: &Issued) -> Result<TokenAnswer, RetiredKey> {
+fn seal(realm: &Realm, issued: &Issued, user: Option<UserNumber>) -> Result<TokenAnswer, RetiredKey> {
     let key = issued.sealing_key;
     Ok(TokenAnswer {
         access_token: realm.keyring.seal(TokenKind::Access, &issued.access, key)?,
@@ -234,6 +238,7 @@ fn seal(realm: &Realm, issued: &Issued) -> Result<TokenAnswer, RetiredKey> {
         id_token: None,
         expires_in_s: issued.expires_in_s,
         scope: issued.access.scope,
+        user,
         note: issued.note,
     })
 }

@@ -89,6 +89,15 @@ impl KeyFile {
         sync_directory(&self.0)
     }
 
+    /// Forgets the key that waits beside it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn unstage(&self) -> io::Result<()> {
+        fs::remove_file(self.beside(".next"))?;
+        sync_directory(&self.0)
+    }
+
     fn beside(&self, suffix: &str) -> PathBuf {
         let mut name = OsString::from(self.0.as_os_str());
         name.push(suffix);
@@ -141,6 +150,9 @@ mod tests {
         file.stage(&second).unwrap();
         assert!(fits(&first, &file.read().unwrap().unwrap()));
         assert!(fits(&second, &file.read_staged().unwrap().unwrap()));
+        file.unstage().unwrap();
+        assert!(file.read_staged().unwrap().is_none() && fits(&first, &file.read().unwrap().unwrap()));
+        file.stage(&second).unwrap();
         file.promote().unwrap();
         assert!(fits(&second, &file.read().unwrap().unwrap()));
         assert!(file.read_staged().unwrap().is_none());

@@ -4,7 +4,7 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kimbai_core::client::SecretDigest;
+use kimbai_core::client::{SealedSecret, SecretDigest};
 use kimbai_core::number::RealmNumber;
 use kimbai_core::realm::TokenShape;
 use kimbai_core::secret::Secret;
@@ -186,6 +186,18 @@ impl RealmKeyring {
         SecretDigest(tag.as_ref().try_into().unwrap_or([0; 32]))
     }
 
+    /// A client secret that must be read again, because signatures are checked with it.
+    #[must_use]
+    pub fn seal_secret(&self, secret: &[u8]) -> SealedSecret {
+        SealedSecret(self.seal_value(SEALED_SECRETS, secret))
+    }
+
+    /// What [`RealmKeyring::seal_secret`] sealed.
+    #[must_use]
+    pub fn open_secret(&self, sealed: &SealedSecret) -> Option<Zeroizing<Vec<u8>>> {
+        self.open_value(SEALED_SECRETS, &sealed.0).map(Zeroizing::new)
+    }
+
     /// A keyed digest of something that the store shall know only by it; `purpose` keeps uses apart.
     #[must_use]
     pub fn keyed_digest(&self, purpose: &str, value: &[u8]) -> [u8; 16] {
@@ -221,6 +233,9 @@ impl RealmKeyring {
         Some(value.to_vec())
     }
 }
+
+/// What sealed client secrets are told from other sealed values by.
+const SEALED_SECRETS: &str = "client secret 1";
 
 /// What a sealed key of a realm is, for the master key.
 pub(crate) fn context(realm: RealmNumber, usage: KeyUsage) -> String {

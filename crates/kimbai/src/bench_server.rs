@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use kimbai_engine::Engine;
+use kimbai_keyring::KeyFile;
 use kimbai_server::metrics::Metrics;
+use kimbai_server::sandbox::demo::Registration;
 use kimbai_server::{Audience, Site};
 use kimbai_store::Clock;
+use kimbai_store::postgres::{Options, PostgresStore, StoreUrl};
 use serde_json::json;
 
 use crate::bench::cores;
-use crate::boot::{self, Running};
+use crate::boot::{self, MASTER_KEY_FILE, Running};
 use crate::config::LogFormat;
+use crate::installation;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchServerArgs {
@@ -24,6 +29,12 @@ pub(crate) struct BenchServerArgs {
     /// The first of ten ports.
     #[arg(long)]
     port_base: u16,
+    /// A PostgreSQL database to keep it in instead.
+    #[arg(long)]
+    store: Option<StoreUrl>,
+    /// The directory of the server that made the realms, and has the master key.
+    #[arg(long, requires = "store")]
+    beside: Option<PathBuf>,
     /// Keeps to the first core.
     #[arg(long)]
     one_core: bool,
@@ -44,10 +55,27 @@ fn exit_with_the_driver() {
     std::process::exit(0);
 }
 
+async fn engine(args: &BenchServerArgs, realms: &[(u16, Registration)]) -> anyhow::Result<Arc<Engine>> {
+    let realms = realms.iter().map(|(_, realm)| realm);
+    let Some(url) = &args.store else {
+        return boot::engine(Some(&args.data), &Clock::default(), realms).await;
+    };
+    let store = PostgresStore::open(url, Options::default()).await?;
+    let directory = args.beside.as_ref().unwrap_or(&args.data);
+    let master = installation::key_in_file(&KeyFile::new(directory.join(MASTER_KEY_FILE)), &store).await?;
+    let engine = Arc::new(Engine::new(Arc::new(store), master).with_demo_people());
+    engine.load().await?;
+    if args.beside.is_none() {
+        for realm in realms {
+            realm.install(&engine).await?;
+        }
+    }
+    Ok(engine)
+}
+
 async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     let realms = boot::registrations("http", args.port_base)?;
-    let clock = Clock::default();
-    let engine = boot::engine(Some(&args.data), &clock, realms.iter().map(|(_, realm)| realm)).await?;
+    let engine = engine(args, &realms).await?;
     let metrics = Arc::new(Metrics::default());
     let mut running = Running::new()?;
     running.sweep(Arc::clone(&engine));

@@ -4,11 +4,13 @@ use std::io::{ErrorKind, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use kimbai_engine::Engine;
+use kimbai_engine::admin::Administration;
 use kimbai_keyring::{KeyFile, MasterKey};
+use kimbai_server::Serving;
 use kimbai_server::http::listener::{CONNECTIONS_MAX, Listener, Service, serve};
 use kimbai_server::http::tls::Tls;
 use kimbai_server::sandbox::demo::Registration;
@@ -26,19 +28,21 @@ use crate::installation;
 /// The master key's name in a data directory.
 pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
+const FOLLOW_EVERY: Duration = Duration::from_secs(5);
 const TEND_KEYS_EVERY: Duration = Duration::from_secs(1);
 /// What is being answered when the process is told to stop has so long to finish.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// The realms of a sandbox at their ports: each port, and what is registered there.
 pub(crate) fn registrations(scheme: &str, port_base: u16) -> anyhow::Result<Vec<(u16, Registration)>> {
-    use kimbai_server::dialects::{marketplace, standard};
+    use kimbai_server::dialects::{marketplace, standard, tini};
     let port = |offset: u16| port_base.checked_add(offset).context("--port-base is too large: ten ports are needed");
     let issuer = |port: u16| format!("{scheme}://localhost:{port}");
-    let (standard, marketplace) = (port(0)?, port(2)?);
+    let (standard, tini, marketplace) = (port(0)?, port(1)?, port(2)?);
     port(9)?;
     Ok(vec![
         (standard, standard::demo::registration(&issuer(standard))),
+        (tini, tini::demo::registration(&issuer(tini))),
         (marketplace, marketplace::demo::registration(&issuer(marketplace))),
     ])
 }
@@ -204,6 +208,40 @@ impl Running {
         });
     }
 
+    /// Follows what other servers and commands change in the store: at once when it says so, and what could not be followed a little
+    /// later. Between two times it rests as long as the last one took.
+    pub(crate) fn follow(&mut self, administration: Arc<Administration>, serving: Arc<Serving>) {
+        let (mut stop, mut versions) = (self.stop.subscribe(), administration.versions());
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(FOLLOW_EVERY);
+            loop {
+                tokio::select! {
+                    changed = versions.changed() => if changed.is_err() { return },
+                    _ = ticks.tick() => {}
+                    () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
+                }
+                let (now, begun) = (versions.borrow_and_update().clone(), Instant::now());
+                if now.0.is_empty() {
+                    // Nobody else can have changed anything.
+                    continue;
+                }
+                if let Err(error) = administration.follow(&now).await {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "not all realms are as the store has them"
+                    );
+                }
+                if let Err(error) = serving.refresh() {
+                    tracing::error!(%error, "not all realms are served as they stand");
+                }
+                let told = tokio::time::timeout(begun.elapsed(), stop.wait_for(|stop| *stop)).await;
+                if told.is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+
     /// Looks after the signing keys of all realms.
     pub(crate) fn tend_signing_keys(&mut self, engine: Arc<Engine>) {
         let mut stop = self.stop.subscribe();
@@ -240,6 +278,12 @@ pub(crate) fn log_to_stderr(filter: &str, format: LogFormat) -> anyhow::Result<(
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// Writes warnings of a command to standard error: what it finds wrong and works around.
+pub(crate) fn warnings_to_stderr() {
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
+    log.with_ansi(false).without_time().with_target(false).init();
 }
 
 /// The bold of a terminal and its end; empty where the output is no terminal, or the person wants none (<https://no-color.org>).

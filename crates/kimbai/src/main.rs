@@ -10,12 +10,17 @@ mod boot;
 mod command_line;
 mod completions;
 mod config;
+mod copy;
 mod doctor;
 mod exit;
 mod installation;
 mod man;
+mod migrate;
+mod own_directory;
 mod sandbox;
 mod serve;
+mod sign;
+mod store_mark;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -52,6 +57,12 @@ enum Command {
     Config(config::command::ConfigArgs),
     /// Checks this machine, the data and the certificate.
     Doctor(doctor::DoctorArgs),
+    /// Signs a request as a platform's clients do, and shows each step.
+    Sign(sign::SignArgs),
+    /// Brings the schema of a PostgreSQL database to what this version needs.
+    Migrate(migrate::MigrateArgs),
+    /// Copies an embedded store into an empty PostgreSQL database.
+    Copy(copy::CopyArgs),
     #[command(flatten)]
     Admin(admin::AdminCommand),
     /// Writes what completes this command line in a shell.
@@ -70,6 +81,9 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args).map(|()| ExitStatus::Done),
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Sign(args) => sign::run(&args).map(|()| ExitStatus::Done),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Copy(args) => copy::run(&args).map(|()| ExitStatus::Done),
         Command::Admin(command) => admin::run(command),
         Command::Completions(args) => completions::run(&args).map(|()| ExitStatus::Done),
         Command::Man(args) => man::run(&args).map(|()| ExitStatus::Done),

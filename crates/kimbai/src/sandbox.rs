@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use kimbai_core::realm::RequestSignatures;
 use kimbai_server::http::listener::Listener;
 use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
@@ -32,6 +33,7 @@ const OPERATOR_OFFSET: u16 = 9;
 Examples:
   kimbai sandbox
   kimbai sandbox --port-base 5600 --data demo-data
+  kimbai sandbox --tini-timestamp-window off
   kimbai sandbox --json > sandbox.json")]
 pub(crate) struct SandboxArgs {
     /// The first of ten ports: realms from here on, the operator's listener on the last.
@@ -46,6 +48,9 @@ pub(crate) struct SandboxArgs {
     /// Register the apps and people of this file too, for the realms above: TOML or JSON, as `kimbai apply` takes it. May be repeated.
     #[arg(long, value_name = "FILE")]
     apply: Vec<PathBuf>,
+    /// How far the timestamps of signed requests may be from now in the Tini realm, in seconds, or `off`: any.
+    #[arg(long, value_name = "SECONDS", value_parser = timestamp_window)]
+    tini_timestamp_window: Option<RequestSignatures>,
     /// Speak https, under a throw-away authority that is printed: some clients refuse http.
     #[arg(long)]
     tls: bool,
@@ -72,6 +77,9 @@ pub(crate) fn run(args: &SandboxArgs) -> anyhow::Result<()> {
 
 async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
     let mut realms = boot::registrations(if args.tls { "https" } else { "http" }, args.port_base)?;
+    for (_, realm) in realms.iter_mut().filter(|(_, realm)| !realm.settings.request_signatures.are_refused()) {
+        realm.settings.request_signatures = args.tini_timestamp_window.unwrap_or(realm.settings.request_signatures);
+    }
     let manifest = own_apps::read(&args.apply, &realms)?;
     let operator_port = args.port_base + OPERATOR_OFFSET;
     let addresses = boot::addresses(args.listen);
@@ -109,6 +117,16 @@ async fn serve(args: &SandboxArgs) -> anyhow::Result<()> {
     let realms: Vec<_> = realms.iter().map(|(_, realm)| realm).collect();
     announce(&Document { realms, operator, authority: authority.as_ref() }, args.json)?;
     running.until_told_to_stop().await
+}
+
+fn timestamp_window(text: &str) -> Result<RequestSignatures, String> {
+    match text {
+        "off" => Ok(RequestSignatures::AnyTime),
+        seconds => match seconds.parse() {
+            Ok(seconds) => Ok(RequestSignatures::Within(seconds)),
+            Err(_) => Err("a number of seconds, or off".to_owned()),
+        },
+    }
 }
 
 fn announce(document: &Document<'_>, as_json: bool) -> anyhow::Result<()> {

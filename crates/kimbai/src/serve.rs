@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use kimbai_engine::Engine;
 use kimbai_engine::admin::Wire as _;
+use kimbai_engine::{Engine, SetupError};
 use kimbai_server::Serving;
 use kimbai_server::admin::OperatorSocket;
 use kimbai_server::dialects::{Dialects, standard};
@@ -18,9 +20,11 @@ use kimbai_server::http::socket::SocketListener;
 use kimbai_server::http::tls::Tls;
 use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
+use kimbai_store::StoreError;
 
 use crate::boot::{self, Running};
-use crate::config::{Config, DataArgs, ProxyHeader, ServeArgs};
+use crate::config::{Config, DataArgs, ProxyHeader, ServeArgs, StorePlace};
+use crate::doctor::data::is_open_to_all;
 use crate::installation::{Absent, Installation, socket};
 
 /// The realm that a new installation has.
@@ -51,22 +55,26 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let public = boot::bind_each(&config.listen.public, "listen.public").await?;
     let operator = boot::bind_each(config.listen.operator.as_slice(), "listen.operator").await?;
     let tls = config.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.private_key)).transpose()?;
-    let mut running = Running::new()?;
-    let Installation { engine, administration } = Installation::open(config, Absent::Make).await?;
-    let is_new = engine.realms().is_empty();
-    if is_new {
-        let issuer = first_issuer(config);
-        let settings = Dialects.defaults(standard::NAME, "Kimbai", &issuer).context("no standard dialect")?;
-        engine.put_realm(FIRST_REALM, &settings).await?;
+    if let Some(file) = config.url_file.as_deref().filter(|file| may_be_read_by_all(file)) {
+        tracing::warn!(file = %file.display(), "everybody may read the file with the store's URL: chmod o= it");
     }
+    let mut running = Running::new()?;
+    let installation = Installation::open(config, Absent::Make).await?;
+    let (engine, administration) = (Arc::clone(&installation.engine), Arc::clone(&installation.administration));
+    let is_new = engine.is_vacant().await? && make_first_realm(config, &engine).await?;
     let metrics = Arc::new(Metrics::default());
     let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics), proxies(config)));
-    serving.refresh()?;
+    if let Err(error) = serving.refresh() {
+        tracing::error!(%error, "not all realms are served; mend them with `kimbai apply`");
+    }
     let on_tcp = Operator::new(Arc::clone(&engine), Arc::clone(&metrics));
     let operator_too = Operator::new(Arc::clone(&engine), metrics);
-    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving) };
+    let socket = socket(&config.data);
+    let following = (Arc::clone(&administration), Arc::clone(&serving));
+    let store = config.store.name();
+    let on_socket = OperatorSocket { operator: operator_too, administration, serving: Arc::clone(&serving), store };
     running.serve(operator, on_tcp);
-    running.serve(vec![SocketListener::bind(&socket(&config.data)).await.context("the operator's socket")?], on_socket);
+    running.serve(vec![SocketListener::bind(&socket).await.context("the operator's socket")?], on_socket);
     running.heed_hang_ups(tls.as_ref())?;
     let public = public.into_iter().map(|listener| match &tls {
         Some(tls) => Listener::Tls(listener, Arc::clone(tls)),
@@ -75,9 +83,30 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let connections_max = boot::connections_within_descriptors(config.connections_max);
     running.serve_at_most(connections_max, public.collect(), serving.sites());
     running.sweep(Arc::clone(&engine));
+    running.follow(following.0, following.1);
     running.tend_signing_keys(Arc::clone(&engine));
     announce(config, &engine, is_new.then_some(data))?;
-    running.until_told_to_stop().await
+    running.until_told_to_stop().await?;
+    engine.close().await;
+    Ok(())
+}
+
+fn may_be_read_by_all(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| is_open_to_all(metadata.mode()))
+}
+
+/// Makes the realm of a new installation; false where another server was first.
+async fn make_first_realm(config: &Config, engine: &Engine) -> anyhow::Result<bool> {
+    let issuer = first_issuer(config);
+    let settings = Dialects.defaults(standard::NAME, "Kimbai", &issuer).context("no standard dialect")?;
+    match engine.make_realm(FIRST_REALM, &settings).await {
+        Ok(_) => Ok(true),
+        Err(SetupError::Store(StoreError::Taken)) => {
+            engine.load().await?;
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn proxies(config: &Config) -> TrustedProxies {
@@ -113,6 +142,9 @@ fn announce(config: &Config, engine: &Engine, new: Option<&DataArgs>) -> anyhow:
         writeln!(out, "operator           http://{address}/healthz  /readyz  /metrics")?;
     }
     writeln!(out, "data               {}", config.data.display())?;
+    if let StorePlace::Postgres(url) = &config.store {
+        writeln!(out, "store              {url}")?;
+    }
     if let Some(flags) = new.map(DataArgs::repeated) {
         writeln!(out, "\n{NEW_INSTALLATION}\n")?;
         for command in NEXT_COMMANDS {

@@ -16,6 +16,7 @@ mod link;
 mod login;
 mod logout;
 mod sandbox;
+mod sheet;
 mod text;
 
 pub use account::{Account, account};
@@ -31,3 +32,4 @@ pub use sandbox::{
     ClientLine, CommandLine, EndpointLine, Outcome, PersonLine, RealmLink, RequestLine, SandboxCallback, SandboxIndex,
     sandbox_callback, sandbox_index, sandbox_requests,
 };
+pub use sheet::{ConsentSheet, consent_sheet};

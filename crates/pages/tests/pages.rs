@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use kimbai_pages::{
-    ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, EndpointLine, ErrorPage, FormPost,
-    Frame, Language, Login, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback,
-    SandboxIndex, ScopeLine, account, asset, asset_names, consent, error, form_post, login, logout, sandbox_callback,
-    sandbox_index, sandbox_requests,
+    ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage,
+    FormPost, Frame, Language, Login, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine,
+    SandboxCallback, SandboxIndex, ScopeLine, account, asset, asset_names, consent, consent_sheet, error, form_post,
+    login, logout, sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 mod samples;
@@ -36,6 +36,8 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
         mistake: Some(HOSTILE),
         explanation: Some(HOSTILE),
     };
+    let people = &[PersonLine { username: HOSTILE, password: HOSTILE, name: HOSTILE }];
+    let sheet = |result| ConsentSheet { action, hidden, client, scopes, people, result };
     let asked_account = Account { action, hidden, client, user_name: HOSTILE };
     let post = FormPost { action, parameters: hidden, client_name: HOSTILE };
     let asked_out = Logout { action, hidden, user_name: HOSTILE, client_name: Some(HOSTILE) };
@@ -55,6 +57,8 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
             sandbox_callback(&frame, &callback(Outcome::Error { error: HOSTILE, explanation: HOSTILE })),
         ),
         ("sandbox_requests", 3 + 7, sandbox_requests(&frame, &[line])),
+        ("sheet", 3 + 14, consent_sheet(&frame, &sheet(None))),
+        ("sheet's result", 3 + 13, consent_sheet(&frame, &sheet(Some(HOSTILE)))),
     ]
 }
 

@@ -16,6 +16,9 @@ use crate::http::reply;
 use crate::operator::Operator;
 use crate::serving::Serving;
 
+/// The header in which a command says for which store it is, in the words of [`OperatorSocket::store`].
+pub const STORE_HEADER: &str = "kimbai-store";
+
 /// Below this path, a command each.
 const PATH: &str = "/admin/";
 /// A command may have so many bytes: some 100,000 users in one file.
@@ -30,6 +33,8 @@ pub struct OperatorSocket {
     pub administration: Arc<Administration>,
     /// Follows what they change.
     pub serving: Arc<Serving>,
+    /// Which store it is: a command that was meant for another one is not carried out.
+    pub store: String,
 }
 
 impl Service for OperatorSocket {
@@ -38,12 +43,32 @@ impl Service for OperatorSocket {
             return self.operator.answer(peer, request).await;
         }
         let command = request.uri().path().strip_prefix(PATH).unwrap_or_default().to_owned();
-        let response = Box::pin(carry_out(&self.administration, request)).await;
+        let response = match self.check_store(&request) {
+            Ok(()) => Box::pin(carry_out(&self.administration, request)).await,
+            Err(error) => refused(&error),
+        };
         tracing::info!(target: "kimbai::admin", command, status = response.status().as_u16());
         if let Err(error) = self.serving.refresh() {
             tracing::error!(%error, "not all realms are served as they stand");
         }
         response
+    }
+}
+
+impl OperatorSocket {
+    /// Whether a command is for this store.
+    fn check_store(&self, request: &Request<Body>) -> Result<(), AdminError> {
+        let named = request.headers().get(STORE_HEADER);
+        let named = named.ok_or_else(|| AdminError::Version(request.uri().path().to_owned()))?;
+        if named.as_bytes() == self.store.as_bytes() {
+            return Ok(());
+        }
+        Err(AdminError::Invalid(vec![format!(
+            "the server with this data directory works on {}, and this command is for {}: name that server's store (--store), or the \
+             data directory of the other (--data)",
+            self.store,
+            String::from_utf8_lossy(named.as_bytes())
+        )]))
     }
 }
 

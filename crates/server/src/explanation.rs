@@ -71,6 +71,10 @@ fn client(error: ClientAuthenticationError) -> Reason {
         ClientAuthenticationError::Refused => {
             ("an unknown client, or a wrong or missing secret", "Compare client_id and secret with the table at /.")
         }
+        ClientAuthenticationError::Signature(_) => (
+            "a signature that does not prove the client",
+            "Compare the string that was signed with the one that the log has; kimbai sign makes it.",
+        ),
         ClientAuthenticationError::Method { .. } => (
             "the right secret in the wrong place",
             "Use the method the client is registered for: a Basic header, or client_id and client_secret in the body.",
@@ -156,6 +160,9 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             "unauthorized_client",
             ("a response_type the client is not registered for", "Register it in response_types, or send code."),
         ),
+        AuthorizeError::UnsupportedResponseMode => {
+            ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
+        }
         AuthorizeError::OpenIdMissing | AuthorizeError::QueryMode | AuthorizeError::NonceMissing => (
             "invalid_request",
             (

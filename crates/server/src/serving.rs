@@ -21,10 +21,10 @@ pub struct Serving {
     served: Mutex<HashMap<String, RealmSettings>>,
 }
 
-/// A realm cannot be served as it stands; what was served before still is.
+/// Some realms cannot be served as they stand; what was served of them before still is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotServed(String);
+#[error("{}", .0.join("; "))]
+pub struct NotServed(Vec<String>);
 
 impl Serving {
     /// Nothing yet; [`Serving::refresh`] brings in the realms. Where requests came from is what these proxies say.
@@ -42,26 +42,32 @@ impl Serving {
     /// Serves every realm as it stands now. Requests under way go on as they began.
     ///
     /// # Errors
-    /// [`NotServed`]: a realm has an unknown dialect, or its host is another one's; what was served before still is.
+    /// [`NotServed`]: realms have an unknown dialect, or their host is another one's; all others are served.
     pub fn refresh(&self) -> Result<(), NotServed> {
         // One at a time: whoever reads the realms last puts them last.
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut sites, mut settings) = (Vec::new(), Vec::new());
+        let (mut sites, mut faults) = (Vec::new(), Vec::new());
         for realm in self.engine.realms() {
             if served.get(&realm.name) == Some(&realm.settings) {
                 continue;
             }
             let metrics = self.metrics.realm(&realm.name);
-            let site = Site::new(Arc::clone(&self.engine), &realm, metrics, Audience::Production)
-                .ok_or_else(|| NotServed(format!("realm {} has an unknown dialect or wrong hosts", realm.name)))?;
-            sites.push(site);
-            settings.push((realm.name.clone(), realm.settings.clone()));
+            match Site::new(Arc::clone(&self.engine), &realm, metrics, Audience::Production) {
+                Some(site) => sites.push((site, realm)),
+                None => faults.push(format!("realm {} has an unknown dialect or wrong hosts", realm.name)),
+            }
         }
-        if sites.is_empty() {
-            return Ok(());
+        // All at once, since two may change places; else each that can be.
+        if self.sites.put(sites.iter().map(|(site, _)| Arc::clone(site))).is_ok() {
+            served.extend(sites.into_iter().map(|(_, realm)| (realm.name.clone(), realm.settings.clone())));
+        } else {
+            for (site, realm) in sites {
+                match self.sites.put([site]) {
+                    Ok(()) => drop(served.insert(realm.name.clone(), realm.settings.clone())),
+                    Err(error) => faults.push(format!("realm {}: {error}", realm.name)),
+                }
+            }
         }
-        self.sites.put(sites).map_err(|error| NotServed(error.to_string()))?;
-        served.extend(settings);
-        Ok(())
+        if faults.is_empty() { Ok(()) } else { Err(NotServed(faults)) }
     }
 }

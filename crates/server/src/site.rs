@@ -9,10 +9,12 @@ use axum::response::Response;
 use http::header::ACCEPT_LANGUAGE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use kimbai_core::realm::ErrorForm;
 use kimbai_engine::{Engine, Realm, Source, Throttled};
 use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
 use crate::dialects::standard::MetadataCache;
+use crate::dialects::{FaultForm, Place};
 use crate::http::admission::Admission;
 use crate::http::form::Form;
 use crate::http::host::RealmHosts;
@@ -41,7 +43,8 @@ pub struct Site {
     pub(crate) metrics: RealmMetrics,
     pub(crate) audience: Audience,
     pub(crate) router: Router,
-    pub(crate) endpoints: HashMap<String, Endpoint>,
+    pub(crate) places: HashMap<String, Place>,
+    pub(crate) elsewhere: FaultForm,
     pub(crate) hosts: RealmHosts,
     pub(crate) request_ids: RequestIds,
     pub(crate) admission: Admission,
@@ -61,7 +64,8 @@ impl Site {
             metrics,
             audience,
             router: routes.router.with_state(site.clone()),
-            endpoints: routes.endpoints,
+            places: routes.places,
+            elsewhere: routes.faults,
             hosts,
             request_ids: RequestIds::new(),
             admission: Admission::default(),
@@ -69,11 +73,18 @@ impl Site {
         }))
     }
 
-    /// What is at a path, as metrics and logs name it.
-    pub(crate) fn endpoint(&self, path: &str) -> Endpoint {
-        let is_asset = || path.starts_with(ASSETS_PATH);
-        let elsewhere = || if is_asset() { Endpoint::Asset } else { Endpoint::Other };
-        self.endpoints.get(path).copied().unwrap_or_else(elsewhere)
+    /// What is at a path.
+    pub(crate) fn place(&self, path: &str) -> Place {
+        self.places.get(path).copied().unwrap_or_else(|| {
+            let endpoint = if path.starts_with(ASSETS_PATH) { Endpoint::Asset } else { Endpoint::Other };
+            Place { endpoint, faults: self.elsewhere }
+        })
+    }
+
+    /// What is wrong with a request to a place, in the form that it has for it.
+    pub(crate) fn fault(&self, place: Place, fault: HttpFault) -> Response {
+        let FaultForm(render) = place.faults;
+        render(fault, self.realm().map_or(ErrorForm::Standard, |realm| realm.settings.error_form))
     }
 
     /// The realm as it stands now.

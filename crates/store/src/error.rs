@@ -12,7 +12,11 @@ pub enum StoreError {
     /// The store holds something this version cannot read: corruption, or a newer schema.
     #[error("the store is unreadable: {0}")]
     Unreadable(String),
-    /// A name that must be unique is taken, or what was to be replaced was replaced by somebody else.
-    #[error("somebody else was first: the name is taken, or what was read has changed")]
+    /// What the change was made from does not stand any more ([`crate::Change::ExpectMeta`], [`crate::Change::ReplaceKey`]); nothing
+    /// was changed. Repeated after an unknown outcome, a change that replaces what it expects answers this about its own success.
+    #[error("what the change was made from has been replaced meanwhile")]
+    Changed,
+    /// A name that must be unique is taken.
+    #[error("the name is taken")]
     Taken,
 }

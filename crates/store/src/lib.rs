@@ -4,8 +4,13 @@
 //! decided in `kimbai_core`.
 
 mod clock;
+mod columns;
+mod copy;
 mod error;
+mod figures;
 mod ledger;
+mod outcome;
+pub mod postgres;
 mod registry;
 pub mod sqlite;
 #[cfg(feature = "suite")]
@@ -13,10 +18,11 @@ pub mod suite;
 mod upkeep;
 
 pub use clock::Clock;
+pub use copy::{Copied, CopyError, CopyProgress, CopyStep, copy};
 pub use error::StoreError;
 pub use ledger::{Answer, GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{
     Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits,
-    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow,
+    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 pub use upkeep::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};

@@ -4,11 +4,13 @@
 //! hashed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
+use tokio::sync::watch;
 
 use crate::ledger::Answer;
 
@@ -24,6 +26,11 @@ pub trait Registry: Send + Sync {
 
     /// A number for a realm that is yet to be made; it is never drawn again. The first is 1.
     fn draw_realm_number(&self) -> Answer<'_, RealmNumber>;
+    /// Moves when another process may have changed a realm, its keys or its clients: who keeps them in memory reads those
+    /// anew whose version is another one. It moves at once, or within a few seconds where the word does not come through.
+    fn versions(&self) -> watch::Receiver<Versions>;
+    /// The versions of all realms at this moment; none where no other process can change them.
+    fn read_versions(&self) -> Answer<'_, Versions>;
     /// All realms.
     fn realms(&self) -> Answer<'_, Vec<RealmRow>>;
 
@@ -118,7 +125,7 @@ pub enum Change {
         sealed: Vec<u8>,
     },
     /// Stores a sealed key in the place of the one that stands under its number. Where it is not this one that stands there, somebody
-    /// else was first: [`crate::StoreError::Taken`].
+    /// else was first: [`crate::StoreError::Changed`].
     ReplaceKey {
         /// Whose.
         realm: RealmNumber,
@@ -183,6 +190,14 @@ pub enum Change {
         /// Whose.
         user: UserNumber,
     },
+    /// Changes nothing, and refuses all changes of which it is one with [`crate::StoreError::Changed`] unless this value of
+    /// the installation stands at that moment: what they were made from must not have been replaced meanwhile.
+    ExpectMeta {
+        /// Its key.
+        key: String,
+        /// The value that must stand.
+        value: Vec<u8>,
+    },
     /// Sets a value of the installation, whatever it was.
     SetMeta {
         /// Its key.
@@ -213,6 +228,10 @@ pub struct AuditFilter {
     /// Not before this moment.
     pub since: Option<Micros>,
 }
+
+/// The version of each realm, which is another one after each change of the realm, its keys or its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Versions(pub BTreeMap<RealmNumber, u64>);
 
 /// A realm as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Upkeep: what an operator does to a store as a whole, and what is measured of it.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::ledger::Answer;
@@ -15,6 +16,10 @@ pub trait Upkeep: Send + Sync {
 
     /// What has been measured since the start.
     fn figures(&self) -> StoreFigures;
+
+    /// Finishes what waits and closes everything, within about the time that a caller waits for an answer; every later call is
+    /// answered [`crate::StoreError::NotDone`].
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// How far a backup has come, written by the store and read by whoever shows it.
@@ -42,6 +47,12 @@ pub enum BackupError {
     /// The store has no file to copy.
     #[error("a store in memory has nothing to back up")]
     Memory,
+    /// The store is in a database that has its own backups.
+    #[error(
+        "the store is in PostgreSQL, whose own tools back it up: pg_dump of the database, or a base backup with its log \
+         archived; keep the master key apart from it, because without the key nobody can use what is in it"
+    )]
+    Elsewhere,
     /// Another one is being written.
     #[error("another backup is being written; wait for its end")]
     Busy,
@@ -79,9 +90,9 @@ pub struct StoreFigures {
     pub waiting: u64,
     /// What was turned away because too much waited.
     pub turned_away: u64,
-    /// Bytes in the log now.
+    /// Bytes in the log now; 0 where the log is PostgreSQL's.
     pub log_bytes: u64,
-    /// Bytes of the database file.
+    /// Bytes of the database file, or of the whole database on PostgreSQL, which is asked once a minute.
     pub database_bytes: u64,
     /// Audit events that were dropped because the store did not keep up.
     pub events_dropped: u64,

@@ -6,6 +6,7 @@
 
 mod decide;
 mod openid;
+mod partial;
 mod request;
 mod response_type;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use decide::{Browsing, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live};
 pub use openid::{Demands, LogInTerms, Prompt};
+pub use partial::{PartialConsent, ScopeWithheld};
 pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ResponseMode, ResponseTarget,
     ValidRequest, validate,

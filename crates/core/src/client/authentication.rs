@@ -5,6 +5,7 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
+use crate::request_signature::{SignatureFault, SignedRequest};
 use crate::secret::Secret;
 
 use super::metadata::{AuthenticationMethod, Client, SecretDigest, SecretRepetition};
@@ -18,6 +19,8 @@ pub struct ClientCredentials {
     pub client_id: Option<String>,
     /// `client_secret` in the body.
     pub client_secret: Option<Secret>,
+    /// A signature in the place of a secret.
+    pub signed: Option<Box<SignedRequest>>,
 }
 
 /// A decoded `Authorization: Basic` header.
@@ -29,13 +32,15 @@ pub struct BasicCredentials {
     pub client_secret: Secret,
 }
 
-/// The presented secrets under the keyring's key.
+/// The presented secrets under the keyring's key, and what was found of a signature.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PresentedSecrets {
     /// The header's.
     pub basic: Option<SecretDigest>,
     /// The body's.
     pub body: Option<SecretDigest>,
+    /// Whether the request's signature is one of the client's.
+    pub signature: Option<Result<(), SignatureFault>>,
 }
 
 /// Why a client is not who it says.
@@ -53,6 +58,9 @@ pub enum ClientAuthenticationError {
     /// The client is unknown or disabled, or the secret is missing or wrong.
     #[error("the client is unknown or disabled, or its secret is wrong")]
     Refused,
+    /// The client is known, and the signature does not prove that it is the client's.
+    #[error("{0}")]
+    Signature(SignatureFault),
     /// The secret is right, the method is not the registered one.
     #[error("the client is registered for {} and used {}", registered.name(), used.name())]
     Method {
@@ -75,14 +83,11 @@ impl ClientCredentials {
     /// # Errors
     /// [`ClientAuthenticationError::Missing`], [`ClientAuthenticationError::TwoClients`].
     pub fn client_id(&self) -> Result<&str, ClientAuthenticationError> {
-        match (&self.basic, &self.client_id) {
-            (Some(basic), Some(client_id)) if basic.client_id != *client_id => {
-                Err(ClientAuthenticationError::TwoClients)
-            }
-            (Some(basic), _) => Ok(&basic.client_id),
-            (None, Some(client_id)) => Ok(client_id),
-            (None, None) => Err(ClientAuthenticationError::Missing),
-        }
+        let basic = self.basic.as_ref().map(|basic| basic.client_id.as_str());
+        let signed = self.signed.as_ref().map(|signed| signed.input.client_id.as_str());
+        let mut named = [basic, self.client_id.as_deref(), signed].into_iter().flatten();
+        let client_id = named.next().ok_or(ClientAuthenticationError::Missing)?;
+        if named.all(|other| other == client_id) { Ok(client_id) } else { Err(ClientAuthenticationError::TwoClients) }
     }
 }
 
@@ -108,21 +113,21 @@ pub fn authenticate(
         return Err(ClientAuthenticationError::Refused);
     };
     let registered = client.metadata.token_endpoint_auth_method;
-    match (registered, basic, body) {
-        (AuthenticationMethod::None, None, None)
-        | (AuthenticationMethod::ClientSecretBasic, Some(true), None)
-        | (AuthenticationMethod::ClientSecretPost, None, Some(true)) => Ok(()),
-        (_, Some(true), Some(true)) => match (registered, client.metadata.secret_repetition) {
+    let method = |used| Err(ClientAuthenticationError::Method { registered, used });
+    match (registered, basic, body, presented.signature) {
+        (AuthenticationMethod::None, None, None, None)
+        | (AuthenticationMethod::ClientSecretBasic, Some(true), None, None)
+        | (AuthenticationMethod::ClientSecretPost, None, Some(true), None)
+        | (AuthenticationMethod::RequestSignature, None, None, Some(Ok(()))) => Ok(()),
+        (_, Some(true), Some(true), None) => match (registered, client.metadata.secret_repetition) {
             (AuthenticationMethod::ClientSecretBasic, SecretRepetition::Tolerated) => Ok(()),
             _ => Err(ClientAuthenticationError::SeveralMethods { registered }),
         },
-        (_, Some(true), None) => {
-            Err(ClientAuthenticationError::Method { registered, used: AuthenticationMethod::ClientSecretBasic })
-        }
-        (_, None, Some(true)) => {
-            Err(ClientAuthenticationError::Method { registered, used: AuthenticationMethod::ClientSecretPost })
-        }
-        (_, Some(false), _) | (_, _, Some(false)) | (_, None, None) => Err(ClientAuthenticationError::Refused),
+        (_, Some(true), None, None) => method(AuthenticationMethod::ClientSecretBasic),
+        (_, None, Some(true), None) => method(AuthenticationMethod::ClientSecretPost),
+        (_, None, None, Some(Ok(()))) => method(AuthenticationMethod::RequestSignature),
+        (_, None, None, Some(Err(fault))) => Err(ClientAuthenticationError::Signature(fault)),
+        (_, None, None, None) | (_, Some(_), _, _) | (_, _, Some(_), _) => Err(ClientAuthenticationError::Refused),
     }
 }
 

@@ -22,16 +22,19 @@ pub enum AuthenticationMethod {
     ClientSecretBasic,
     /// `client_id` and `client_secret` in the body.
     ClientSecretPost,
+    /// A signature over the request, made with the secret.
+    RequestSignature,
 }
 
 impl AuthenticationMethod {
-    /// Its registered name (RFC 7591 section 2).
+    /// Its registered name (RFC 7591 section 2); that of the signature is ours, for no RFC has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::RequestSignature => "request_signature",
         }
     }
 }
@@ -86,12 +89,19 @@ pub enum SubjectType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretDigest(pub [u8; 32]);
 
+/// A client secret that the realm's keyring sealed, and can read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret(pub String);
+
 /// A client's secret as it is stored, and until when it is one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSecret {
     /// What is compared.
     pub digest: SecretDigest,
+    /// The secret itself, where signatures are checked with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedSecret>,
     /// In seconds since 1970; absent: until it is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_s: Option<u32>,
@@ -101,7 +111,7 @@ impl ClientSecret {
     /// A secret that stays until it is replaced.
     #[must_use]
     pub const fn lasting(digest: SecretDigest) -> Self {
-        Self { digest, ends_s: None }
+        Self { digest, sealed: None, ends_s: None }
     }
 
     /// Whether it counts at this second since 1970.
@@ -388,10 +398,19 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
         (is_public && has(GrantType::ClientCredentials), "client_credentials needs a secret (RFC 6749 section 4.4)"),
         (is_public && metadata.resource_server, "a resource server needs a secret (RFC 7662 section 2.1)"),
         (
-            has(GrantType::AuthorizationCode) == metadata.redirect_uris.is_empty(),
+            // The codes of an app that signs come from the platform's own app, by no redirect.
+            !signs(metadata) && has(GrantType::AuthorizationCode) == metadata.redirect_uris.is_empty(),
             "authorization_code and redirect_uris need each other",
         ),
         (has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode), "refresh_token needs authorization_code"),
+        (
+            signs(metadata) && metadata.secrets.iter().any(|secret| secret.sealed.is_none()),
+            "a client that signs its requests is given its secret itself, not a hash of it",
+        ),
+        (
+            signs(metadata) && !metadata.redirect_uris.is_empty(),
+            "a client that signs its requests has no redirect_uris: its codes come from the platform's own app",
+        ),
         (
             metadata.subject_type == Some(SubjectType::Pairwise) && sector(metadata).is_none(),
             "pairwise subjects need a sector_identifier_uri, or redirect_uris that all have one host (OpenID Connect Core 8.1)",
@@ -401,6 +420,10 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
         Some((_, text)) => Err(RegistrationError::Contradiction(text)),
         None => Ok(()),
     }
+}
+
+fn signs(metadata: &ClientMetadata) -> bool {
+    metadata.token_endpoint_auth_method == AuthenticationMethod::RequestSignature
 }
 
 /// The host of the sector identifier, or the one host of all redirect URIs.

@@ -11,5 +11,5 @@ pub use authentication::{
 pub(crate) use metadata::only_code;
 pub use metadata::{
     AuthenticationMethod, Client, ClientMetadata, ClientSecret, ConsentPolicy, GrantType, RegistrationError,
-    SecretDigest, SecretRepetition, SubjectType,
+    SealedSecret, SecretDigest, SecretRepetition, SubjectType,
 };

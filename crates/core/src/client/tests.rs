@@ -1,18 +1,21 @@
 //! Client authentication and registration, by table. The builders serve the tests of the neighbouring rooms too.
 
+use std::collections::BTreeMap;
+
 use crate::authorize::ResponseType;
 use crate::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
-    ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SecretDigest, SecretRepetition,
-    SubjectType, authenticate,
+    ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SealedSecret, SecretDigest,
+    SecretRepetition, SubjectType, authenticate,
 };
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{
-    ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, TokenShape,
-    TokenTypeSpelling,
+    ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RealmSettings, RequestSignatures,
+    TokenShape, TokenTypeSpelling,
 };
 use crate::redirect_uri::UriError;
+use crate::request_signature::SignatureFault;
 use crate::scope::{ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
 use crate::secret::Secret;
 use crate::signing::SigningSettings;
@@ -34,6 +37,7 @@ pub(crate) fn settings() -> RealmSettings {
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            platform: BTreeMap::new(),
             userinfo: None,
             end_session: None,
             jwks: None,
@@ -64,6 +68,7 @@ pub(crate) fn settings() -> RealmSettings {
         token_shape: TokenShape::Halves,
         consent_form: ConsentForm::Full,
         rate_limits: None,
+        request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
     }
@@ -97,6 +102,14 @@ fn register(change: impl FnOnce(&mut ClientMetadata)) -> Result<Client, Registra
     Client::register(ClientNumber(7), "7590139168389961".to_owned(), metadata, PartyStanding::NEW, context)
 }
 
+fn make_signing(metadata: &mut ClientMetadata) {
+    metadata.token_endpoint_auth_method = SIGNATURE;
+    metadata.redirect_uris.clear();
+    for secret in &mut metadata.secrets {
+        secret.sealed = Some(SealedSecret(String::new()));
+    }
+}
+
 /// The client of [`metadata`], changed.
 pub(crate) fn client(change: impl FnOnce(&mut ClientMetadata)) -> Client {
     register(change).unwrap()
@@ -119,6 +132,7 @@ const WRONG: Option<SecretDigest> = Some(SecretDigest([2; 32]));
 const ABSENT: Option<SecretDigest> = None;
 const REFUSED: Authenticated = Err(ClientAuthenticationError::Refused);
 
+const SIGNATURE: AuthenticationMethod = AuthenticationMethod::RequestSignature;
 const BASIC: AuthenticationMethod = AuthenticationMethod::ClientSecretBasic;
 const POST: AuthenticationMethod = AuthenticationMethod::ClientSecretPost;
 const NONE: AuthenticationMethod = AuthenticationMethod::None;
@@ -210,7 +224,7 @@ fn a_client_authenticates_by_its_registered_method_alone() {
     for (method, basic, body, strict, tolerant) in TABLE {
         for (repetition, expect) in [(SecretRepetition::Refused, strict), (SecretRepetition::Tolerated, tolerant)] {
             let mut client = of_method(method, repetition);
-            let presented = PresentedSecrets { basic, body };
+            let presented = PresentedSecrets { basic, body, signature: None };
             let case = format!("{method:?} {repetition:?} {presented:?}");
             assert_eq!(authenticate(Some(&client), &presented, 0), expect, "{case}");
             client.standing.active = false;
@@ -234,27 +248,53 @@ fn no_hint_is_given_to_who_has_not_shown_the_secret() {
 
 #[test]
 fn an_unknown_client_is_not_known_by_a_secret_of_zeros() {
-    let presented = PresentedSecrets { basic: Some(SecretDigest([0; 32])), body: None };
+    let presented = PresentedSecrets { basic: Some(SecretDigest([0; 32])), body: None, signature: None };
     assert_eq!(authenticate(None, &presented, 0), REFUSED);
+}
+
+#[test]
+fn a_client_that_signs_authenticates_by_signature_alone() {
+    const MISMATCH: Result<(), SignatureFault> = Err(SignatureFault::Mismatch);
+    let (signing, header) = (client(make_signing), client(|_| {}));
+    let fault = ClientAuthenticationError::Signature(SignatureFault::Mismatch);
+    let method = |registered, used| ClientAuthenticationError::Method { registered, used };
+    for (client, basic, signature, expect) in [
+        (&signing, None, Some(Ok(())), Ok(())),
+        (&signing, None, Some(MISMATCH), Err(fault)),
+        (&signing, None, None, REFUSED),
+        (&signing, RIGHT, None, Err(method(SIGNATURE, BASIC))),
+        (&signing, WRONG, None, REFUSED),
+        (&signing, RIGHT, Some(Ok(())), REFUSED),
+        (&signing, WRONG, Some(Ok(())), REFUSED),
+        (&header, None, Some(Ok(())), Err(method(BASIC, SIGNATURE))),
+        (&header, RIGHT, Some(Ok(())), REFUSED),
+        (&header, RIGHT, Some(MISMATCH), REFUSED),
+    ] {
+        let presented = PresentedSecrets { basic, body: None, signature };
+        assert_eq!(authenticate(Some(client), &presented, 0), expect, "{presented:?}");
+        assert_eq!(authenticate(None, &presented, 0), REFUSED, "{presented:?}, unknown");
+        let disabled = Client { standing: PartyStanding { active: false, epoch: 0 }, ..client.clone() };
+        assert_eq!(authenticate(Some(&disabled), &presented, 0), REFUSED, "{presented:?}, disabled");
+    }
 }
 
 #[test]
 fn during_a_rotation_both_secrets_are_right() {
     let client = client(|metadata| metadata.secrets = vec![lasting(1), lasting(2)]);
     for (digest, expect) in [([1; 32], Ok(())), ([2; 32], Ok(())), ([3; 32], REFUSED)] {
-        let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None };
+        let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None, signature: None };
         assert_eq!(authenticate(Some(&client), &presented, 0), expect);
     }
 }
 
 #[test]
 fn a_secret_that_was_replaced_ends_at_its_second() {
-    let replaced = ClientSecret { digest: SecretDigest([1; 32]), ends_s: Some(100) };
+    let replaced = ClientSecret { ends_s: Some(100), ..lasting(1) };
     let client = client(|metadata| metadata.secrets = vec![replaced, lasting(2)]);
     for (digest, now_s, expect) in
         [([1; 32], 99, Ok(())), ([1; 32], 100, REFUSED), ([2; 32], 99, Ok(())), ([2; 32], 100, Ok(()))]
     {
-        let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None };
+        let presented = PresentedSecrets { basic: Some(SecretDigest(digest)), body: None, signature: None };
         assert_eq!(authenticate(Some(&client), &presented, now_s), expect, "{digest:?} at {now_s}");
     }
 }
@@ -268,6 +308,7 @@ fn a_request_names_one_client() {
         }),
         client_id: body.map(str::to_owned),
         client_secret: None,
+        signed: None,
     };
     for (basic, body, expect) in [
         (None, None, Err(ClientAuthenticationError::Missing)),
@@ -285,7 +326,12 @@ type Change = fn(&mut ClientMetadata);
 
 #[test]
 fn what_contradicts_itself_cannot_be_registered() {
-    let contradictions: [(&str, Change); 12] = [
+    let contradictions: [(&str, Change); 14] = [
+        ("not a hash", |m| m.token_endpoint_auth_method = SIGNATURE),
+        ("platform's own app", |m| {
+            make_signing(m);
+            m.redirect_uris.push("https://example.com/a".to_owned());
+        }),
         ("without authentication", |m| m.token_endpoint_auth_method = NONE),
         ("100 members", |m| m.redirect_uris = vec!["https://example.com/a".to_owned(); 101]),
         ("2,048 bytes", |m| m.client_name = "a".repeat(2_049)),

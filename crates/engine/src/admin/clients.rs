@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kimbai_core::client::{AuthenticationMethod, Client, ClientSecret, SecretDigest};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientSecret};
 use kimbai_core::time::Micros;
 use kimbai_keyring::random_array;
 use kimbai_store::Activity;
@@ -18,7 +18,7 @@ use super::views::{ClientView, Enabled};
 use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
 use crate::realm::Realm;
-use crate::setup::NewClient;
+use crate::setup::{NewClient, stored_secret};
 
 /// Makes a client; one that exists is an error.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -162,16 +162,17 @@ impl Command for ClientRotateSecret {
         if client.metadata.token_endpoint_auth_method == AuthenticationMethod::None {
             return Err(AdminError::Invalid(vec![format!("client {} is public: it has no secret", self.client_id)]));
         }
-        let (digest, made) = if let Some(given) = &self.client_secret {
-            (given_digest(&realm, given)?, None)
+        let mut metadata = client.metadata.clone();
+        let method = metadata.token_endpoint_auth_method;
+        let (secret, made) = if let Some(given) = &self.client_secret {
+            (given_secret(&realm, method, given)?, None)
         } else {
             let secret = PlainSecret::new(new_secret());
-            (realm.keyring.secret_digest(&secret.0), Some(secret))
+            (stored_secret(&realm.keyring, method, &secret.0), Some(secret))
         };
-        let mut metadata = client.metadata.clone();
         let now_s = engine.now().as_unix_s();
         let end_s = now_s.saturating_add(self.overlap_s);
-        let secrets = rotated(&metadata.secrets, digest, end_s);
+        let secrets = rotated(&metadata.secrets, secret, end_s);
         // Asked to end no secret, it ends none: the earlier one may be the one that is deployed.
         let ended =
             metadata.secrets.iter().find(|old| old.is_live(now_s) && !secrets.iter().any(|s| s.digest == old.digest));
@@ -214,23 +215,23 @@ impl Command for ClientRemove {
     }
 }
 
-fn given_digest(realm: &Realm, given: &PlainSecret) -> Result<SecretDigest, AdminError> {
-    let digest = given.given().and_then(|given| match given {
-        GivenSecret::Plain(secret) => Ok(realm.keyring.secret_digest(&secret)),
-        GivenSecret::Hash(hash) => hash.digest_for(Some(&realm.keyring)),
+fn given_secret(realm: &Realm, method: AuthenticationMethod, given: &PlainSecret) -> Result<ClientSecret, AdminError> {
+    let secret = given.given().and_then(|given| match given {
+        GivenSecret::Plain(secret) => Ok(stored_secret(&realm.keyring, method, &secret)),
+        GivenSecret::Hash(hash) => hash.digest_for(Some(&realm.keyring)).map(ClientSecret::lasting),
     });
-    digest.map_err(|mistake| AdminError::Invalid(vec![mistake]))
+    secret.map_err(|mistake| AdminError::Invalid(vec![mistake]))
 }
 
 /// The secrets after a rotation. Of two the newer one stays beside the new one: a third would be one more to guess. It is kept when
 /// it has ended, too, so that a file that still names it does not bring it back.
-fn rotated(standing: &[ClientSecret], new: SecretDigest, end_s: u32) -> Vec<ClientSecret> {
-    let previous = standing.iter().rev().find(|old| old.digest != new);
+fn rotated(standing: &[ClientSecret], new: ClientSecret, end_s: u32) -> Vec<ClientSecret> {
+    let previous = standing.iter().rev().find(|old| old.digest != new.digest);
     let ending = |old: &ClientSecret| ClientSecret {
-        digest: old.digest,
         ends_s: Some(old.ends_s.map_or(end_s, |end| end.min(end_s))),
+        ..old.clone()
     };
-    previous.map(ending).into_iter().chain([ClientSecret::lasting(new)]).collect()
+    previous.map(ending).into_iter().chain([new]).collect()
 }
 
 /// Why a client whose secrets still overlap is not given a third.

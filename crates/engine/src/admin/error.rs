@@ -40,7 +40,7 @@ impl From<ClaimsError> for AdminError {
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotDone => Self::Unavailable(error.to_string()),
+            StoreError::NotDone | StoreError::Changed => Self::Unavailable(error.to_string()),
             StoreError::Unknown => Self::Unavailable("it may or may not have been done".to_owned()),
             StoreError::Unreadable(_) => Self::Failed(error.to_string()),
             StoreError::Taken => Self::Exists(error.to_string()),
@@ -61,9 +61,10 @@ impl From<SetupError> for AdminError {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::Store(error) => error.into(),
-            SetupError::MasterKey(_) | SetupError::Json { .. } | SetupError::Scopes(_) => {
-                Self::Failed(error.to_string())
-            }
+            SetupError::MasterKey(_)
+            | SetupError::MasterKeyReplaced(_)
+            | SetupError::Json { .. }
+            | SetupError::Scopes(_) => Self::Failed(error.to_string()),
             SetupError::ScopeNumbers(_)
             | SetupError::Settings { .. }
             | SetupError::Client { .. }

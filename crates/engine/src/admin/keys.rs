@@ -3,13 +3,16 @@
 //! The new key is written beside the old one first, and takes its place after the store has changed: whenever the process ends, the
 //! file that fits the store is there, and the next start finds it.
 
+use std::collections::BTreeSet;
+
+use kimbai_core::number::RealmNumber;
 use kimbai_keyring::{KeyFile, MasterKey, RealmKeyring};
 use kimbai_store::{Change, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, Administration, Command};
 use crate::engine::{About, Store, until_known};
-use crate::setup::{CHECK_VALUE, check_value, fits, stored_key};
+use crate::setup::{CHECK_VALUE, SetupError, check_value, expect_master, fits, stored_key};
 
 /// Where the master key of an installation is kept.
 #[derive(Debug)]
@@ -49,10 +52,11 @@ impl Command for MasterKeyRotate {
         let failed = |error: std::io::Error| {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
-        file.stage(&new).map_err(failed)?;
         // Whoever reads keys meanwhile waits: what is read is opened with the key under which it was sealed.
         let reading = engine.reading.lock().await;
-        let keys = seal_all_anew(&*engine.store, &old, &new).await?;
+        let mut sealed = Sealed::prepare(&*engine.store, (&old, &new)).await?;
+        file.stage(&new).map_err(failed)?;
+        let keys = sealed.store(&*engine.store, (&old, &new)).await?;
         engine.put_master(new);
         drop(reading);
         for realm in engine.realms() {
@@ -66,25 +70,72 @@ impl Command for MasterKeyRotate {
     }
 }
 
-/// Seals all keys of the store under the new key, and answers how many they are. Begun anew when one of them changed meanwhile: signing
-/// keys follow each other while a server runs.
-async fn seal_all_anew(store: &dyn Store, old: &MasterKey, new: &MasterKey) -> Result<usize, AdminError> {
-    for _ in 0..TRIES_MAX {
-        let mut changes = vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(new) }];
+/// A key of a realm: whose, what for, which.
+type KeyName = (RealmNumber, String, u8);
+
+/// What seals the keys of a store under another master key, and makes that the store's.
+struct Sealed {
+    keys: BTreeSet<KeyName>,
+    changes: Vec<Change>,
+}
+
+impl Sealed {
+    /// Seals all keys that there are.
+    async fn prepare(store: &dyn Store, (old, new): (&MasterKey, &MasterKey)) -> Result<Self, AdminError> {
+        let expected = match expect_master(store, old).await {
+            Err(SetupError::MasterKey(_)) => {
+                let text = "another server replaced the master key meanwhile: see which one fits";
+                return Err(AdminError::Failed(text.to_owned()));
+            }
+            expected => expected?,
+        };
+        let set = Change::SetMeta { key: CHECK_VALUE.to_owned(), value: check_value(new) };
+        let mut sealed = Self { keys: BTreeSet::new(), changes: vec![expected, set] };
+        let changes = sealed.more(store, (old, new)).await?;
+        sealed.changes.extend(changes);
+        Ok(sealed)
+    }
+
+    /// Carries it out, and answers how many keys were sealed. Begun anew when one of them changed meanwhile: signing keys follow each
+    /// other while a server runs.
+    async fn store(&mut self, store: &dyn Store, keys: (&MasterKey, &MasterKey)) -> Result<usize, AdminError> {
+        for _ in 0..TRIES_MAX {
+            match settled(until_known(|| store.change(self.changes.clone())).await, store, keys.1).await? {
+                Settled::Sealed => {
+                    // Keys that another server made after they were read, and before the new master key was the store's; since then
+                    // none can be made under the old one.
+                    let late = self.more(store, keys).await?;
+                    if !late.is_empty() {
+                        until_known(|| store.change(late.clone())).await?;
+                    }
+                    return Ok(self.keys.len());
+                }
+                Settled::Changed => *self = Self::prepare(store, keys).await?,
+            }
+        }
+        Err(AdminError::Unavailable("its keys change all the time".to_owned()))
+    }
+
+    /// What seals the keys that were not sealed yet.
+    async fn more(
+        &mut self,
+        store: &dyn Store,
+        (old, new): (&MasterKey, &MasterKey),
+    ) -> Result<Vec<Change>, AdminError> {
+        let mut changes = Vec::new();
         for realm in store.realms().await? {
             for key in store.keys(realm.number).await? {
                 let (number, usage, standing) = (key.number, key.usage.clone(), key.sealed.clone());
+                if !self.keys.insert((realm.number, usage.clone(), number)) {
+                    continue;
+                }
                 let sealed = RealmKeyring::seal_anew(old, new, realm.number, &stored_key(key))
                     .map_err(|error| AdminError::Failed(format!("realm {}: {error}", realm.name)))?;
                 changes.push(Change::ReplaceKey { realm: realm.number, usage, number, standing, sealed });
             }
         }
-        match settled(until_known(|| store.change(changes.clone())).await, store, new).await? {
-            Settled::Sealed => return Ok(changes.len() - 1),
-            Settled::Changed => {}
-        }
+        Ok(changes)
     }
-    Err(AdminError::Unavailable("its keys change all the time".to_owned()))
 }
 
 /// So often is it begun anew.
@@ -95,7 +146,7 @@ const TRIES_MAX: u32 = 8;
 enum Settled {
     /// They are sealed under the new key.
     Sealed,
-    /// A key changed meanwhile, and none was sealed.
+    /// A key changed meanwhile, or the master key did, and none was sealed.
     Changed,
 }
 
@@ -104,9 +155,9 @@ async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &Master
     match stored {
         Ok(()) => Ok(Settled::Sealed),
         // An earlier sending of unknown outcome may have been the one that was first.
-        Err(StoreError::Taken) => Ok(if fits(store, new).await? { Settled::Sealed } else { Settled::Changed }),
-        Err(StoreError::Unknown) => match fits(store, new).await {
+        Err(unsure @ (StoreError::Unknown | StoreError::Changed)) => match fits(store, new).await {
             Ok(true) => Ok(Settled::Sealed),
+            Ok(false) if unsure == StoreError::Changed => Ok(Settled::Changed),
             Ok(false) => Err(StoreError::NotDone.into()),
             Err(_) => Err(AdminError::Failed(
                 "it is not known whether the new key is in use, and the store cannot be asked: restart the server before you do \
@@ -114,7 +165,7 @@ async fn settled(stored: Result<(), StoreError>, store: &dyn Store, new: &Master
                     .to_owned(),
             )),
         },
-        Err(error @ (StoreError::NotDone | StoreError::Unreadable(_))) => Err(error.into()),
+        Err(error @ (StoreError::NotDone | StoreError::Unreadable(_) | StoreError::Taken)) => Err(error.into()),
     }
 }
 
@@ -132,11 +183,11 @@ mod tests {
         let unknown = || Err(StoreError::Unknown);
         store.init_meta(CHECK_VALUE, check_value(&old)).await.unwrap();
         assert_eq!(settled(unknown(), &store, &new).await, Err(StoreError::NotDone.into()));
-        assert_eq!(settled(Err(StoreError::Taken), &store, &new).await, Ok(Settled::Changed));
+        assert_eq!(settled(Err(StoreError::Changed), &store, &new).await, Ok(Settled::Changed));
         let value = check_value(&new);
         store.change(vec![Change::SetMeta { key: CHECK_VALUE.to_owned(), value }]).await.unwrap();
         assert_eq!(settled(unknown(), &store, &new).await, Ok(Settled::Sealed));
-        assert_eq!(settled(Err(StoreError::Taken), &store, &new).await, Ok(Settled::Sealed));
+        assert_eq!(settled(Err(StoreError::Changed), &store, &new).await, Ok(Settled::Sealed));
         assert_eq!(settled(Err(StoreError::NotDone), &store, &new).await, Err(StoreError::NotDone.into()));
         store.close();
         let told = settled(unknown(), &store, &new).await.unwrap_err().to_string();

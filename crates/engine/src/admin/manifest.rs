@@ -211,11 +211,15 @@ impl ClientManifest {
         read_over(base, &self.metadata)
     }
 
-    /// A client with redirect URIs logs people in; one without acts for itself.
+    /// A client with redirect URIs logs people in, and so does one that signs its requests; any other acts for itself.
     fn defaults(&self, client_id: &str) -> Value {
         let has_redirects = self.metadata.get("redirect_uris").is_some_and(|uris| *uris != json!([]));
-        let grant_types =
-            if has_redirects { json!(["authorization_code", "refresh_token"]) } else { json!(["client_credentials"]) };
+        let signs = self.metadata.get("token_endpoint_auth_method") == Some(&json!("request_signature"));
+        let grant_types = if has_redirects || signs {
+            json!(["authorization_code", "refresh_token"])
+        } else {
+            json!(["client_credentials"])
+        };
         json!({
             "client_name": client_id,
             "token_endpoint_auth_method": "client_secret_basic",

@@ -9,6 +9,7 @@ mod backup;
 mod clients;
 mod error;
 mod export;
+mod follow;
 mod grants;
 mod keys;
 mod manifest;
@@ -99,6 +100,7 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn run<C: Command>(&self, command: C) -> Result<C::Reply, AdminError> {
+        self.catch_up().await?;
         let _turn = match C::ORDER {
             Order::InTurn => Some(self.turn.lock().await),
             Order::Free => None,

@@ -29,4 +29,6 @@ mod rowless;
 #[cfg(test)]
 mod setup;
 #[cfg(test)]
+mod signed;
+#[cfg(test)]
 mod signing;

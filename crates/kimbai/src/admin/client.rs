@@ -125,6 +125,7 @@ impl GivenSecret {
 enum Method {
     ClientSecretBasic,
     ClientSecretPost,
+    RequestSignature,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

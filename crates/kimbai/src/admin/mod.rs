@@ -25,6 +25,8 @@ use serde::Serialize;
 use self::output::Form;
 pub(crate) use self::output::print;
 use self::reach::Reach;
+pub(crate) use self::secret::of_reference as secret_of_reference;
+use crate::boot;
 use crate::config::{Config, DataArgs, Problems};
 use crate::exit::ExitStatus;
 
@@ -99,6 +101,7 @@ const LIMIT_MAX: i64 = 10_000;
 /// # Errors
 /// What the person is told.
 pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
+    boot::warnings_to_stderr();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let done = match command {
             AdminCommand::Apply(args) => return Box::pin(apply::run(args)).await,

@@ -26,7 +26,7 @@ impl Reach {
     /// # Errors
     /// There is no store, another process has it and takes no commands, or it cannot be opened.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
-        let socket = Socket::new(socket(&config.data));
+        let socket = Socket::new(socket(&config.data), config.store.name());
         if socket.answers().await? {
             return Ok(Self::Beside(socket));
         }
@@ -46,7 +46,11 @@ impl Reach {
     pub(crate) async fn run<C: Command>(&self, command: C) -> anyhow::Result<C::Reply> {
         let done = match self {
             Self::Beside(socket) => socket.run(command).await,
-            Self::Alone(installation) => Box::pin(installation.administration.run(command)).await.map_err(Into::into),
+            Self::Alone(installation) => {
+                let done = Box::pin(installation.administration.run(command)).await;
+                installation.engine.settle().await;
+                done.map_err(Into::into)
+            }
         };
         done.map_err(each_an_error)
     }

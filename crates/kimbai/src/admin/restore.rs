@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use anyhow::bail;
 use clap::Args;
 use kimbai_store::BackupProgress;
 use kimbai_store::sqlite::{self, Restored};
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use super::Place;
 use super::progress::Progress;
-use crate::config::MasterKeySource;
+use crate::config::{MasterKeySource, StorePlace};
 
 /// Makes a store from a backup, in a directory that is missing or empty.
 #[derive(Debug, Args)]
@@ -32,6 +33,13 @@ pub(crate) struct RestoreArgs {
 
 pub(super) async fn run(RestoreArgs { file, place }: RestoreArgs) -> anyhow::Result<()> {
     let config = place.config()?;
+    if let StorePlace::Postgres(url) = &config.store {
+        bail!(
+            "{} is of an embedded store, and {url} is PostgreSQL: restore it into a directory (--store sqlite:DIR), then `kimbai copy`; \
+             a database is restored by PostgreSQL's own tools (docs/operate.md)",
+            file.display()
+        );
+    }
     let directory = config.data;
     let copied = Arc::new(BackupProgress::default());
     let mut progress = Progress::new("restored");

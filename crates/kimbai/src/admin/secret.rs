@@ -33,7 +33,7 @@ impl Form {
 
 /// The secret that a text of the form `env:NAME` or `file:PATH` stands for; nothing for any other text. `base` is the directory that
 /// a relative path is relative to.
-pub(super) fn of_reference(text: &str, base: &Path) -> Option<Result<PlainSecret, String>> {
+pub(crate) fn of_reference(text: &str, base: &Path) -> Option<Result<PlainSecret, String>> {
     referred(text, base, Form::Line)
 }
 

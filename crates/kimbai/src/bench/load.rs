@@ -9,10 +9,9 @@ use anyhow::Context;
 use tokio::task::JoinSet;
 
 use super::cases::{Case, Worker};
-use super::figures::CpuTime;
 use super::histogram::Histogram;
 use super::report::progress;
-use super::server_process::ServerProcess;
+use super::servers::{CpuTaken, Servers};
 
 /// What a case showed, and the workers for the next one.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(super) struct Measured {
     /// One entry a right answer within the measured time.
     pub(super) histogram: Histogram,
     pub(super) errors: u64,
-    pub(super) server_cpu: Option<Duration>,
+    pub(super) cpu: Option<CpuTaken>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +39,7 @@ pub(super) async fn measure(
     workers: Vec<Worker>,
     case: Case,
     duration: Duration,
-    server: Option<&ServerProcess>,
+    servers: Option<&Servers>,
 ) -> anyhow::Result<Measured> {
     let begin = Instant::now() + WARM_UP;
     let window = Window { begin, end: begin + duration };
@@ -49,20 +48,20 @@ pub(super) async fn measure(
     for worker in workers {
         running.spawn(drive(worker, case, window, Arc::clone(&errors)));
     }
-    let cpu = || server.map(|server| CpuTime::of(server.process_id())).transpose();
+    let cpu = || servers.map(Servers::cpu_times).transpose();
     tokio::time::sleep_until(window.begin.into()).await;
     let before = cpu()?;
     tokio::time::sleep_until(window.end.into()).await;
     let after = cpu()?;
 
-    let mut measured = Measured { workers: Vec::new(), histogram: Histogram::new(), errors: 0, server_cpu: None };
+    let mut measured = Measured { workers: Vec::new(), histogram: Histogram::new(), errors: 0, cpu: None };
     while let Some(finished) = running.join_next().await {
         let (worker, histogram) = finished.context("a connection's task")?;
         measured.workers.push(worker);
         measured.histogram.add(&histogram);
     }
     measured.errors = errors.load(Ordering::Relaxed);
-    measured.server_cpu = after.zip(before).map(|(after, before)| after.since(&before));
+    measured.cpu = after.zip(before).map(|(after, before)| after.since(&before));
     Ok(measured)
 }
 

@@ -105,9 +105,9 @@ impl Asker for Stranger {
 async fn strangers(bench: &Bench) -> anyhow::Result<Vec<Stranger>> {
     let user = User { username: NAME.to_owned(), password: "a guess".to_owned() };
     let mut strangers = Vec::new();
-    for number in 0..SOURCES {
+    for (number, target) in (0..SOURCES).zip(bench.targets.iter().cycle()) {
         let source = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + number);
-        let mut worker = Worker::from_source(number, Arc::clone(&bench.target), source);
+        let mut worker = Worker::from_source(number, Arc::clone(target), source);
         let form = forms::fill_in(&mut worker, &user).await?;
         ensure!(form.body.contains(NAME), "the log-in form has no place for a name");
         strangers.push(Stranger { worker, form, attempts: 0 });

@@ -7,6 +7,7 @@ mod cases;
 mod connection;
 mod cookies;
 pub(crate) mod cores;
+mod database;
 mod figures;
 mod forms;
 mod high_water;
@@ -21,6 +22,8 @@ mod realms;
 mod report;
 mod selection;
 mod server_process;
+mod servers;
+mod signing;
 mod soak;
 mod start;
 mod target;
@@ -33,10 +36,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use cases::{Case, Worker};
 use cores::Cores;
+use database::Database;
 use load::Measured;
+use realms::Realm;
 use report::{CaseReport, progress};
 use selection::Selection;
 use server_process::ServerProcess;
+use servers::Servers;
 use target::Target;
 
 /// Measures throughput, latency and the server's CPU time per request.
@@ -45,7 +51,9 @@ use target::Target;
 Examples:
   kimbai bench
   kimbai bench --case refresh --seconds 30 --connections 128
-  kimbai bench --url http://localhost:4600")]
+  kimbai bench --realm tini --case refresh_graphql --case wrong_signature
+  kimbai bench --url http://localhost:4600
+  kimbai bench --store postgres://localhost/bench --servers 2")]
 pub(crate) struct BenchArgs {
     /// Only this case (may be repeated); without it all that are one closed loop.
     #[arg(long = "case", value_name = "NAME", value_enum)]
@@ -65,6 +73,12 @@ pub(crate) struct BenchArgs {
     /// Base URL of a realm of a running sandbox, instead of a server of our own (no figures of its process then).
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// An empty PostgreSQL database for the server, instead of a directory.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["url", "soak"])]
+    store: Option<String>,
+    /// How many servers share the database; each has its share of the connections.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "store", value_parser = clap::value_parser!(u32).range(1..=8))]
+    servers: u32,
     /// Gives the server the first core and the driver the others, so that neither takes from the other.
     #[arg(long, conflicts_with = "url")]
     cores_apart: bool,
@@ -88,21 +102,22 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
         args.grants,
         args.connections
     );
-    let (target, server, flushes) = if let Some(url) = &args.url {
-        (Target::at_url(realm, url)?, None, None)
-    } else {
-        let cores = if args.cores_apart { Cores::Apart } else { Cores::Shared };
-        if cores == Cores::Apart {
-            cores::leave_the_first().context("--cores-apart")?;
-        }
-        let server = ServerProcess::start(cores)?;
-        progress("measuring the disk's flush rate for 1 s");
-        let flushes = figures::fdatasync_per_s(server.data(), Duration::from_secs(1))?;
-        (Target::of_document(realm, server.document())?, Some(server), Some(flushes))
-    };
     let cases = args.chosen_cases()?;
+    let cores = if args.cores_apart { Cores::Apart } else { Cores::Shared };
+    if cores == Cores::Apart {
+        cores::leave_the_first().context("--cores-apart")?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("tokio runtime")?;
-    let mut bench = Bench { args, target: Arc::new(target), server, flushes };
+    let (targets, servers, flushes) = if let Some(url) = &args.url {
+        (vec![Arc::new(Target::at_url(realm, url)?)], None, None)
+    } else {
+        let database = args.store.as_deref().map(|url| runtime.block_on(Database::open(url))).transpose()?;
+        let servers = Servers::start(cores, database, args.servers)?;
+        progress("measuring the disk's flush rate for 1 s");
+        let flushes = figures::fdatasync_per_s(servers.first().data(), Duration::from_secs(1))?;
+        (targets(realm, &servers)?, Some(servers), Some(flushes))
+    };
+    let mut bench = Bench { args, targets, servers, flushes };
     let reports = runtime.block_on(async {
         tokio::select! {
             reports = bench.run(&cases) => reports,
@@ -115,16 +130,35 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The realm at each of the servers.
+fn targets(realm: &Realm, servers: &Servers) -> anyhow::Result<Vec<Arc<Target>>> {
+    let first = servers.first();
+    let at = |server: &ServerProcess| {
+        let ports = i32::from(server.port_base()) - i32::from(first.port_base());
+        Ok(Arc::new(Target::of_document(realm, first.document())?.shifted(ports)?))
+    };
+    servers.all().map(at).collect()
+}
+
 impl BenchArgs {
     fn chosen_cases(&self) -> anyhow::Result<Vec<Selection>> {
         let fits = |case: &Selection| self.url.is_none() || !case.needs_own_server();
         if let Some(case) = self.cases.iter().find(|case| !fits(case)) {
             bail!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
         }
+        let realm = realms::find(&self.realm)?;
+        ensure!(self.soak.is_none() || realm.signing.is_none(), "--soak drives the standard token endpoint");
+        if let Some(case) = self.cases.iter().find(|case| !case.is_of(realm)) {
+            bail!("the realm `{}` has no case `{case}`", realm.name);
+        }
+        ensure!(
+            self.store.is_none() || !self.cases.contains(&Selection::Start),
+            "the case `start` measures a store in a directory, not one at --store"
+        );
         if !self.cases.is_empty() {
             return Ok(self.cases.clone());
         }
-        Ok(Selection::loops().filter(fits).collect())
+        Ok(Selection::loops().filter(fits).filter(|case| case.is_of(realm)).collect())
     }
 }
 
@@ -136,8 +170,9 @@ fn times_peak(text: &str) -> Result<f64, String> {
 /// One run: what is driven, and what is known about its process.
 struct Bench {
     args: BenchArgs,
-    target: Arc<Target>,
-    server: Option<ServerProcess>,
+    /// The realm at each server.
+    targets: Vec<Arc<Target>>,
+    servers: Option<Servers>,
     flushes: Option<f64>,
 }
 
@@ -172,8 +207,8 @@ impl Bench {
         }
         progress(&format!("{case}: 1 s of warm-up, then {} s", self.args.seconds));
         let workers = std::mem::take(&mut prepared.workers);
-        let measured = load::measure(workers, case, self.seconds(), self.server.as_ref()).await?;
-        let report = self.report(case, &measured)?;
+        let measured = load::measure(workers, case, self.seconds(), self.servers.as_ref()).await?;
+        let report = self.report(case, &measured).await?;
         report::print(&report)?;
         prepared.workers = measured.workers;
         Ok(report)
@@ -184,7 +219,8 @@ impl Bench {
     }
 
     fn workers(&self, connections: u32) -> Vec<Worker> {
-        (0..connections).map(|number| Worker::new(number, Arc::clone(&self.target))).collect()
+        let targets = self.targets.iter().cycle();
+        (0..connections).zip(targets).map(|(number, target)| Worker::new(number, Arc::clone(target))).collect()
     }
 
     /// Workers with new grants: as many as asked for, at least one each.
@@ -192,12 +228,15 @@ impl Bench {
         prepare::mint(self.workers(connections), self.args.grants.max(connections)).await
     }
 
-    fn report(&self, case: Case, measured: &Measured) -> anyhow::Result<CaseReport> {
+    async fn report(&self, case: Case, measured: &Measured) -> anyhow::Result<CaseReport> {
         let mut report = CaseReport::new(&case.to_string(), measured, self.args.seconds);
         report.fdatasync_per_s = self.flushes;
-        if let Some(server) = &self.server {
-            report.rss_mb = Some(figures::resident_mb(server.process_id())?);
-            let (size, highest) = (figures::data_size(server.data())?, server.highest());
+        let Some(servers) = &self.servers else { return Ok(report.rounded()) };
+        report.rss_mb = Some(servers.resident_mb()?);
+        if let Some(database) = servers.database() {
+            report.disk_mb = Some(database.size_mb().await?);
+        } else {
+            let (size, highest) = (figures::data_size(servers.first().data())?, servers.first().highest());
             report.disk_mb = Some(size.all_mb);
             report.wal_mb = Some(size.wal_mb);
             report.disk_mb_max = Some(highest.all_mb);

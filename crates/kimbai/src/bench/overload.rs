@@ -49,7 +49,7 @@ pub(super) async fn run(bench: &Bench) -> anyhow::Result<()> {
     let seconds = bench.seconds();
     let workers = bench.workers_with_grants(bench.args.connections).await?;
     progress(&format!("{CASE}: the peak, {} s", bench.args.seconds));
-    let peak = load::measure(workers, Case::Refresh, seconds, bench.server.as_ref()).await?;
+    let peak = load::measure(workers, Case::Refresh, seconds, bench.servers.as_ref()).await?;
     let peak_per_s = per_s(peak.histogram.count(), seconds);
     let (calm, before) = offer(refreshing(peak.workers), calm_for(CALM)).await?;
     let calm_p99_ms = quantile_ms(&before.good, 990);

@@ -12,6 +12,8 @@ pub(super) struct Realm {
     pub(super) proof_key: ProofKey,
     /// Whether `client_id` stands in the body beside a Basic header.
     pub(super) client_id_beside_basic: bool,
+    /// The app that signs its requests, in a realm where apps do.
+    pub(super) signing: Option<DemoClient>,
     pub(super) demo: Demo,
 }
 
@@ -56,12 +58,19 @@ pub(super) fn find(name: &str) -> anyhow::Result<&'static Realm> {
     Ok(realm)
 }
 
-static REALMS: [Realm; 2] = [
+const TINI_HOST: DemoClient = DemoClient {
+    client_id: "tini-host",
+    client_secret: "demo-tini-host-secret-0123456789",
+    token_endpoint_auth_method: "client_secret_basic",
+};
+
+static REALMS: [Realm; 3] = [
     Realm {
         name: "standard",
         scopes: &["orders.read", "orders.write", "offline_access"],
         proof_key: ProofKey::S256,
         client_id_beside_basic: false,
+        signing: None,
         demo: Demo {
             authorize: "authorize",
             token: "token",
@@ -84,6 +93,7 @@ static REALMS: [Realm; 2] = [
         scopes: &["offline", "product", "order", "inventory"],
         proof_key: ProofKey::None,
         client_id_beside_basic: true,
+        signing: None,
         demo: Demo {
             authorize: "sc/oauth2/auth",
             token: "sc/oauth2/token",
@@ -101,6 +111,25 @@ static REALMS: [Realm; 2] = [
             redirect_uri: "https://example.com/tiki/callback",
         },
     },
+    Realm {
+        name: "tini",
+        scopes: &["offline", "user_profile"],
+        proof_key: ProofKey::None,
+        client_id_beside_basic: false,
+        signing: Some(DemoClient {
+            client_id: "RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W",
+            client_secret: "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
+            token_endpoint_auth_method: "request_signature",
+        }),
+        demo: Demo {
+            authorize: "oauth2/auth",
+            token: "oauth2/token",
+            introspect: "oauth2/introspect",
+            app: TINI_HOST,
+            service: TINI_HOST,
+            redirect_uri: "http://localhost:8080/callback",
+        },
+    },
 ];
 
 #[cfg(test)]
@@ -111,8 +140,8 @@ mod tests {
     fn an_unknown_realm_is_refused_with_the_known_ones() {
         assert_eq!(find("marketplace").unwrap().name, "marketplace");
         assert_eq!(
-            find("tini").unwrap_err().to_string(),
-            "unknown realm `tini`: the bench knows standard, marketplace"
+            find("haravan").unwrap_err().to_string(),
+            "unknown realm `haravan`: the bench knows standard, marketplace, tini"
         );
     }
 }

@@ -22,13 +22,13 @@ pub(super) struct CaseReport {
     pub(super) p999_ms: Option<f64>,
     /// Wrong answers, those of the warm-up included.
     pub(super) errors: u64,
-    /// CPU time of the server process a request.
+    /// CPU time of the server processes a request.
     pub(super) server_cpu_us: Option<f64>,
     /// CPU time of a database's processes a request; null without a database.
     pub(super) store_cpu_us: Option<f64>,
-    /// Megabytes (of 1,048,576 bytes) of memory the server process holds at the end of the case.
+    /// Megabytes (of 1,048,576 bytes) of memory the server processes hold at the end of the case.
     pub(super) rss_mb: Option<f64>,
-    /// The data directory's size at the end of the case.
+    /// The data directory's size at the end of the case; the database's, if there is one.
     pub(super) disk_mb: Option<f64>,
     /// The part of it that is write-ahead log.
     pub(super) wal_mb: Option<f64>,
@@ -45,6 +45,7 @@ impl CaseReport {
     pub(super) fn new(case: &str, measured: &Measured, seconds: u32) -> Self {
         let requests = measured.histogram.count();
         let cpu_us = |cpu: Duration| cpu.as_secs_f64() * 1e6 / requests as f64;
+        let taken = measured.cpu.filter(|_| requests > 0);
         Self {
             case: case.to_owned(),
             requests,
@@ -53,8 +54,8 @@ impl CaseReport {
             p99_ms: quantile_ms(&measured.histogram, 990),
             p999_ms: quantile_ms(&measured.histogram, 999),
             errors: measured.errors,
-            server_cpu_us: measured.server_cpu.filter(|_| requests > 0).map(cpu_us),
-            store_cpu_us: None,
+            server_cpu_us: taken.map(|taken| cpu_us(taken.servers)),
+            store_cpu_us: taken.and_then(|taken| taken.database).map(cpu_us),
             rss_mb: None,
             disk_mb: None,
             wal_mb: None,
@@ -110,13 +111,13 @@ pub(super) fn table(reports: &[CaseReport]) -> String {
     let floor = reports.iter().find(|report| report.case == "floor").and_then(|report| report.server_cpu_us);
     let number = |value: Option<f64>, digits| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
     let mut lines = vec![format!(
-        "\n{:<20} {:>10} {:>8} {:>8} {:>8} {:>11} {:>12} {:>7}",
-        "case", "requests/s", "p50 ms", "p99 ms", "p999 ms", "cpu us/req", "above floor", "errors"
+        "\n{:<20} {:>10} {:>8} {:>8} {:>8} {:>11} {:>12} {:>12} {:>7}",
+        "case", "requests/s", "p50 ms", "p99 ms", "p999 ms", "cpu us/req", "above floor", "database us", "errors"
     )];
     for report in reports {
         let above = floor.zip(report.server_cpu_us).filter(|_| report.case != "floor").map(|(floor, cpu)| cpu - floor);
         lines.push(format!(
-            "{:<20} {:>10.0} {:>8} {:>8} {:>8} {:>11} {:>12} {:>7}",
+            "{:<20} {:>10.0} {:>8} {:>8} {:>8} {:>11} {:>12} {:>12} {:>7}",
             report.case,
             report.requests_per_s,
             number(report.p50_ms, 3),
@@ -124,6 +125,7 @@ pub(super) fn table(reports: &[CaseReport]) -> String {
             number(report.p999_ms, 3),
             number(report.server_cpu_us, 1),
             number(above, 1),
+            number(report.store_cpu_us, 1),
             report.errors
         ));
     }
@@ -138,15 +140,19 @@ pub(super) fn progress(line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::servers::CpuTaken;
     use super::*;
+
+    const NOTHING: CpuTaken = CpuTaken { servers: Duration::ZERO, database: None };
 
     fn report(case: &str, cpu: u64) -> CaseReport {
         let mut histogram = Histogram::new();
         for _ in 0..3000 {
             histogram.record(Duration::from_millis(2));
         }
-        let server_cpu = Some(Duration::from_micros(cpu * 3000 + 150));
-        let measured = Measured { workers: Vec::new(), histogram, errors: 1, server_cpu };
+        let servers = Duration::from_micros(cpu * 3000 + 150);
+        let cpu = Some(CpuTaken { servers, database: None });
+        let measured = Measured { workers: Vec::new(), histogram, errors: 1, cpu };
         CaseReport::new(case, &measured, 7).rounded()
     }
 
@@ -167,13 +173,12 @@ mod tests {
     fn the_table_shows_the_cost_above_the_floor() {
         let table = table(&[report("floor", 8), report("refresh", 21)]);
         let last = table.lines().last().unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(last, ["refresh", "429", "2.015", "2.015", "2.015", "21.1", "13.0", "1"]);
+        assert_eq!(last, ["refresh", "429", "2.015", "2.015", "2.015", "21.1", "13.0", "-", "1"]);
     }
 
     #[test]
     fn a_case_without_requests_has_no_figures_a_request() {
-        let measured =
-            Measured { workers: Vec::new(), histogram: Histogram::new(), errors: 0, server_cpu: Some(Duration::ZERO) };
+        let measured = Measured { workers: Vec::new(), histogram: Histogram::new(), errors: 0, cpu: Some(NOTHING) };
         let report = CaseReport::new("code", &measured, 1);
         assert!(report.server_cpu_us.is_none() && report.p50_ms.is_none());
     }

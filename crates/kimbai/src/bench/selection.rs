@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::cases::Case;
+use super::realms::Realm;
 
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,23 +23,31 @@ impl Selection {
         Case::ALL.into_iter().map(Self::Closed)
     }
 
+    /// Whether it can be measured in a realm: the scenarios drive the standard token endpoint.
+    pub(super) fn is_of(self, realm: &Realm) -> bool {
+        match self {
+            Self::Closed(case) => case.is_of(realm),
+            Self::Start | Self::Overload | Self::LogInFlood => realm.signing.is_none(),
+        }
+    }
+
     /// Whether it needs the server that `kimbai bench` starts itself.
     pub(super) fn needs_own_server(self) -> bool {
-        !matches!(
-            self,
-            Self::Closed(Case::ClientCredentials | Case::Refresh | Case::Introspect | Case::Code) | Self::Overload
-        )
+        matches!(self, Self::Closed(Case::Floor) | Self::Start | Self::LogInFlood)
     }
 }
 
 impl ValueEnum for Selection {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Selection; 8] = [
+        const ALL: [Selection; 11] = [
             Selection::Closed(Case::Floor),
             Selection::Closed(Case::ClientCredentials),
             Selection::Closed(Case::Refresh),
             Selection::Closed(Case::Introspect),
             Selection::Closed(Case::Code),
+            Selection::Closed(Case::RefreshGraphql),
+            Selection::Closed(Case::RefreshRest),
+            Selection::Closed(Case::WrongSignature),
             Selection::Start,
             Selection::Overload,
             Selection::LogInFlood,

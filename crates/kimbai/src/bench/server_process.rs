@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,25 @@ pub(super) struct ServerProcess {
     high_water: HighWater,
     port_base: u16,
     cores: Cores,
+    role: Role,
     data: TempDir,
+}
+
+/// What a server process begins with.
+#[derive(Clone, Debug)]
+pub(super) enum Role {
+    /// It makes the realms.
+    First {
+        /// Where; in its own directory if it is not said.
+        store: Option<String>,
+    },
+    /// It finds the realms in the store, and has the master key of the server that made them.
+    Other {
+        /// Where.
+        store: String,
+        /// The directory of the server that made them.
+        first: PathBuf,
+    },
 }
 
 /// How a server process is ended.
@@ -51,20 +69,20 @@ const LAST_PORT: u16 = 32_000;
 
 impl ServerProcess {
     /// Starts it and waits until it says that it answers.
-    pub(super) fn start(cores: Cores) -> anyhow::Result<Self> {
+    pub(super) fn start(cores: Cores, role: Role) -> anyhow::Result<Self> {
         let data = figures::data_directory()?;
         let port_base = free_ports().context("no free block of ports")?;
-        let (child, document) = spawn(data.path(), port_base, cores)?;
+        let (child, document) = spawn(data.path(), port_base, cores, &role)?;
         progress(&format!("server process {} on {}", child.0.id(), data.path().display()));
         let high_water = HighWater::watch(data.path().to_owned())?;
-        Ok(Self { child, document, high_water, port_base, cores, data })
+        Ok(Self { child, document, high_water, port_base, cores, role, data })
     }
 
     /// Ends it, and starts it again on the same directory and ports; when the new one was started.
     pub(super) fn restart(&mut self, end: End) -> anyhow::Result<Instant> {
         self.child.end(end)?;
         let begin = Instant::now();
-        (self.child, self.document) = spawn(self.data.path(), self.port_base, self.cores)?;
+        (self.child, self.document) = spawn(self.data.path(), self.port_base, self.cores, &self.role)?;
         Ok(begin)
     }
 
@@ -81,17 +99,27 @@ impl ServerProcess {
         self.data.path()
     }
 
+    /// The first of its ports.
+    pub(super) fn port_base(&self) -> u16 {
+        self.port_base
+    }
+
     pub(super) fn process_id(&self) -> u32 {
         self.child.0.id()
     }
 }
 
-fn spawn(data: &Path, port_base: u16, cores: Cores) -> anyhow::Result<(Killed, Document)> {
+fn spawn(data: &Path, port_base: u16, cores: Cores, role: &Role) -> anyhow::Result<(Killed, Document)> {
     let program = std::env::current_exe().context("own program file")?;
     let mut command = Command::new(program);
     command.arg("bench-server").arg("--data").arg(data).arg("--port-base").arg(port_base.to_string());
     if cores == Cores::Apart {
         command.arg("--one-core");
+    }
+    match role {
+        Role::First { store: None } => {}
+        Role::First { store: Some(store) } => drop(command.arg("--store").arg(store)),
+        Role::Other { store, first } => drop(command.arg("--store").arg(store).arg("--beside").arg(first)),
     }
     // Its stdin is a pipe that closes with this process, however this process ends.
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());

@@ -101,7 +101,7 @@ impl Asker for Soaker {
 /// # Errors
 /// Wrong answers, or a figure that is not flat.
 pub(super) async fn run(bench: &Bench, seconds: u32) -> anyhow::Result<()> {
-    let server = bench.server.as_ref().context("--soak needs a server of our own")?;
+    let server = bench.servers.as_ref().context("--soak needs a server of our own")?.first();
     let mut parts = Vec::new();
     for (part, connections, per_s) in PARTS {
         parts.push((soakers(bench, part, connections).await?, per_s));

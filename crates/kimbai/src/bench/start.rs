@@ -7,7 +7,7 @@ use super::Bench;
 use super::cases::{Case, Worker};
 use super::figures;
 use super::report::{self, milliseconds, progress};
-use super::server_process::End;
+use super::server_process::{End, ServerProcess};
 
 #[derive(Debug, Serialize)]
 struct StartReport {
@@ -34,8 +34,7 @@ pub(super) async fn run(bench: &mut Bench, mut workers: Vec<Worker>) -> anyhow::
     for worker in &mut workers {
         worker.iterate(Case::Refresh).await?;
     }
-    let server = bench.server.as_ref().context("the case `start` needs a server of our own")?;
-    let log_mb = figures::data_size(server.data())?.wal_mb;
+    let log_mb = figures::data_size(server(bench)?.data())?.wal_mb;
     let killed_ms = start(bench, &mut workers, End::Kill).await?;
     let log_mb = (log_mb * 10.0).round() / 10.0;
     progress(&format!("{CASE}: {clean_ms:?} ms after a clean stop, {killed_ms} ms after a kill"));
@@ -47,9 +46,12 @@ async fn start(bench: &mut Bench, workers: &mut [Worker], end: End) -> anyhow::R
     for worker in &mut *workers {
         worker.connection().close();
     }
-    let server = bench.server.as_mut().context("the case `start` needs a server of our own")?;
-    let begin = server.restart(end)?;
+    let begin = server(bench)?.restart(end)?;
     let worker = workers.first_mut().context("no connections")?;
     worker.iterate(Case::Refresh).await?;
     Ok(milliseconds(begin.elapsed()))
+}
+
+fn server(bench: &mut Bench) -> anyhow::Result<&mut ServerProcess> {
+    bench.servers.as_mut().context("the case `start` needs a server of our own")?.alone_mut()
 }

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::connection::{Connection, Template};
 use super::realms::{self, DemoClient, ProofKey, Realm};
+use super::signing::Signing;
 
 /// The pair of RFC 7636 appendix B. What a driver proves with need not be secret, and a digest for each request would
 /// be the driver's cost, not the server's.
@@ -73,6 +74,8 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) issuer: Url,
+    /// Where it is reached: the issuer's port, or another server's that stands in for it.
+    port: u16,
     pub(super) user: User,
     /// The client of the code and refresh grants.
     pub(super) client_id: String,
@@ -87,6 +90,8 @@ pub(super) struct Target {
     pub(super) token_of_service: Endpoint,
     pub(super) introspect: Endpoint,
     pub(super) sandbox_code: Template,
+    /// The app that signs, in a realm that has one.
+    pub(super) signing: Option<Signing>,
 }
 
 impl Target {
@@ -112,19 +117,29 @@ impl Target {
                 token: endpoint(realm.demo.token),
                 introspect: endpoint(realm.demo.introspect),
             },
-            clients: vec![
-                RegisteredClient::demo(&realm.demo.app, "authorization_code", &[realm.demo.redirect_uri]),
-                RegisteredClient::demo(&realm.demo.service, "client_credentials", &[]),
-            ],
+            clients: [
+                Some(RegisteredClient::demo(&realm.demo.app, "authorization_code", &[realm.demo.redirect_uri])),
+                Some(RegisteredClient::demo(&realm.demo.service, "client_credentials", &[])),
+                realm.signing.as_ref().map(|app| RegisteredClient::demo(app, "authorization_code", &[])),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             users: Vec::new(),
         };
         Self::new(realm, &registration)
     }
 
+    /// The same realm at another server, whose ports begin so far from the issuer's.
+    pub(super) fn shifted(self, ports: i32) -> anyhow::Result<Self> {
+        let port = u16::try_from(i32::from(self.port) + ports).context("another server's port")?;
+        Ok(Self { port, ..self })
+    }
+
     pub(super) fn connection(&self) -> Connection {
-        // Both were checked when the target was made.
+        // It was checked when the target was made.
         let host = self.issuer.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        Connection::new(host, self.issuer.port_or_known_default().unwrap_or_default())
+        Connection::new(host, self.port)
     }
 
     pub(super) fn scope(&self) -> String {
@@ -142,7 +157,11 @@ impl Target {
         let at_issuer = |path: &str| parse_url(&format!("{}/{path}", registration.issuer.trim_end_matches('/')));
         let endpoints = &registration.endpoints;
         let app = registration.client("authorization_code")?;
-        let service = registration.client("client_credentials")?;
+        let service = match &realm.signing {
+            Some(_) => app,
+            None => registration.client("client_credentials")?,
+        };
+        let signing = realm.signing.as_ref().map(|_| registration.signing(&issuer)).transpose()?;
         let authorize_url = endpoint_url(&issuer, endpoints.authorize.as_deref(), "authorize")?;
         let token = endpoint_url(&issuer, endpoints.token.as_deref(), "token")?;
         let introspect = endpoint_url(&issuer, endpoints.introspect.as_deref(), "introspect")?;
@@ -161,6 +180,8 @@ impl Target {
             token_of_service: service.endpoint(&token, realm)?,
             introspect: service.endpoint(&introspect, realm)?,
             sandbox_code: Template::json(&at_issuer("sandbox/code")?)?,
+            signing,
+            port: issuer.port_or_known_default().unwrap_or_default(),
             issuer,
         })
     }
@@ -170,12 +191,26 @@ impl Registration {
     /// The first confidential client that may use a grant type.
     fn client(&self, grant_type: &str) -> anyhow::Result<&RegisteredClient> {
         let fits = |client: &&RegisteredClient| {
-            client.client_secret.is_some() && client.grant_types.iter().any(|known| known == grant_type)
+            client.token_endpoint_auth_method != SIGNATURE
+                && client.client_secret.is_some()
+                && client.grant_types.iter().any(|known| known == grant_type)
         };
         let client = self.clients.iter().find(fits);
         client.with_context(|| format!("realm `{}` has no client with a secret and {grant_type}", self.name))
     }
 }
+
+impl Registration {
+    /// The first client that signs.
+    fn signing(&self, issuer: &Url) -> anyhow::Result<Signing> {
+        let client = self.clients.iter().find(|client| client.token_endpoint_auth_method == SIGNATURE);
+        let client = client.with_context(|| format!("realm `{}` has no client that signs", self.name))?;
+        Signing::new(issuer, &client.client_id, client.client_secret.as_deref().unwrap_or_default())
+    }
+}
+
+/// The authentication method of clients that sign.
+const SIGNATURE: &str = "request_signature";
 
 impl RegisteredClient {
     fn demo(client: &DemoClient, grant_type: &str, redirect_uris: &[&str]) -> Self {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::keys::{self, Entry};
-use super::origin::Origin;
+use super::origin::{Origin, masked};
 use super::reading::Given;
 use super::value::LogFormat;
 use super::{Config, Problems, Surroundings};
@@ -16,9 +16,34 @@ pub(crate) struct DataArgs {
     /// The configuration file [default: kimbai.toml, if it is there].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The data directory of the embedded store [default: kimbai-data].
+    /// This server's own directory; the embedded store is in it [default: kimbai-data].
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// The store: `sqlite:DIR` or `postgres://user@host/database` [default: embedded, in the data directory].
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+}
+
+/// Where a store is carried to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TargetArgs {
+    /// The configuration file [default: kimbai.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The database: `postgres://user@host/database` [default: the configured store].
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+}
+
+impl TargetArgs {
+    /// The configuration with these flags over it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn config(&self) -> Result<Config, Problems> {
+        let to = self.to.iter().map(|url| Given::of_text(&keys::STORE_URL.entry, url, &Origin::Flag("--to")));
+        Config::load(self.config.as_deref(), to.collect(), Surroundings::of_this_process())
+    }
 }
 
 /// All flags of what serves, and of what checks that it could.
@@ -53,12 +78,17 @@ impl DataArgs {
     pub(crate) fn repeated(&self) -> String {
         let config = self.config.as_ref().map(|path| format!(" --config {}", quoted(&path.to_string_lossy())));
         let data = self.data.as_ref().map(|directory| format!(" --data {}", quoted(directory)));
-        [config, data].into_iter().flatten().collect()
+        // A password is not repeated: what is printed is kept.
+        let store = self.store.as_ref().map(|url| format!(" --store {}", quoted(&masked(url))));
+        [config, data, store].into_iter().flatten().collect()
     }
 
     fn given(&self) -> Vec<Given> {
-        let data = self.data.as_ref().map(|directory| format!("sqlite:{directory}"));
-        data.iter().map(|url| given(&keys::STORE_URL.entry, url)).collect()
+        let of = |entry, text: &Option<String>| text.as_ref().map(|text| given(entry, text));
+        [of(&keys::DATA_DIRECTORY.entry, &self.data), of(&keys::STORE_URL.entry, &self.store)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

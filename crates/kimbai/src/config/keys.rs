@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use kimbai_keyring::MasterKey;
 
-use super::value::{Connections, DataDirectory, Level, LogFormat, ProxyHeader, Shape, Value};
+use super::store::{Lanes, PoolSize, StatementMode, StorePlace};
+use super::value::{Connections, Level, LogFormat, ProxyHeader, Shape, Value};
 
 pub(crate) static LISTEN_PUBLIC: Key<Vec<SocketAddr>> = Key::new(
     "listen.public",
@@ -39,12 +40,32 @@ pub(crate) static PROXIES_HEADER: Key<ProxyHeader> = Key::new(
     Fallback::Nothing,
     "The one header that these proxies set; any other is ignored. Needed with `proxies.trusted`.",
 );
-pub(crate) static STORE_URL: Key<DataDirectory> = Key::new(
-    "store.url",
-    Fallback::Text("sqlite:kimbai-data"),
-    "The store: `sqlite:` and the data directory, which is made if it is not there.",
+pub(crate) static DATA_DIRECTORY: Key<PathBuf> = Key::new(
+    "data.directory",
+    Fallback::InWords("`\"kimbai-data\"`, or the embedded store's"),
+    "This server's own directory, made if it is not there: the operator's socket, the master key, the embedded store.",
 )
 .with_flag("--data");
+pub(crate) static STORE_URL: Key<StorePlace> = Key::new(
+    "store.url",
+    Fallback::InWords("`sqlite:` and `data.directory`"),
+    "The store: `sqlite:` and a directory, which is `data.directory` then; or `postgres://user@host/database`.",
+)
+.with_flag("--store");
+pub(crate) static STORE_URL_FILE: Key<PathBuf> =
+    Key::new("store.url_file", Fallback::Nothing, "The file with that URL, where it holds a password.");
+pub(crate) static STORE_STATEMENTS: Key<StatementMode> = Key::new(
+    "store.statements",
+    Fallback::Text("batched"),
+    "PostgreSQL: many grants in one statement, or `single` rows, for engines that speak its protocol and shard.",
+);
+pub(crate) static STORE_LANES: Key<Lanes> =
+    Key::new("store.lanes", Fallback::Text("4"), "PostgreSQL: so many connections of each server for grants.");
+pub(crate) static STORE_POOL: Key<PoolSize> = Key::new(
+    "store.pool",
+    Fallback::Text("8"),
+    "PostgreSQL: at most so many connections of each server for everything else, and one more that listens.",
+);
 pub(crate) static MASTER_KEY: Key<MasterKey> = Key::new(
     "master_key",
     Fallback::Nothing,
@@ -71,14 +92,19 @@ pub(crate) static LIMITS_CONNECTIONS: Key<Connections> = Key::new(
 );
 
 /// All keys, in the order in which they are shown.
-pub(crate) static ALL: [&Entry; 12] = [
+pub(crate) static ALL: [&Entry; 17] = [
     &LISTEN_PUBLIC.entry,
     &LISTEN_OPERATOR.entry,
     &TLS_CERTIFICATE_FILE.entry,
     &TLS_PRIVATE_KEY_FILE.entry,
     &PROXIES_TRUSTED.entry,
     &PROXIES_HEADER.entry,
+    &DATA_DIRECTORY.entry,
     &STORE_URL.entry,
+    &STORE_URL_FILE.entry,
+    &STORE_STATEMENTS.entry,
+    &STORE_LANES.entry,
+    &STORE_POOL.entry,
     &MASTER_KEY.entry,
     &MASTER_KEY_FILE.entry,
     &LOG_LEVEL.entry,

@@ -14,6 +14,7 @@ mod problem;
 mod reading;
 #[cfg(test)]
 mod reference;
+mod store;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -25,13 +26,15 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use kimbai_keyring::MasterKey;
+use kimbai_store::postgres::Options;
 
-pub(crate) use self::args::{DataArgs, ServeArgs};
+pub(crate) use self::args::{DataArgs, ServeArgs, TargetArgs};
 use self::file::Presence;
 use self::keys::Entry;
 pub(crate) use self::origin::{Origin, Source};
 pub(crate) use self::problem::{Problem, Problems};
 use self::reading::{Given, Reading, Setting};
+pub(crate) use self::store::StorePlace;
 pub(crate) use self::value::{LogFormat, ProxyHeader};
 
 /// Everything that `kimbai serve` needs to know; whole and free of contradictions.
@@ -44,8 +47,13 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsFiles>,
     /// Without it, the peer is the client.
     pub(crate) proxies: Option<Proxies>,
-    /// The directory of the embedded store.
+    /// This server's own directory.
     pub(crate) data: PathBuf,
+    pub(crate) store: StorePlace,
+    /// The file that names the store, if one is given.
+    pub(crate) url_file: Option<PathBuf>,
+    /// What may be set about a store in PostgreSQL.
+    pub(crate) postgres: Options,
     pub(crate) master_key: MasterKeySource,
     pub(crate) log: Log,
     /// How many connections a public address holds open.
@@ -137,8 +145,10 @@ impl Config {
         let tls = tls.map(|(certificate, private_key)| TlsFiles { certificate, private_key });
         let trusted = reading.take(&keys::PROXIES_TRUSTED).unwrap_or_default();
         let header = reading.take(&keys::PROXIES_HEADER);
-        let data = reading.take(&keys::STORE_URL).map(|directory| directory.0);
-        let master_key = take_master_key(&mut reading, data.as_deref().unwrap_or(Path::new("")));
+        let places = store::take(&mut reading);
+        let postgres = take_postgres(&mut reading);
+        let directory = places.as_ref().map_or(Path::new(""), |places| &places.directory);
+        let master_key = take_master_key(&mut reading, directory);
         let level = reading.take(&keys::LOG_LEVEL).map(|level| level.0);
         let format = reading.take_or(&keys::LOG_FORMAT, log_format);
         let connections = reading.take(&keys::LIMITS_CONNECTIONS);
@@ -148,13 +158,29 @@ impl Config {
         Problems::unless_empty(reading.problems)?;
         let proxies = header.map(|header| Proxies { trusted, header });
         // What is missing was a problem; so that all of it is there.
-        let whole = (listen, data, master_key, level.zip(format), connections);
-        let (Some(listen), Some(data), Some(master_key), Some((level, format)), Some(connections)) = whole else {
+        let whole = (listen, places.zip(postgres), master_key, level.zip(format), connections);
+        let (Some(listen), Some((places, postgres)), Some(master_key), Some((level, format)), Some(connections)) =
+            whole
+        else {
             return Err(Problems::new(Vec::new()));
         };
         let (log, connections_max) = (Log { level, format }, connections.0);
+        let store::Places { directory: data, store, url_file } = places;
         let settings = reading.settings;
-        Ok(Self { file, listen, tls, proxies, data, master_key, log, connections_max, settings })
+        Ok(Self {
+            file,
+            listen,
+            tls,
+            proxies,
+            data,
+            store,
+            url_file,
+            postgres,
+            master_key,
+            log,
+            connections_max,
+            settings,
+        })
     }
 
     /// Where the value of a key comes from.
@@ -162,6 +188,14 @@ impl Config {
         let setting = self.settings.iter().find(|setting| setting.entry.name == entry.name);
         setting.map_or(Origin::Default, |setting| setting.origin.clone())
     }
+}
+
+fn take_postgres(reading: &mut Reading) -> Option<Options> {
+    let statements = reading.take(&keys::STORE_STATEMENTS);
+    let (lanes, pool) = (reading.take(&keys::STORE_LANES), reading.take(&keys::STORE_POOL));
+    let (statements, (lanes, pool)) = statements.zip(lanes.zip(pool))?;
+    let (lanes, pool) = (usize::try_from(lanes.0).ok()?, usize::try_from(pool.0).ok()?);
+    Some(Options { statements: statements.into(), lanes, pool, ..Options::default() })
 }
 
 fn take_master_key(reading: &mut Reading, data: &Path) -> Option<MasterKeySource> {

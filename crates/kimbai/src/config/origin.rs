@@ -35,6 +35,18 @@ pub(crate) enum Show {
     UpToMark,
 }
 
+impl Origin {
+    /// What counts before what: the greater number.
+    pub(crate) const fn strength(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File(..) => 1,
+            Self::Variable(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,7 +93,7 @@ impl Source {
     }
 }
 
-/// The text with what may be a secret dotted out, character by character: keys, and passwords in URLs.
+/// The text with what may be a secret dotted out, character by character: keys, and in URLs a password with its user.
 pub(crate) fn masked(text: &str) -> String {
     let is_of_a_key = |character: char| character.is_ascii_alphanumeric() || "+/=-_".contains(character);
     let mut shown = String::with_capacity(text.len());
@@ -92,8 +104,48 @@ pub(crate) fn masked(text: &str) -> String {
         shown += end;
     }
     let Some((scheme, rest)) = shown.split_once("://") else { return shown };
-    let Some((userinfo, host)) = rest.rsplit_once('@') else { return shown };
-    format!("{scheme}://{}@{host}", dots(userinfo))
+    // Beyond the last quote there is no URL.
+    let (rest, after) = rest.split_at(rest.rfind(['"', '\'']).unwrap_or(rest.len()));
+    let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+    if query.is_some_and(|query| query.contains('@')) {
+        // Of a password with a raw `?` in it nobody can say where it ends.
+        return format!("{scheme}://{}{after}", dots(rest));
+    }
+    let (userinfo, place) = match before.rsplit_once('@') {
+        Some((user, _)) if user.chars().all(is_of_a_name) => (String::new(), before),
+        Some((userinfo, place)) => (dots(userinfo) + "@", place),
+        None => (String::new(), before),
+    };
+    let query = query.map(|query| "?".to_owned() + &without_secrets(query)).unwrap_or_default();
+    format!("{scheme}://{userinfo}{place}{query}{after}")
+}
+
+/// The parameters of a URL, of which only those are shown that never hold a secret: a name may be written in many ways.
+fn without_secrets(query: &str) -> String {
+    let masked = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if HARMLESS.contains(&name) => parameter.to_owned(),
+        Some((name, value)) => format!("{name}={}", dots(value)),
+        None => dots(parameter),
+    };
+    query.split('&').map(masked).collect::<Vec<_>>().join("&")
+}
+
+/// Parameters of a database's URL whose values are shown.
+const HARMLESS: [&str; 9] = [
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "port",
+    "sslmode",
+    "sslrootcert",
+    "target_session_attrs",
+    "user",
+];
+
+/// Whether a user's name in a URL has this character; a password after it begins with another.
+fn is_of_a_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~%".contains(character)
 }
 
 fn dots(text: &str) -> String {
@@ -122,6 +174,19 @@ mod tests {
             (format!("file = \"{key}\" # x"), format!("file = \"{}\" # x", "•".repeat(44))),
             (format!("{key}, ậ"), format!("{}, ậ", "•".repeat(44))),
             ("url = \"postgres://an:pass@word@db/x\"".to_owned(), "url = \"postgres://••••••••••••@db/x\"".to_owned()),
+            (
+                "url = \"postgres://db/x?password=gẹ&sslmode=require\" # x".to_owned(),
+                "url = \"postgres://db/x?password=••&sslmode=require\" # x".to_owned(),
+            ),
+            (
+                "url = 'postgres://db/x?pass%77ord=gh&b'".to_owned(),
+                "url = 'postgres://db/x?pass%77ord=••&•'".to_owned(),
+            ),
+            ("postgres://an@db/x?sslmode=disable".to_owned(), "postgres://an@db/x?sslmode=disable".to_owned()),
+            ("postgres://an@b:c@db/x".to_owned(), "postgres://••••••@db/x".to_owned()),
+            ("postgres://an:a@b/c@db/x?user=an".to_owned(), "postgres://••••••••@db/x?user=an".to_owned()),
+            ("postgres://an:a@b?c@db/x".to_owned(), format!("postgres://{}", "•".repeat(13))),
+            ("'postgres://db/x?password=a@b' # x".to_owned(), format!("'postgres://{}' # x", "•".repeat(17))),
             ("public = \"127.0.0.1:4500\"".to_owned(), "public = \"127.0.0.1:4500\"".to_owned()),
             (String::new(), String::new()),
         ] {

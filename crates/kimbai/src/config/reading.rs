@@ -1,5 +1,6 @@
 //! All sources over one another: which value counts, what it is, and what is wrong with it.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
@@ -71,6 +72,42 @@ impl Reading {
         let shown = value.as_ref().map(Value::show);
         self.settings.push(Setting { entry: &key.entry, shown, origin: self.origin(&key.entry) });
         value
+    }
+
+    /// The value of a key that some source has; it is not set out yet.
+    pub(super) fn read_given<T: Value>(&mut self, key: &'static Key<T>) -> Option<T> {
+        if self.is_given(&key.entry) { self.read(key) } else { None }
+    }
+
+    /// Sets out a key whose value followed from others as well.
+    pub(super) fn set_out(&mut self, entry: &'static Entry, shown: Option<Json>, origin: Origin) {
+        self.settings.push(Setting { entry, shown, origin });
+    }
+
+    /// A default path: relative to the file's directory.
+    pub(super) fn beside_file(&self, path: &str) -> PathBuf {
+        self.file_directory.join(path)
+    }
+
+    /// Which of two keys counts, when they say the same thing: the one that the stronger source has. Both of one source are a problem.
+    pub(super) fn strongest(
+        &mut self,
+        one: &'static Entry,
+        other: &'static Entry,
+        advice: &str,
+    ) -> Option<&'static Entry> {
+        let (first, second) = (self.find(one), self.find(other));
+        let (Some(first), Some(second)) = (first, second) else { return first.or(second).map(|given| given.entry) };
+        match first.origin.strength().cmp(&second.origin.strength()) {
+            Ordering::Greater => Some(one),
+            Ordering::Less => Some(other),
+            Ordering::Equal => {
+                let message = format!("{} is given as well as {}", other.name, one.name);
+                let problem = Problem::new(second.origin.clone(), message, advice);
+                self.problems.push(problem);
+                None
+            }
+        }
     }
 
     /// Whether any source has this key, be it right or wrong.

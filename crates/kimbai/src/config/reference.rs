@@ -85,6 +85,8 @@ EXAMPLE
 - A relative path in the file, or a default one, is relative to the file's directory; one in a flag or in the environment, and a
   default one without a file, to the working directory.
 - A list in the environment is separated by commas.
+- Of the embedded store, `data.directory` and the directory of `store.url` are the same: either says it. With PostgreSQL the
+  server's own directory is `data.directory`.
 - Realms, clients, users and their settings are not configuration: they live in the store.
 - Variables that begin with `KIMBAI_TEST_` and those of our examples and tools (`KIMBAI_URL`, `KIMBAI_PORT_BASE`,
   `KIMBAI_BIN`, `KIMBAI_TOOLS`, `KIMBAI_SCREENSHOTS`) mean nothing here.
@@ -96,7 +98,8 @@ const TAIL: &str = "
 | flag | the same as |
 |---|---|
 | `--config FILE` | reads this file, which must be there, instead of `kimbai.toml` |
-| `--data DIR` | `store.url = \"sqlite:DIR\"` |
+| `--data DIR` | `data.directory` |
+| `--store URL` | `store.url`; what a command line holds, others on the machine can read: no password |
 | `--listen ADDR:PORT` | `listen.public`; may be repeated |
 | `--operator ADDR:PORT` | `listen.operator` |
 | `--log LEVEL` | `log.level` |

@@ -57,10 +57,6 @@ pub(crate) struct Mistake {
     advice: String,
 }
 
-/// Where the embedded store is: `sqlite:` and this directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DataDirectory(pub(crate) PathBuf);
-
 /// What is logged, as `tracing_subscriber::EnvFilter` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Level(pub(crate) String);
@@ -85,7 +81,7 @@ pub(crate) enum ProxyHeader {
 }
 
 impl Mistake {
-    fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { message: message.into(), advice: advice.into() }
     }
 
@@ -213,29 +209,6 @@ impl Word for PathBuf {
     }
 }
 
-impl Word for DataDirectory {
-    const KIND: &'static str = "`sqlite:` and a directory";
-
-    fn read(text: &str, base: &Path) -> Result<Self, Mistake> {
-        if let Some(("postgres" | "postgresql", _)) = text.split_once(':') {
-            let message = "PostgreSQL comes with a later version";
-            return Err(Mistake::new(message, "use the embedded store until then: sqlite:kimbai-data"));
-        }
-        let advice = "write sqlite: and a directory, like sqlite:kimbai-data or sqlite:/var/lib/kimbai";
-        let wrong = || Mistake::new(format!("{} is no store", quoted(text)), advice);
-        let path = text.strip_prefix("sqlite:").ok_or_else(wrong)?;
-        // In a URL a host would follow two slashes; three are an absolute path in any reading.
-        if path.starts_with("//") && !path.starts_with("///") {
-            return Err(wrong());
-        }
-        <PathBuf as Word>::read(path, base).map(Self).map_err(|_| wrong())
-    }
-
-    fn show(&self) -> Json {
-        json!(format!("sqlite:{}", self.0.display()))
-    }
-}
-
 impl Word for MasterKey {
     const KIND: &'static str = "secret";
 
@@ -273,9 +246,7 @@ impl Word for Connections {
     const KIND: &'static str = "number from 1 to 1000000";
 
     fn read(text: &str, _: &Path) -> Result<Self, Mistake> {
-        let number = text.parse().ok().filter(|number| (1..=CONNECTIONS_MAX).contains(number));
-        let advice = format!("write a number from 1 to {CONNECTIONS_MAX}");
-        number.map(Self).ok_or_else(|| Mistake::new(format!("{} is out of range", masked(text)), advice))
+        number(text, CONNECTIONS_MAX).map(Self)
     }
 
     fn show(&self) -> Json {
@@ -307,8 +278,15 @@ impl Word for ProxyHeader {
     }
 }
 
+/// A number from 1 on.
+pub(super) fn number(text: &str, max: u32) -> Result<u32, Mistake> {
+    let number = text.parse().ok().filter(|number| (1..=max).contains(number));
+    let advice = format!("write a number from 1 to {max}");
+    number.ok_or_else(|| Mistake::new(format!("{} is out of range", masked(text)), advice))
+}
+
 /// One of a few names.
-fn choice<T: ValueEnum>(text: &str, what: &str) -> Result<T, Mistake> {
+pub(super) fn choice<T: ValueEnum>(text: &str, what: &str) -> Result<T, Mistake> {
     T::from_str(text, false).map_err(|_| {
         let names: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
         let names: Vec<_> = names.iter().map(clap::builder::PossibleValue::get_name).collect();
@@ -316,11 +294,11 @@ fn choice<T: ValueEnum>(text: &str, what: &str) -> Result<T, Mistake> {
     })
 }
 
-fn shown_choice<T: ValueEnum>(value: &T) -> Json {
+pub(super) fn shown_choice<T: ValueEnum>(value: &T) -> Json {
     value.to_possible_value().map_or(Json::Null, |value| json!(value.get_name()))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("{:?}", masked(text))
 }
 

@@ -151,7 +151,31 @@ fn master_key_verdict(path: &Path, file: std::io::Result<(Access, String)>, stor
     }
 }
 
+/// Whether others can read the file with the store's URL, which may have a password in it.
+pub(super) fn url_file(path: &Path) -> Check {
+    match fs::metadata(path) {
+        Ok(metadata) => url_file_verdict(path, metadata.mode() & 0o777),
+        Err(error) => Check::problem(URL_FILE, format!("{}: {error}", path.display()), "let this user read it"),
+    }
+}
+
+/// A group may be how the server's user may read what belongs to another one.
+fn url_file_verdict(path: &Path, mode: u32) -> Check {
+    let shown = path.display();
+    if is_open_to_all(mode) {
+        let found = format!("everybody may use {shown} (mode {mode:03o}), and its URL may have a password");
+        return Check::warning(URL_FILE, found, format!("chmod o= {shown}"));
+    }
+    Check::ok(URL_FILE, format!("{shown} is closed to others"))
+}
+
+/// Whether whoever is neither the owner nor in the group may use a file.
+pub(crate) const fn is_open_to_all(mode: u32) -> bool {
+    mode & 0o007 != 0
+}
+
 const KEY: &str = "master key";
+const URL_FILE: &str = "store URL";
 
 #[cfg(test)]
 mod tests {
@@ -180,6 +204,14 @@ mod tests {
             let check = directory_verdict(Path::new("d"), files, OWNER);
             assert_eq!((check.verdict, check.advice.is_some()), (verdict, verdict != Verdict::Ok), "{check:?}");
             assert!(check.found.starts_with(expect), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_url_is_sound_if_only_its_owner_and_its_group_may_read_it() {
+        for (mode, verdict) in [(0o600, Verdict::Ok), (0o640, Verdict::Ok), (0o644, Verdict::Warning)] {
+            let check = url_file_verdict(Path::new("u"), mode);
+            assert_eq!((check.verdict, check.advice.is_some()), (verdict, verdict != Verdict::Ok), "{check:?}");
         }
     }
 

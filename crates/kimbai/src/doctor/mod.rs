@@ -3,7 +3,8 @@
 //! server is asked for its realms, a store without one is opened for a moment.
 
 mod certificate;
-mod data;
+pub(crate) mod data;
+mod database;
 mod machine;
 mod ports;
 mod realms;
@@ -16,7 +17,8 @@ use kimbai_store::Clock;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::config::{Config, DataArgs, Problems};
+use crate::boot;
+use crate::config::{Config, DataArgs, Problems, StorePlace};
 use crate::exit::ExitStatus;
 
 /// Checks this machine, the data and the certificate; ends with status 1 if there is a problem.
@@ -75,6 +77,7 @@ impl Verdict {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitStatus> {
+    boot::warnings_to_stderr();
     let checks = match args.data.config() {
         Ok(config) => all(&config),
         Err(problems) => vec![unreadable(&problems)],
@@ -92,9 +95,25 @@ fn all(config: &Config) -> Vec<Check> {
     let server = data::server(&config.data);
     let mut checks = vec![configuration(config), data::directory(&config.data)];
     checks.push(data::master_key(config));
+    checks.extend(config.url_file.as_deref().map(data::url_file));
     checks.push(server.check());
-    checks.push(realms::check(config, server));
-    checks.extend([machine::space(&config.data), machine::flush(&config.data), machine::clock(&config.data, now_s)]);
+    let database = match &config.store {
+        StorePlace::Postgres(url) => database::check(config, url),
+        StorePlace::Sqlite(_) => Ok(Vec::new()),
+    };
+    match database {
+        Ok(database) => {
+            checks.extend(database);
+            checks.push(realms::check(config, server));
+        }
+        // What is in it would be the same problem.
+        Err(unreachable) => checks.push(unreachable),
+    }
+    checks.push(machine::space(&config.data));
+    if matches!(config.store, StorePlace::Sqlite(_)) {
+        checks.push(machine::flush(&config.data));
+    }
+    checks.push(machine::clock(&config.data, now_s));
     checks.push(certificate::check(config, now_s));
     checks.extend(ports::check(&config.listen, server));
     checks

@@ -1,6 +1,7 @@
 //! The realms: whether the master key opens them, and whether clients can reach them under their issuers.
 
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use kimbai_engine::admin::{Export, ExportSecrets, Manifest};
 use url::Url;
@@ -8,13 +9,18 @@ use url::Url;
 use super::data::Server;
 use super::{Check, certificate};
 use crate::admin::reach::Reach;
-use crate::config::Config;
-use crate::installation::socket;
+use crate::config::{Config, StorePlace};
+use crate::installation::{DATABASE_FILE, NoStore, socket};
+use crate::store_mark;
 
 /// Asks the running server, or opens the store for a moment.
 pub(super) fn check(config: &Config, server: Server) -> Check {
-    if !config.data.join("kimbai.db").exists() {
-        return Check::ok(NAME, "there is no store yet; the first start makes it, with a realm");
+    // In a directory that is for a database, or whose server has another store, there is more to say.
+    let is_vacant = |directory: &Path| {
+        server == Server::Stopped && !directory.join(DATABASE_FILE).exists() && !store_mark::file(directory).exists()
+    };
+    if matches!(&config.store, StorePlace::Sqlite(directory) if is_vacant(directory)) {
+        return Check::ok(NAME, NO_STORE);
     }
     if server == Server::Running && UnixStream::connect(socket(&config.data)).is_err() {
         return Check::ok(NAME, "not looked at: a sandbox or a command has them, and takes no questions");
@@ -23,6 +29,7 @@ pub(super) fn check(config: &Config, server: Server) -> Check {
     let manifest = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(realms(config)));
     match manifest {
         Ok(manifest) => verdict(&issuers(&manifest), &certificate::names(config), config.tls.is_some()),
+        Err(error) if error.is::<NoStore>() => Check::ok(NAME, NO_STORE),
         Err(error) => Check::problem(NAME, format!("{error:#}"), "mend that; no server would start, or answer"),
     }
 }
@@ -65,6 +72,7 @@ fn covers(name: &str, host: &str) -> bool {
 }
 
 const NAME: &str = "realms";
+const NO_STORE: &str = "there is no store yet; the first start makes it, with a realm";
 
 #[cfg(test)]
 mod tests {

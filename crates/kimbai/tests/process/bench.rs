@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use kimbai_postgres_fixture::{Server, Version};
 use serde_json::Value;
 
 use crate::BINARY;
@@ -28,9 +29,30 @@ fn a_line_a_case_has_the_documented_members_and_no_errors() {
     }
 }
 
+#[test]
+fn servers_on_one_database_are_measured_with_it_once() {
+    let newest = *Version::under_test().last().unwrap();
+    let database = Server::shared(newest).fresh_database();
+    let words = "bench --case refresh --connections 4 --seconds 1 --grants 16 --servers 2 --store";
+    let run = || Command::new(BINARY).args(words.split(' ')).arg(database.url()).output().unwrap();
+    let output = run();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((members(&stdout), &report["errors"]), (MEMBERS.to_vec(), &0.into()), "{stdout}");
+    for number in ["requests", "store_cpu_us", "disk_mb"] {
+        assert!(report[number].as_f64().is_some_and(|number| number > 0.0), "{number}: {stdout}");
+    }
+    assert!(report["wal_mb"].is_null(), "the log is not the database's alone: {stdout}");
+    let again = run();
+    let stderr = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && again.stdout.is_empty());
+    assert!(stderr.contains("the database holds realms already"), "{stderr}");
+}
+
 /// The names of a flat object's members, as they stand in it.
 fn members(line: &str) -> Vec<&str> {
-    line.trim_matches(['{', '}']).split(',').map(|member| member.split('"').nth(1).unwrap()).collect()
+    line.trim().trim_matches(['{', '}']).split(',').map(|member| member.split('"').nth(1).unwrap()).collect()
 }
 
 const MEMBERS: [&str; 15] = [

@@ -126,7 +126,8 @@ fn a_variable_that_is_wrong_is_named_and_a_secret_in_it_is_not_shown() {
             almost_a_key,
             "KIMBAI_MASTER_KEY: the master key is not 32 bytes in base64",
         ),
-        ("KIMBAI_STORE_URL", "postgres://an:geheim@db/kimbai", "geheim", "PostgreSQL comes with a later version"),
+        ("KIMBAI_STORE_URL", "postgres://an:geheim@db/kimbai?tls=on", "geheim", "has the parameter `tls`; known are "),
+        ("KIMBAI_STORE_URL", "postgres://an@db/kimbai?password=geheim&sslmode=x", "geheim", "`sslmode`"),
         ("KIMBAI_STORE_URL", "mysql://an:geheim@db/kimbai", "geheim", "is no store"),
         ("KIMBAI_LISTEN_PUBLIC", almost_a_key, almost_a_key, "is no address"),
         ("KIMBAI_LISTEN_PUBLIC", "", "no secret", "listen.public has no address"),
@@ -159,7 +160,12 @@ tls.certificate_file  -                          default
 tls.private_key_file  -                          default
 proxies.trusted       []                         default
 proxies.header        -                          default
+data.directory        "d"                        --data
 store.url             "sqlite:d"                 --data
+store.url_file        -                          default
+store.statements      "batched"                  default
+store.lanes           4                          default
+store.pool            8                          default
 master_key            "(secret)"                 KIMBAI_MASTER_KEY
 master_key.file       -                          default
 log.level             "debug"                    --log
@@ -174,8 +180,8 @@ limits.connections    10000                      default
     let rows = document["settings"].as_array().unwrap();
     assert_eq!(rows.len(), expect.trim().lines().count());
     assert_eq!(rows[1], json!({"key": "listen.operator", "value": "", "origin": "kimbai.toml:2"}));
-    assert_eq!(rows[7], json!({"key": "master_key", "value": "(secret)", "origin": "KIMBAI_MASTER_KEY"}));
-    assert_eq!(rows[11], json!({"key": "limits.connections", "value": 10_000, "origin": "default"}));
+    assert_eq!(rows[12], json!({"key": "master_key", "value": "(secret)", "origin": "KIMBAI_MASTER_KEY"}));
+    assert_eq!(rows[16], json!({"key": "limits.connections", "value": 10_000, "origin": "default"}));
 }
 
 #[test]
@@ -447,13 +453,13 @@ error: kimbai.toml:3:45: "10.0.0.0/33" is no network
 "#,
     ),
     (
-        "[store]\nurl = \"postgres://an:geheim@db/kimbai\"",
+        "[store]\nurl = \"postgres://an:geheim@db/kimbai?sslmod=x\"",
         r#"
-error: kimbai.toml:2:7: PostgreSQL comes with a later version
+error: kimbai.toml:2:7: the PostgreSQL URL has the parameter `sslmod`; known are user, password, host, port, dbname, sslmode, sslrootcert, connect_timeout, target_session_attrs, channel_binding
   |
-2 | url = "postgres://•••••••••@db/kimbai"
-  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-  = use the embedded store until then: sqlite:kimbai-data
+2 | url = "postgres://•••••••••@db/kimbai?sslmod=•"
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  = write postgres://user@host/database; docs/operate.md has the parameters
 "#,
     ),
     (
@@ -463,7 +469,7 @@ error: kimbai.toml:2:7: "sqlite://kimbai-data" is no store
   |
 2 | url = "sqlite://kimbai-data"
   |       ^^^^^^^^^^^^^^^^^^^^^^
-  = write sqlite: and a directory, like sqlite:kimbai-data or sqlite:/var/lib/kimbai
+  = write sqlite: and a directory, like sqlite:/var/lib/kimbai, or postgres://user@host/database
 "#,
     ),
     (
@@ -473,7 +479,7 @@ error: kimbai.toml:2:7: "kimbai-data" is no store
   |
 2 | url = "kimbai-data"
   |       ^^^^^^^^^^^^^
-  = write sqlite: and a directory, like sqlite:kimbai-data or sqlite:/var/lib/kimbai
+  = write sqlite: and a directory, like sqlite:/var/lib/kimbai, or postgres://user@host/database
 "#,
     ),
     (

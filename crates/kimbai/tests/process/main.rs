@@ -22,6 +22,8 @@ mod serve;
 #[cfg(test)]
 mod shell;
 #[cfg(test)]
+mod sign;
+#[cfg(test)]
 mod silence;
 #[cfg(test)]
 mod start;

@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use crate::BINARY;
 
-const GROUPS: [&str; 8] = ["apply", "export", "client", "user", "grant", "audit", "backup", "restore"];
+const GROUPS: [&str; 10] =
+    ["apply", "export", "client", "user", "grant", "audit", "backup", "restore", "migrate", "copy"];
 
 #[test]
 fn completions_are_made_for_each_shell_and_bash_takes_them() {
@@ -32,7 +33,14 @@ fn the_manual_has_a_page_for_each_command_with_its_examples() {
     assert_eq!(run(&["man", pages.to_str().unwrap()]), "");
     let names: BTreeSet<_> =
         fs::read_dir(&pages).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    for name in ["kimbai.1", "kimbai-apply.1", "kimbai-client-rotate-secret.1", "kimbai-master-key-rotate.1"] {
+    for name in [
+        "kimbai.1",
+        "kimbai-apply.1",
+        "kimbai-client-rotate-secret.1",
+        "kimbai-master-key-rotate.1",
+        "kimbai-migrate.1",
+        "kimbai-copy.1",
+    ] {
         assert!(names.contains(name), "{name}: {names:?}");
     }
     assert!(

@@ -63,9 +63,48 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
     let realms = document["realms"].as_array().unwrap();
     let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["standard", "marketplace"]);
+    assert_eq!(names, ["standard", "tini", "marketplace"]);
     assert_eq!(realms[0], standard(base));
-    assert_eq!(realms[1], marketplace(base + 2));
+    assert_eq!(realms[1], tini(base + 1));
+    assert_eq!(realms[2], marketplace(base + 2));
+}
+
+fn tini(port: u16) -> Value {
+    let issuer = format!("http://localhost:{port}");
+    let redirect_uris = json!(["http://localhost:8080/callback", format!("{issuer}/sandbox/callback")]);
+    let grant_types = ["authorization_code", "refresh_token"];
+    let scopes = ["offline", "user_profile"];
+    let mut endpoints = endpoints(&issuer, ["/oauth2/auth", "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"]);
+    for (name, path) in [
+        ("graphql", "/tiniapp/api/graphql/query"),
+        ("open_api_token", "/tiniapp-open-api/oauth/auth/token"),
+        ("open_api_refresh", "/tiniapp-open-api/oauth/auth/token/refresh"),
+        ("open_api_me", "/tiniapp-open-api/oauth/me"),
+        ("auth_code", "/tiniapp/api/auth-code"),
+        ("profile", "/ecom/v1/customers/profile"),
+        ("consent", "/sandbox/tini/consent"),
+    ] {
+        endpoints[name] = format!("{issuer}{path}").into();
+    }
+    json!({
+        "name": "tini",
+        "issuer": issuer,
+        "endpoints": endpoints,
+        "clients": [
+            {"client_id": "RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W",
+             "client_secret": "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
+             "token_endpoint_auth_method": "request_signature", "redirect_uris": [], "scopes": scopes,
+             "grant_types": grant_types, "client_name": "Vé Xem Phim"},
+            {"client_id": "tini-internal", "client_secret": "demo-tini-internal-secret-012345",
+             "token_endpoint_auth_method": "request_signature", "redirect_uris": [], "scopes": scopes,
+             "grant_types": grant_types, "client_name": "Tiki Xu"},
+            {"client_id": "tini-host", "client_secret": "demo-tini-host-secret-0123456789",
+             "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": redirect_uris,
+             "scopes": ["offline", "user_profile", "tini:auth_code"], "grant_types": grant_types,
+             "client_name": "Super App"},
+        ],
+        "users": people(),
+    })
 }
 
 fn standard(port: u16) -> Value {

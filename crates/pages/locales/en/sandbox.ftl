@@ -28,3 +28,10 @@ sandbox-requests-lead = Newest first. Tokens and secrets are shown by length and
 sandbox-requests-empty = No request yet. Send one, then load this page again.
 sandbox-requests-reason = Reason:
 sandbox-requests-mistake = Mistake:
+
+sandbox-sheet-title = The super-app asks
+sandbox-sheet-scopes = What you allow
+sandbox-sheet-person = Who is signed in to the super-app
+sandbox-sheet-confirm = Confirm
+sandbox-sheet-result = What my.getAuthCode gives to the app
+sandbox-sheet-result-note = A code works once and only for a short while. The app’s back end exchanges it.

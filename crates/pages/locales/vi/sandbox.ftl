@@ -28,3 +28,10 @@ sandbox-requests-lead = Mới nhất ở trên. Token và secret chỉ hiện đ
 sandbox-requests-empty = Chưa có yêu cầu nào. Hãy gửi một yêu cầu rồi tải lại trang này.
 sandbox-requests-reason = Lý do:
 sandbox-requests-mistake = Lỗi:
+
+sandbox-sheet-title = Siêu ứng dụng hỏi
+sandbox-sheet-scopes = Bạn cho phép
+sandbox-sheet-person = Ai đang đăng nhập siêu ứng dụng
+sandbox-sheet-confirm = Xác nhận
+sandbox-sheet-result = Ứng dụng nhận được từ my.getAuthCode
+sandbox-sheet-result-note = Mã chỉ dùng được một lần và trong thời gian ngắn. Máy chủ của ứng dụng đổi mã lấy token.

@@ -1,9 +1,10 @@
 //! Pages with realistic and with awkward values, for the snapshots and for the gallery.
 
 use kimbai_pages::{
-    Account, ClientCard, ClientLine, CommandLine, Consent, EndpointLine, ErrorPage, FormPost, Frame, Language, Login,
-    LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine,
-    account, consent, error, form_post, logged_out, login, logout, sandbox_callback, sandbox_index, sandbox_requests,
+    Account, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, FormPost, Frame,
+    Language, Login, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback,
+    SandboxIndex, ScopeLine, account, consent, consent_sheet, error, form_post, logged_out, login, logout,
+    sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 /// Every kind of page, by name.
@@ -43,6 +44,21 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     for (name, outcome) in OUTCOMES {
         let callback = SandboxCallback { parameters: PARAMETERS, outcome: *outcome };
         pages.push((format!("sandbox-callback-{name}"), sandbox_callback(&frame, &callback)));
+    }
+    for (name, client, scopes, result) in [
+        ("asks", SHOP, scopes(language).get(..3).unwrap_or_default(), None),
+        ("asks-for-nothing", long, &[], None),
+        ("result", SHOP, scopes(language), Some("{\n  \"authCode\": null\n}")),
+    ] {
+        let sheet = ConsentSheet {
+            action: "/sandbox/tini/consent",
+            hidden: HIDDEN,
+            client,
+            scopes,
+            people: INDEX.people,
+            result,
+        };
+        pages.push((format!("sandbox-sheet-{name}"), consent_sheet(&frame, &sheet)));
     }
     pages.push(("sandbox-requests".to_owned(), sandbox_requests(&frame, REQUESTS)));
     pages.push(("sandbox-requests-empty".to_owned(), sandbox_requests(&frame, &[])));

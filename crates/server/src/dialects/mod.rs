@@ -2,34 +2,68 @@
 
 pub mod marketplace;
 pub mod standard;
+pub mod tini;
 mod wire;
 
 use std::collections::HashMap;
 
 use axum::Router;
-use kimbai_core::realm::RealmSettings;
+use axum::response::Response;
+use kimbai_core::realm::{ErrorForm, RealmSettings};
 
 pub use self::wire::Dialects;
+use crate::http::reply::HttpFault;
 use crate::metrics::Endpoint;
 use crate::site::{Audience, SiteRef};
 
+/// How an endpoint says what is wrong with a request before it looks at it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FaultForm(pub(crate) fn(HttpFault, ErrorForm) -> Response);
+
+impl FaultForm {
+    /// `error` and `error_description`, as the standard dialect has it.
+    pub(crate) const STANDARD: Self = Self(standard::error::plain_fault);
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// As metrics and logs name it.
+    pub(crate) endpoint: Endpoint,
+    /// How it says what is wrong.
+    pub(crate) faults: FaultForm,
+}
+
 /// What a dialect answers, by path.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Routes {
     pub(crate) router: Router<SiteRef>,
-    pub(crate) endpoints: HashMap<String, Endpoint>,
+    pub(crate) places: HashMap<String, Place>,
+    /// The form of the places that are added now; at last, of the paths where nothing is.
+    pub(crate) faults: FaultForm,
     /// A path that two endpoints would have.
     pub(crate) doubled: Option<String>,
 }
 
 impl Routes {
+    /// Nothing yet; what is added next speaks in this form.
+    pub(crate) fn new(faults: FaultForm) -> Self {
+        Self { router: Router::new(), places: HashMap::new(), faults, doubled: None }
+    }
+
+    /// From here on what is added speaks in this form.
+    pub(crate) fn speaking(self, faults: FaultForm) -> Self {
+        Self { faults, ..self }
+    }
+
     /// Adds an endpoint; its handler sees every method.
     pub(crate) fn endpoint<H, T>(mut self, path: &str, endpoint: Endpoint, handler: H) -> Self
     where
         H: axum::handler::Handler<T, SiteRef>,
         T: 'static,
     {
-        if self.endpoints.insert(path.to_owned(), endpoint).is_none() {
+        let place = Place { endpoint, faults: self.faults };
+        if self.places.insert(path.to_owned(), place).is_none() {
             self.router = self.router.route(path, axum::routing::any(handler));
         } else {
             self.doubled = Some(path.to_owned());
@@ -43,12 +77,16 @@ pub(crate) fn routes(settings: &RealmSettings, audience: &Audience) -> Option<Ro
     let routes = match settings.dialect.as_str() {
         standard::NAME => standard::routes(settings),
         marketplace::NAME => marketplace::routes(settings),
+        tini::NAME => tini::routes(settings, audience),
         _ => return None,
     };
+    // What is at no path speaks as the dialect does; our own pages speak as the standard has it.
+    let elsewhere = routes.faults;
+    let routes = routes.speaking(FaultForm::STANDARD);
     let routes = match audience {
         Audience::Production => routes,
         Audience::Sandbox(_) => crate::sandbox::routes(routes),
         Audience::Bench => crate::sandbox::bench_routes(routes),
     };
-    Some(crate::interaction::routes(routes, settings))
+    Some(crate::interaction::routes(routes, settings).speaking(elsewhere))
 }

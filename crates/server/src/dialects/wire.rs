@@ -4,7 +4,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::admin::Wire;
 
-use super::{marketplace, routes, standard};
+use super::{marketplace, routes, standard, tini};
 use crate::http::sites::Sites;
 use crate::site::Audience;
 
@@ -20,12 +20,18 @@ impl Wire for Dialects {
         match dialect {
             standard::NAME => Some(standard::settings(display_name, issuer, offline("offline_access"))),
             marketplace::NAME => Some(marketplace::settings(display_name, issuer, offline("offline"))),
+            tini::NAME => Some(tini::settings(display_name, issuer, tini::scopes())),
             _ => None,
         }
     }
 
     fn check(&self, realms: &[(&str, &RealmSettings)]) -> Result<(), String> {
         for (name, settings) in realms {
+            let known = self.defaults(&settings.dialect, "", &settings.issuer).map(|known| known.paths.platform);
+            let is_known = |path: &&String| known.as_ref().is_some_and(|known| known.contains_key(*path));
+            if let Some(unknown) = settings.paths.platform.keys().find(|path| !is_known(path)) {
+                return Err(format!("realms.{name}: paths.platform: the dialect has no path {unknown:?}"));
+            }
             match routes(settings, &Audience::Production) {
                 None => return Err(format!("realms.{name}: dialect: there is no dialect {:?}", settings.dialect)),
                 Some(routes) => {

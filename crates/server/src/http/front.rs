@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use super::listener::{Peer, Service};
 use super::reply::HttpFault;
 use super::request_id::REQUEST_ID;
-use crate::dialects::standard::error;
+use crate::dialects::Place;
 use crate::metrics::Endpoint;
 use crate::sandbox::Recorded;
 use crate::site::{Arrival, Audience, Site};
@@ -54,12 +54,12 @@ pub(super) async fn respond(
             request.extensions_mut().insert(Arrival {
                 request_id: request_id.clone(),
                 source,
-                endpoint: line.endpoint,
+                endpoint: line.place.endpoint,
             });
             // The router's error type is uninhabited.
             site.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
         }
-        Err(fault) => error::fault(site, fault),
+        Err(fault) => site.fault(line.place, fault),
     };
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);
@@ -81,20 +81,20 @@ pub(super) fn micros_since(started: Instant) -> u64 {
 
 /// The line of a request in the log and the sandbox's list; what is needed of the request is kept only where it is read.
 struct Line {
-    endpoint: Endpoint,
+    place: Place,
     request: Option<(Method, Uri, Instant)>,
 }
 
 impl Line {
     fn new(site: &Site, request: &Request<Body>) -> Self {
-        let endpoint = site.endpoint(request.uri().path());
+        let place = site.place(request.uri().path());
         let is_kept = matches!(site.audience, Audience::Sandbox(_)) || tracing::enabled!(tracing::Level::INFO);
-        Self { endpoint, request: is_kept.then(|| (request.method().clone(), request.uri().clone(), Instant::now())) }
+        Self { place, request: is_kept.then(|| (request.method().clone(), request.uri().clone(), Instant::now())) }
     }
 
     fn finish(self, site: &Site, source: Source, response: &mut Response) {
         let status = response.status();
-        site.metrics.count(self.endpoint, status);
+        site.metrics.count(self.place.endpoint, status);
         let reason = response.extensions_mut().remove::<Reason>();
         if let Some(reason) = &reason {
             site.metrics.count_refusal(reason.name);
@@ -104,10 +104,10 @@ impl Line {
         let why = reason.as_ref().map(|reason| reason.detail.as_str());
         tracing::info!(
             target: "kimbai::access",
-            realm = %site.realm_name, endpoint = ?self.endpoint, request_id, %source, %method, path = uri.path(),
+            realm = %site.realm_name, endpoint = ?self.place.endpoint, request_id, %source, %method, path = uri.path(),
             status = status.as_u16(), micros = micros_since(started), reason = why,
         );
-        if let (Audience::Sandbox(sandbox), true) = (&site.audience, self.endpoint != Endpoint::Asset) {
+        if let (Audience::Sandbox(sandbox), true) = (&site.audience, self.place.endpoint != Endpoint::Asset) {
             sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));
         }
     }

@@ -7,7 +7,7 @@ use kimbai_core::authorize::PageProblem;
 use kimbai_engine::{EngineError, LogOutRefusal, TokenError};
 use kimbai_pages::{ErrorPage, Problem};
 
-use crate::dialects::standard::error::{self, EndpointError};
+use crate::dialects::standard::error::EndpointError;
 use crate::explanation;
 use crate::http::front::Reason;
 use crate::http::reply::{self, HttpFault, PageSources};
@@ -50,7 +50,7 @@ pub(crate) fn fault_at(call: &Call, endpoint: Endpoint, fault: HttpFault) -> Res
         | Endpoint::Resource
         | Endpoint::Asset => false,
     };
-    if for_people { fault_page(call, fault) } else { error::fault(&call.site, fault) }
+    if for_people { fault_page(call, fault) } else { call.site.fault(call.site.place(call.uri.path()), fault) }
 }
 
 /// The page for what is wrong with the HTTP of a request.

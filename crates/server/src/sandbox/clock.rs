@@ -35,6 +35,9 @@ pub(super) async fn clock(call: Call, body: Body) -> Response {
     match serde_json::from_slice::<Advance>(&body) {
         Ok(Advance { advance_s }) if (-ADVANCE_S_MAX..=ADVANCE_S_MAX).contains(&advance_s) => {
             sandbox.clock.advance_s(advance_s);
+            for realm in call.site.engine.realms() {
+                realm.clock_moved(advance_s);
+            }
             let now_s = sandbox.clock.now().as_unix_s();
             reply::json(StatusCode::OK, format!("{{\"now\":{now_s}}}"))
         }

@@ -82,7 +82,7 @@ async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static st
 }
 
 /// Whether a page of another origin sent it: any page that a developer visits could.
-pub(super) fn is_foreign(call: &Call) -> bool {
+pub(crate) fn is_foreign(call: &Call) -> bool {
     let own = origin_of(&call.realm.settings.issuer);
     call.headers.get(ORIGIN).is_some_and(|origin| origin.to_str().ok() != own.as_deref())
 }

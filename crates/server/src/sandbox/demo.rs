@@ -1,6 +1,7 @@
 //! What the sandbox registers: the people of every realm, and the form in which dialects hand in their demo clients.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kimbai_core::claims::{Address, StandardClaims};
@@ -39,6 +40,9 @@ pub struct Endpoints {
     pub token: String,
     pub revoke: String,
     pub introspect: String,
+    /// Those of the platform, by their names in its dialect.
+    #[serde(flatten)]
+    pub platform: BTreeMap<&'static str, String>,
 }
 
 /// A demo client, whose secret is published, or one of the integrator's own.
@@ -108,8 +112,16 @@ impl Registration {
             token: url(&settings.paths.token),
             revoke: url(&settings.paths.revoke),
             introspect: url(&settings.paths.introspect),
+            platform: BTreeMap::new(),
         };
         Self { name, issuer: settings.issuer.clone(), endpoints, clients, users: people(), settings }
+    }
+
+    /// The same with these endpoints of the platform beside the standard ones.
+    #[must_use]
+    pub fn with_platform(mut self, platform: BTreeMap<&'static str, String>) -> Self {
+        self.endpoints.platform = platform;
+        self
     }
 
     /// Puts all of it into an engine's store; doing so again changes nothing. Scopes that were applied to the realm before stay: they

@@ -26,6 +26,8 @@ pub(super) async fn index(call: Call) -> Response {
         ("introspection_endpoint", &endpoints.introspect),
     ]
     .map(|(name, url)| EndpointLine { name, url });
+    let platform = registration.endpoints.platform.iter().map(|(name, url)| EndpointLine { name, url });
+    let endpoints: Vec<_> = endpoints.into_iter().chain(platform).collect();
     let people: Vec<_> = registration
         .users
         .iter()
@@ -110,10 +112,26 @@ impl Registration {
                 format!("curl -s {token} {authentication} -d grant_type=client_credentials"),
             ));
         }
-        if let Some(client) = uses(GrantType::AuthorizationCode) {
+        let signs = |client: &&DemoClient| client.token_endpoint_auth_method == AuthenticationMethod::RequestSignature;
+        if let Some(client) = self.clients.iter().find(signs) {
+            commands.push(("signed requests", self.signed_command(client)));
+        } else if let Some(client) = uses(GrantType::AuthorizationCode) {
             commands.push(("authorization_code", self.code_command(client)));
         }
         commands
+    }
+
+    /// A code without pages, exchanged at once by a request that the command line signs.
+    fn signed_command(&self, client: &DemoClient) -> String {
+        let scopes = client.scopes.iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(",");
+        let issuer = self.issuer.trim_end_matches('/');
+        let (client_id, secret) = (&client.client_id, client.client_secret.as_deref().unwrap_or_default());
+        format!(
+            "code=$(curl -s {issuer}/sandbox/code -d '{{\"client_id\":\"{client_id}\",\"user\":\"an\",\
+             \"scopes\":[{scopes}]}}' | cut -d'\"' -f4)\n\
+             kimbai sign tini --url {issuer} --generation 4 --client-id {client_id} --secret {secret} \
+             --body \"{{\\\"code\\\":\\\"$code\\\"}}\" | tail -n 1 | sh"
+        )
     }
 
     /// A code without pages, redeemed at once: with `PKCE` where the realm requires it (the pair of RFC 7636 appendix B).

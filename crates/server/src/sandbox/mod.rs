@@ -13,10 +13,12 @@ use std::sync::{Mutex, PoisonError};
 
 use kimbai_store::Clock;
 
+pub(crate) use self::code::is_foreign;
 pub use self::recorder::Recorded;
 use self::recorder::Recorder;
 use crate::dialects::Routes;
 use crate::metrics::Endpoint;
+use crate::site::{Audience, Call};
 
 /// What the sandbox knows of a realm beyond what is served in production.
 #[derive(Debug)]
@@ -40,6 +42,14 @@ impl SandboxRealm {
 
     fn recorded(&self) -> Vec<Recorded> {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner).newest_first()
+    }
+}
+
+/// What was registered in the realm of a call, in the sandbox.
+pub(crate) fn registered(call: &Call) -> Option<&demo::Registration> {
+    match &call.site.audience {
+        Audience::Sandbox(sandbox) => Some(&sandbox.registration),
+        Audience::Production | Audience::Bench => None,
     }
 }
 

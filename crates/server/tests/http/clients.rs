@@ -85,9 +85,9 @@ async fn each_client_authenticates_by_exactly_its_registered_method() {
         for app in [at.app(), &POST_APP] {
             let other_method = match app.method {
                 AuthenticationMethod::ClientSecretBasic => AuthenticationMethod::ClientSecretPost,
-                AuthenticationMethod::ClientSecretPost | AuthenticationMethod::None => {
-                    AuthenticationMethod::ClientSecretBasic
-                }
+                AuthenticationMethod::ClientSecretPost
+                | AuthenticationMethod::None
+                | AuthenticationMethod::RequestSignature => AuthenticationMethod::ClientSecretBasic,
             };
             let app_otherwise = App { method: other_method, ..*app };
             for path in [at.token, at.revoke, at.introspect] {

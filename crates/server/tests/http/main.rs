@@ -64,4 +64,10 @@ mod standard;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod tini;
+#[cfg(test)]
+mod tini_apps;
+#[cfg(test)]
+mod tini_hostile;
+#[cfg(test)]
 mod tls;

@@ -34,6 +34,7 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
             parties::set_standing(connection, *realm, (USER, user.0), *activity)
         }
         Change::EndSessions { realm, user } => sessions::end_all(connection, *realm, *user),
+        Change::ExpectMeta { key, value } => realm_rows::expect_meta(connection, key, value),
         Change::SetMeta { key, value } => realm_rows::set_meta(connection, key, value),
     }
 }

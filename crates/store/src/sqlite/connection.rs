@@ -43,7 +43,7 @@ impl Files {
     }
 
     /// Makes directory and files for their owner alone, and locks them for this process.
-    pub(super) fn make(&self) -> std::result::Result<File, OpenError> {
+    pub(super) fn make(&self) -> std::result::Result<DirectoryLock, OpenError> {
         let lock = self.lock()?;
         // SQLite gives its log the permissions of the database.
         drop(open_or_make(&self.database())?);
@@ -51,7 +51,7 @@ impl Files {
     }
 
     /// Makes the directory, if it is not there, and locks it for this process.
-    pub(super) fn lock(&self) -> std::result::Result<File, OpenError> {
+    pub(super) fn lock(&self) -> std::result::Result<DirectoryLock, OpenError> {
         let is_new = !self.directory.exists();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
         made.map_err(failed(&self.directory))?;
@@ -62,11 +62,25 @@ impl Files {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { directory: self.directory.clone() }),
             Err(TryLockError::Error(source)) => return Err(OpenError::Files { path, source }),
         }
+        let lock = DirectoryLock(lock);
         // A new directory is durable once the one it stands in is; SQLite flushes only its own.
         for directory in self.directory.ancestors().take(2).filter(|path| is_new && path.is_dir()) {
             File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))?;
         }
         Ok(lock)
+    }
+}
+
+/// A directory held by this process, until this is dropped.
+#[derive(Debug)]
+pub(super) struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    /// Closing would not do: a process that was just forked has the file open as well, until it becomes another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the data directory is released only when this process ends");
+        }
     }
 }
 

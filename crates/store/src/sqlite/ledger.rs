@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::rows::{self, seen_rows};
 use super::{SqliteStore, sweep, verbs};
+use crate::columns;
 use crate::ledger::Answer;
 use crate::{GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 
@@ -37,7 +38,7 @@ impl Ledger for SqliteStore {
     fn lookup(&self, realm: RealmNumber, id: GrantId) -> Answer<'_, Look> {
         self.read(move |connection, now| {
             let mut statement = connection.prepare_cached(verbs::SEEN)?;
-            let seen = statement.query_row(params![realm.0, rows::id_column(id)], rows::seen).optional()?;
+            let seen = statement.query_row(params![realm.0, columns::id_column(id)], rows::seen).optional()?;
             Ok(Look { now, seen })
         })
     }
@@ -142,7 +143,7 @@ fn live_grants(
     limit: u32,
     now: Micros,
 ) -> Result<GrantSlice, Fault> {
-    let Some(from) = after.map_or(Some(i64::MIN), |id| rows::id_column(id).checked_add(1)) else {
+    let Some(from) = after.map_or(Some(i64::MIN), |id| columns::id_column(id).checked_add(1)) else {
         return Ok(GrantSlice { grants: Vec::new(), next: None });
     };
     let (sql, party) = match of {

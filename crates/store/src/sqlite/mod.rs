@@ -8,7 +8,6 @@ mod backup;
 mod changes;
 mod connection;
 mod fault;
-mod figures;
 mod ledger;
 mod log;
 mod log_in;
@@ -27,7 +26,6 @@ mod upkeep;
 mod verbs;
 mod writer;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,19 +33,19 @@ use std::thread::{self, JoinHandle};
 
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use self::connection::{Checkpoint, Files, Role};
+use self::connection::{Checkpoint, DirectoryLock, Files, Role};
 use self::fault::Fault;
-use self::figures::Figures;
 use self::log::Log;
 pub use self::log::LogLimits;
 use self::queue::{Queue, Undo, Work};
 use self::readers::Readers;
 pub use self::restore::{RestoreError, Restored, restore};
 use self::writer::Hand;
+use crate::figures::Figures;
 use crate::ledger::Answer;
-use crate::{AuditEvent, Clock, StoreError};
+use crate::{AuditEvent, Clock, StoreError, Versions};
 
 /// "Kimb": what each of our databases bears in its head, since migration 2.
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Kimb");
@@ -129,6 +127,8 @@ pub struct SqliteStore {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// One backup at a time.
     backups: Arc<Semaphore>,
+    /// Never told anything: nobody else changes the registry.
+    versions: watch::Sender<Versions>,
 }
 
 /// What the writer and all callers have in common.
@@ -144,7 +144,7 @@ struct Shared {
 
 enum Home {
     Memory,
-    Directory { files: Files, readers: Readers, log_frames: Arc<AtomicU64>, _lock: File },
+    Directory { files: Files, readers: Readers, log_frames: Arc<AtomicU64>, _lock: DirectoryLock },
 }
 
 impl SqliteStore {
@@ -178,7 +178,8 @@ impl SqliteStore {
             .name("kimbai-writer".to_owned())
             .spawn(move || writer::run(&for_writer, connection, log))
             .map_err(|source| OpenError::Files { path: PathBuf::from("the writer's thread"), source })?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups: Arc::new(Semaphore::new(1)) })
+        let backups = Arc::new(Semaphore::new(1));
+        Ok(Self { shared, writer: Mutex::new(Some(writer)), backups, versions: watch::Sender::default() })
     }
 
     /// Finishes what waits, copies the log and ends the writer; every later call is answered [`StoreError::NotDone`].

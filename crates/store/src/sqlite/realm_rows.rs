@@ -21,6 +21,10 @@ pub(super) fn init_meta(connection: &Connection, key: &str, value: Vec<u8>) -> R
     Ok(value)
 }
 
+pub(super) fn expect_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
+    if meta(connection, key)?.as_deref() == Some(value) { Ok(()) } else { Err(Fault::Store(StoreError::Changed)) }
+}
+
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &[u8]) -> Result<(), Fault> {
     connection
         .prepare_cached(
@@ -88,7 +92,7 @@ pub(super) fn replace_key(
         .prepare_cached("SELECT 1 FROM keys WHERE realm = ?1 AND usage = ?2 AND number = ?3")?
         .exists(params![realm.0, usage, number])?;
     Err(Fault::Store(if is_there {
-        StoreError::Taken
+        StoreError::Changed
     } else {
         StoreError::Unreadable(format!("the realm has no {usage} key {number}"))
     }))

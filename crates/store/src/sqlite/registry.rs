@@ -3,12 +3,13 @@
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
+use tokio::sync::watch;
 
 use super::{SqliteStore, audit, changes, log_in, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
     AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits, LogInVerdict,
-    RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow,
+    RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for SqliteStore {
@@ -26,6 +27,15 @@ impl Registry for SqliteStore {
 
     fn draw_realm_number(&self) -> Answer<'_, RealmNumber> {
         self.savepoint(|connection, _| realm_rows::draw_number(connection))
+    }
+
+    /// Never moves: a process owns its database alone.
+    fn versions(&self) -> watch::Receiver<Versions> {
+        self.versions.subscribe()
+    }
+
+    fn read_versions(&self) -> Answer<'_, Versions> {
+        Box::pin(async { Ok(Versions::default()) })
     }
 
     fn realms(&self) -> Answer<'_, Vec<RealmRow>> {

@@ -3,14 +3,14 @@
 //! What cannot be read is an error with the column's name in it, never a default.
 
 use kimbai_core::claims::RequestedClaims;
-use kimbai_core::grant::{
-    Active, CodeBinding, EndReason, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State,
-};
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
+use kimbai_core::grant::{Active, CodeBinding, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
+
+use crate::columns::{self, ACTIVE, CODE};
 
 /// The columns of a grant `g` and of the standings `c` and `u` of its client and user, in the order that [`seen`]
 /// reads.
@@ -43,34 +43,6 @@ macro_rules! seen_rows {
 }
 pub(super) use seen_rows;
 
-/// `grants.state` of a code.
-pub(super) const CODE: i64 = 0;
-/// `grants.state` of a grant that has tokens.
-pub(super) const ACTIVE: i64 = 1;
-
-/// A grant's id as its column holds it: in the order of the ids, for ever.
-pub(super) const fn id_column(id: GrantId) -> i64 {
-    (id.0 ^ TOP_BIT).cast_signed()
-}
-
-/// The id behind a column.
-pub(super) const fn id_of(column: i64) -> GrantId {
-    GrantId(column.cast_unsigned() ^ TOP_BIT)
-}
-
-/// `grants.state` of a grant that ended for this reason.
-pub(super) const fn ended_column(reason: EndReason) -> i64 {
-    match reason {
-        EndReason::RevokedByClient => 2,
-        EndReason::ConsentWithdrawn => 3,
-        EndReason::CodeReplayed => 4,
-        EndReason::RefreshTokenReused => 5,
-        EndReason::LastGeneration => 6,
-        EndReason::RevokedByOperator => 7,
-        EndReason::SessionEnded => 8,
-    }
-}
-
 /// The grant and its parties' standing, from a row of `seen_columns` and four columns of standing.
 pub(super) fn seen(row: &Row<'_>) -> Result<Seen> {
     let standing = Standing { client: standing(row, GRANT_COLUMNS)?, user: standing(row, GRANT_COLUMNS + 2)? };
@@ -87,7 +59,7 @@ pub(super) fn standing(row: &Row<'_>, first: usize) -> Result<PartyStanding> {
 /// The grant, from a row of `seen_columns`.
 pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
     Ok(Grant {
-        id: id_of(row.get(0)?),
+        id: columns::id_of(row.get(0)?),
         client: ClientNumber(row.get(1)?),
         user: UserNumber(row.get(2)?),
         client_epoch: row.get(3)?,
@@ -130,7 +102,7 @@ fn state(row: &Row<'_>) -> Result<State> {
             access_revoked_through: generation(row, 19)?,
             sealing_key: row.get(20)?,
         })),
-        ended => match EndReason::ALL.into_iter().find(|reason| ended_column(*reason) == ended) {
+        ended => match columns::end_reason(ended) {
             Some(reason) => Ok(State::Ended { reason, at: end }),
             None => Err(Error::IntegralValueOutOfRange(12, ended)),
         },
@@ -143,5 +115,3 @@ fn generation(row: &Row<'_>, column: usize) -> Result<Generation> {
         Error::FromSqlConversionFailure(column, Type::Integer, format!("{number} is no generation").into())
     })
 }
-
-const TOP_BIT: u64 = 1 << 63;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use super::fault::Fault;
 use super::rows::{self, seen_columns};
 use crate::SweepStep;
+use crate::columns;
 
 /// So long an audit event can be read, unless a million newer ones came: what strangers can make us write is bounded.
 const AUDIT_S: u32 = 90 * 86_400;
@@ -36,7 +37,7 @@ pub(super) fn step(
 type Cursor = Option<(RealmNumber, GrantId)>;
 
 fn grants(connection: &Connection, cursor: Cursor, rows_max: u32, over_at: Micros) -> Result<(Cursor, usize), Fault> {
-    let (realm, id) = cursor.map_or((-1, i64::MIN), |(realm, id)| (i64::from(realm.0), rows::id_column(id)));
+    let (realm, id) = cursor.map_or((-1, i64::MIN), |(realm, id)| (i64::from(realm.0), columns::id_column(id)));
     let mut over = Vec::new();
     let mut last = None;
     let mut read = 0;
@@ -60,7 +61,7 @@ fn grants(connection: &Connection, cursor: Cursor, rows_max: u32, over_at: Micro
         delete.execute(params![realm, id])?;
     }
     let reached_end = read < rows_max;
-    let cursor = last.filter(|_| !reached_end).map(|(realm, id)| (RealmNumber(realm), rows::id_of(id)));
+    let cursor = last.filter(|_| !reached_end).map(|(realm, id)| (RealmNumber(realm), columns::id_of(id)));
     Ok((cursor, over.len()))
 }
 

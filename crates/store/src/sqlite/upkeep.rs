@@ -1,6 +1,7 @@
 //! Upkeep on SQLite: what is measured, and the order for a backup.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -29,6 +30,10 @@ impl Upkeep for SqliteStore {
             let Ok(finished) = finished else { return Ok(Err(BackupError::Interrupted(to))) };
             Ok(finished.map_err(|error| error.of_backup(to)))
         })
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async { Self::close(self) })
     }
 
     fn figures(&self) -> StoreFigures {

@@ -4,12 +4,14 @@
 //! The look after the update serves refusals and successes alike, and spares the temporary table of `RETURNING`. The
 //! conditions are those of `kimbai_core::grant`; the suite compares the two.
 
-use kimbai_core::grant::{Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms, Verdict};
-use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
+use kimbai_core::grant::{Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms};
+use kimbai_core::number::{AttemptId, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, Result, Statement, params};
 
 use super::rows::{self, seen_rows};
+use crate::columns;
+use crate::outcome::{Destination, verdict};
 
 /// The row and its standing by primary key: `?1` realm, `?2` id.
 pub(super) const SEEN: &str = concat!(seen_rows!(), " AND g.id = ?2");
@@ -38,7 +40,7 @@ impl<'c> Verbs<'c> {
 
     pub(super) fn open(&mut self, verb: &Verb, opening: &Opening) -> Result<Outcome> {
         let row = opening.grant(verb.now, verb.attempt);
-        let State::Code { end } = row.state else { return self.outcome(verb, false, |_| false) };
+        let State::Code { end } = row.state else { return self.outcome(verb, false, Destination::CODE) };
         let inserted = self.open.execute(params![
             verb.realm.0,
             verb.id(),
@@ -53,12 +55,12 @@ impl<'c> Verbs<'c> {
             row.binding.redirect_uri.0,
             row.binding.code_challenge.0,
             verb.attempt(),
-            rows::CODE,
+            columns::CODE,
             end.0,
             row.log_in.session.0,
             row.log_in.requested.bits().cast_signed(),
         ])?;
-        self.outcome(verb, inserted == 1, |state| matches!(state, State::Code { .. }))
+        self.outcome(verb, inserted == 1, Destination::CODE)
     }
 
     pub(super) fn redeem(&mut self, verb: &Verb, redemption: &Redemption) -> Result<Outcome> {
@@ -74,8 +76,7 @@ impl<'c> Verbs<'c> {
             redemption.binding.redirect_uri.0,
             redemption.binding.code_challenge.0,
         ])?;
-        let first = |state: &State| matches!(state, State::Active(active) if active.generation == Generation::FIRST);
-        self.outcome(verb, changed == 1, first)
+        self.outcome(verb, changed == 1, Destination::FIRST)
     }
 
     pub(super) fn rotate(&mut self, verb: &Verb, rotation: &Rotation) -> Result<Outcome> {
@@ -91,15 +92,13 @@ impl<'c> Verbs<'c> {
             rotation.generation.number(),
             rotation.rotated_low,
         ])?;
-        let next = rotation.generation.next();
-        let successor = |state: &State| matches!(state, State::Active(active) if Some(active.generation) == next);
-        self.outcome(verb, changed == 1, successor)
+        self.outcome(verb, changed == 1, Destination::after(rotation.generation))
     }
 
     pub(super) fn revoke(&mut self, verb: &Verb, revocation: Revocation) -> Result<Look> {
         match revocation {
             Revocation::Grant(reason) => {
-                let state = rows::ended_column(reason);
+                let state = columns::ended_column(reason);
                 self.end.execute(params![verb.realm.0, verb.id(), verb.now.0, verb.attempt(), state])?
             }
             Revocation::AccessThrough(generation) => {
@@ -114,15 +113,8 @@ impl<'c> Verbs<'c> {
         Ok(Look { now: verb.now, seen: self.seen(verb)? })
     }
 
-    /// The outcome of an update that changed its row or not; a row that bears this very attempt, and stands where the
-    /// attempt would have led it, says that an earlier sending of it succeeded.
-    fn outcome(&mut self, verb: &Verb, done: bool, led_there: impl Fn(&State) -> bool) -> Result<Outcome> {
-        let verdict = match self.seen(verb)? {
-            Some(seen) if done || (seen.grant.attempt == verb.attempt && led_there(&seen.grant.state)) => {
-                Verdict::Done(seen)
-            }
-            seen => Verdict::Refused(seen),
-        };
+    fn outcome(&mut self, verb: &Verb, done: bool, destination: Destination) -> Result<Outcome> {
+        let verdict = verdict(self.seen(verb)?, done, destination, verb.attempt);
         Ok(Outcome { now: verb.now, verdict })
     }
 
@@ -142,7 +134,7 @@ pub(super) struct Verb {
 
 impl Verb {
     const fn id(&self) -> i64 {
-        rows::id_column(self.id)
+        columns::id_column(self.id)
     }
 
     const fn attempt(&self) -> i64 {

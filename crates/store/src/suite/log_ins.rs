@@ -62,7 +62,7 @@ pub(super) async fn a_source_is_locked_for_its_window(subject: Subject) {
         assert_eq!(count(&scene, LogInKey([account + 10; 16]), SOURCE).await, LogInVerdict::Allowed);
         scene.clock.advance_s(1);
     }
-    assert!(matches!(count(&scene, ACCOUNT, SOURCE).await, LogInVerdict::Locked { wait_s: 799..=800 }));
+    assert!(matches!(count(&scene, ACCOUNT, SOURCE).await, LogInVerdict::Locked { wait_s: 780..=800 }));
     assert_eq!(count(&scene, ACCOUNT, LogInKey([4; 16])).await, LogInVerdict::Allowed, "from elsewhere it may");
     scene.clock.advance_s(800);
     assert_eq!(count(&scene, ACCOUNT, SOURCE).await, LogInVerdict::Allowed);

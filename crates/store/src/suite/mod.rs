@@ -17,7 +17,7 @@ mod revocation;
 mod scene;
 mod sweeping;
 
-pub use self::scene::{Store, Subject, put_client, put_realm, put_user};
+pub use self::scene::{Store, StoreClock, Subject, put_client, put_realm, put_user};
 
 macro_rules! cases {
     ($dollar:tt $($room:ident { $($case:ident)* })*) => {
@@ -81,6 +81,7 @@ cases! { $
     registry {
         a_meta_value_is_set_once
         a_meta_value_is_set_anew_by_a_change
+        a_change_that_expects_a_value_is_refused_where_another_one_stands
         a_realm_keeps_its_number_and_name
         a_change_of_several_is_carried_out_whole_or_not_at_all
         a_client_keeps_its_number

@@ -16,8 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::Subject;
-use super::scene::Store;
-use crate::Clock;
+use super::scene::{Store, StoreClock};
 
 /// One step of a random history. Small ranges, so that verbs meet the same grants, clients and attempts again.
 #[derive(Debug, Clone)]
@@ -61,7 +60,7 @@ pub(super) async fn store_and_model_agree(subject: Subject) {
 
 struct History {
     store: Arc<dyn Store>,
-    clock: Clock,
+    clock: Arc<dyn StoreClock>,
     realm: RealmNumber,
     rows: BTreeMap<GrantId, Grant>,
     attempts: u64,
@@ -69,8 +68,8 @@ struct History {
 }
 
 impl History {
-    fn new(store: &Arc<dyn Store>, clock: &Clock, realm: RealmNumber) -> Self {
-        let (store, clock) = (Arc::clone(store), clock.clone());
+    fn new(store: &Arc<dyn Store>, clock: &Arc<dyn StoreClock>, realm: RealmNumber) -> Self {
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
         Self { store, clock, realm, rows: BTreeMap::new(), attempts: 0, last: None }
     }
 

@@ -32,6 +32,28 @@ pub(super) async fn a_meta_value_is_set_anew_by_a_change(subject: Subject) {
     assert_eq!(store.meta("check").await.unwrap(), Some(vec![3]), "the last one stands");
 }
 
+pub(super) async fn a_change_that_expects_a_value_is_refused_where_another_one_stands(subject: Subject) {
+    let store = subject.store;
+    let key = || "check".to_owned();
+    let expect = |value| Change::ExpectMeta { key: key(), value };
+    let set = |value| Change::SetMeta { key: key(), value };
+    let realm = |number, name: &str| {
+        let number = RealmNumber(number);
+        Change::PutRealm { number, name: name.to_owned(), settings: "{}".to_owned() }
+    };
+    let changed = Err(StoreError::Changed);
+    assert_eq!(store.change(vec![realm(1, "a"), expect(vec![])]).await, changed, "there is none");
+    store.init_meta("check", vec![1]).await.unwrap();
+    assert_eq!(store.change(vec![realm(1, "a"), expect(vec![2])]).await, changed);
+    assert_eq!(store.change(vec![expect(vec![2]), realm(1, "a"), set(vec![2])]).await, changed);
+    assert_eq!((store.realms().await.unwrap(), store.meta("check").await.unwrap()), (vec![], Some(vec![1])));
+    assert_eq!(store.change(vec![expect(vec![1]), realm(1, "a"), set(vec![2]), expect(vec![2])]).await, Ok(()));
+    assert_eq!(store.realms().await.unwrap().len(), 1);
+    let replace = |with| store.change(vec![expect(vec![2]), set(vec![with])]);
+    let (first, second) = tokio::join!(replace(3), replace(4));
+    assert!([(Ok(()), changed.clone()), (changed, Ok(()))].contains(&(first, second)), "one of two at once");
+}
+
 pub(super) async fn a_realm_keeps_its_number_and_name(subject: Subject) {
     let store = subject.store;
     let row = |number, name: &str, settings: &str| RealmRow { number, name: name.into(), settings: settings.into() };
@@ -254,7 +276,7 @@ pub(super) async fn a_replaced_key_keeps_its_place(subject: Subject) {
         let answer = store.change(vec![replace("seal", 0, vec![1], vec![9]), wrong]).await;
         match answer {
             Err(StoreError::Unreadable(_)) => assert!(is_missing),
-            answer => assert_eq!((answer, is_missing), (Err(StoreError::Taken), false)),
+            answer => assert_eq!((answer, is_missing), (Err(StoreError::Changed), false)),
         }
         assert_eq!(store.keys(realm).await.unwrap(), after);
     }
@@ -276,7 +298,7 @@ pub(super) async fn of_concurrent_replacements_of_a_key_one_succeeds(subject: Su
     for replacement in replacing {
         match replacement.await.unwrap() {
             (mark, Ok(())) => winners.push(mark),
-            (_, answer) => assert_eq!(answer, Err(StoreError::Taken)),
+            (_, answer) => assert_eq!(answer, Err(StoreError::Changed)),
         }
     }
     assert_eq!(winners.len(), 1);

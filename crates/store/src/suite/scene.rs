@@ -19,23 +19,35 @@ pub trait Store: Ledger + Registry + Upkeep + 'static {}
 
 impl<T: Ledger + Registry + Upkeep + 'static> Store for T {}
 
+/// The clock of a store, which the cases move.
+pub trait StoreClock: Send + Sync {
+    /// Moves it by this many seconds; a negative number moves it back.
+    fn advance_s(&self, seconds: i64);
+}
+
+impl StoreClock for Clock {
+    fn advance_s(&self, seconds: i64) {
+        Self::advance_s(self, seconds);
+    }
+}
+
 /// An empty store, and the clock by which it tells the time.
 pub struct Subject {
     pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<dyn StoreClock>,
     kept: Box<dyn Any + Send + Sync>,
 }
 
 impl Subject {
     /// A store, its clock, and what must live as long as it does, such as its directory.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, kept: impl Any + Send + Sync) -> Self {
-        Self { store, clock, kept: Box::new(kept) }
+    pub fn new(store: Arc<dyn Store>, clock: impl StoreClock + 'static, kept: impl Any + Send + Sync) -> Self {
+        Self { store, clock: Arc::new(clock), kept: Box::new(kept) }
     }
 }
 
 pub(super) struct Scene {
     pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<dyn StoreClock>,
     pub(super) realm: RealmNumber,
     pub(super) client: ClientNumber,
     pub(super) user: UserNumber,

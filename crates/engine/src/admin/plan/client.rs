@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ClientSecret, SecretDigest};
+use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ClientSecret, SealedSecret, SecretDigest};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeTable;
 use kimbai_core::secret::Secret;
@@ -31,6 +31,18 @@ pub(in crate::admin) enum IntendedSecret {
     Made,
     Given(Secret),
     Digest(SecretDigest),
+}
+
+impl IntendedSecret {
+    /// What stands for it where only is asked whether there is one, and of which kind.
+    fn in_place_of(&self) -> Option<ClientSecret> {
+        let digested = ClientSecret::lasting(SecretDigest([0; 32]));
+        match self {
+            Self::Kept => None,
+            Self::Made | Self::Given(_) => Some(ClientSecret { sealed: Some(SealedSecret(String::new())), ..digested }),
+            Self::Digest(_) => Some(digested),
+        }
+    }
 }
 
 impl Planner<'_> {
@@ -64,8 +76,8 @@ impl Planner<'_> {
         }
         let secret = self.secret(asked, &metadata, realm)?;
         let mut checked = metadata.clone();
-        if !matches!(secret, IntendedSecret::Kept) {
-            checked.secrets = vec![ClientSecret::lasting(SecretDigest([0; 32]))];
+        if let Some(some) = secret.in_place_of() {
+            checked.secrets = vec![some];
         }
         check_client(settings, client_id, &checked).map_err(|error| {
             // The path names the client already.

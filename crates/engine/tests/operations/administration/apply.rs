@@ -292,9 +292,9 @@ async fn a_client_becomes_public_and_confidential_again() {
     let applied = operator.apply(of_web(confidential)).await.unwrap();
     let made = applied.made_secrets[0].client_secret.expose();
     let credentials = kimbai_core::client::ClientCredentials {
-        basic: None,
         client_id: Some("web".to_owned()),
         client_secret: Some(secret(made)),
+        ..kimbai_core::client::ClientCredentials::default()
     };
     let grant = kimbai_core::token::TokenGrant::ClientCredentials { scope: None };
     assert!(operator.fixture.ask_as(credentials, grant, source(1)).await.is_ok());

@@ -4,6 +4,7 @@ mod apply;
 mod clients;
 mod commands;
 mod export;
+mod following;
 mod grants;
 mod master_key;
 mod prune;

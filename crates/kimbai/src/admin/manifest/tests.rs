@@ -66,8 +66,8 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_value() {
         (
             "a.toml",
             "[realms.main.users.an]\nnam = 'An'\n",
-            "a.toml:1:20: realms.main.users.an: unknown field `nam`, expected one of `name`, `email`, `sub`, `password`, \
-             `password_hash`, `disabled`\n",
+            "a.toml:1:20: realms.main.users.an: unknown field `nam`, expected one of `name`, `email`, `claims`, `sub`, \
+             `password`, `password_hash`, `disabled`\n",
         ),
         (
             "a.toml",

@@ -3,6 +3,7 @@
 
 mod code;
 mod introspect;
+mod signed;
 mod token;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 
 use super::connection::{Answer, Connection};
+use super::realms::Realm;
 use super::target::Target;
 use code::Browser;
 use token::Grant;
@@ -50,14 +52,34 @@ pub(super) enum Case {
     Introspect,
     /// Authorization with session and remembered consent, then the token request.
     Code,
+    /// A durable rotation by a signed request over GraphQL.
+    RefreshGraphql,
+    /// A durable rotation by a signed request of generation 4.
+    RefreshRest,
+    /// A request that another secret signed.
+    WrongSignature,
 }
 
 impl Case {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Floor, Self::ClientCredentials, Self::Refresh, Self::Introspect, Self::Code];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Floor,
+        Self::ClientCredentials,
+        Self::Refresh,
+        Self::Introspect,
+        Self::Code,
+        Self::RefreshGraphql,
+        Self::RefreshRest,
+        Self::WrongSignature,
+    ];
+
+    /// Whether a realm has it: one whose app signs has the signed requests alone.
+    pub(super) fn is_of(self, realm: &Realm) -> bool {
+        let is_signed = matches!(self, Self::RefreshGraphql | Self::RefreshRest | Self::WrongSignature);
+        self == Self::Floor || is_signed == realm.signing.is_some()
+    }
 
     pub(super) fn needs_grants(self) -> bool {
-        matches!(self, Self::Refresh | Self::Introspect)
+        matches!(self, Self::Refresh | Self::Introspect | Self::RefreshGraphql | Self::RefreshRest)
     }
 
     pub(super) fn needs_session(self) -> bool {
@@ -73,6 +95,9 @@ impl fmt::Display for Case {
             Self::Refresh => "refresh",
             Self::Introspect => "introspect",
             Self::Code => "code",
+            Self::RefreshGraphql => "refresh_graphql",
+            Self::RefreshRest => "refresh_rest",
+            Self::WrongSignature => "wrong_signature",
         })
     }
 }
@@ -127,6 +152,9 @@ impl Worker {
             Case::Refresh => self.refresh().await,
             Case::Introspect => self.introspect().await,
             Case::Code => self.code().await,
+            Case::RefreshGraphql => self.refresh_over_graphql().await,
+            Case::RefreshRest => self.refresh_by_rest().await,
+            Case::WrongSignature => self.present_wrong_signature().await,
         }
     }
 

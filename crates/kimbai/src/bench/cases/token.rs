@@ -16,7 +16,7 @@ use crate::bench::target::{CODE_CHALLENGE, CODE_VERIFIER, Endpoint};
 #[derive(Debug, Default)]
 pub(super) struct Grant {
     pub(super) access_token: String,
-    refresh_token: String,
+    pub(super) refresh_token: String,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +93,10 @@ impl Worker {
             "scopes": target.scopes,
             "redirect_uri": target.redirect_uri,
         });
-        if let (ProofKey::S256, Some(wish)) = (target.proof_key, wish.as_object_mut()) {
+        if let (Some(signing), Some(wish)) = (&target.signing, wish.as_object_mut()) {
+            wish.insert("client_id".to_owned(), signing.client_id.as_str().into());
+            wish.remove("redirect_uri");
+        } else if let (ProofKey::S256, Some(wish)) = (target.proof_key, wish.as_object_mut()) {
             wish.insert("code_challenge".to_owned(), CODE_CHALLENGE.into());
         }
         let answer = self.connection.exchange(&target.sandbox_code, Bytes::from(wish.to_string())).await?;
@@ -102,8 +105,11 @@ impl Worker {
         }
         let CodeAnswer { code } =
             serde_json::from_slice(&answer.body).with_context(|| format!("expected a code: {answer}"))?;
-        let answer = self.redeem(&code).await?;
-        self.grants.push(grant_of(&answer)?);
+        let grant = match &target.signing {
+            Some(signing) => self.exchange(signing, &code).await?,
+            None => grant_of(&self.redeem(&code).await?)?,
+        };
+        self.grants.push(grant);
         Ok(())
     }
 

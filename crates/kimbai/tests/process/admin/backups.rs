@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
-use super::{Place, each_way};
+use super::{Place, each_way_embedded};
 
 #[test]
 fn a_backup_is_restored_elsewhere_with_everything_in_it() {
-    each_way(|place| {
+    each_way_embedded(|place| {
         let said = place.ok(&["backup", "backup.db"]);
         let file = place.path().join("backup.db");
         let metadata = fs::metadata(&file).unwrap();
@@ -45,7 +45,7 @@ fn a_backup_is_restored_elsewhere_with_everything_in_it() {
 
 #[test]
 fn a_restore_goes_beside_a_master_key_and_says_the_moment_as_json() {
-    each_way(|place| {
+    each_way_embedded(|place| {
         place.ok(&["backup", "backup.db"]);
         fs::create_dir(place.path().join("elsewhere")).unwrap();
         fs::copy(place.data().join("master.key"), place.path().join("elsewhere/master.key")).unwrap();
@@ -89,7 +89,7 @@ fn what_is_no_whole_backup_or_no_place_for_one_is_refused_and_nothing_is_left() 
 
 #[test]
 fn a_backup_overwrites_nothing_and_leaves_nothing_when_it_fails() {
-    each_way(|place| {
+    each_way_embedded(|place| {
         place.write("precious.db", "precious");
         let before = fs::read_dir(place.path()).unwrap().count();
         for (file, expect) in [

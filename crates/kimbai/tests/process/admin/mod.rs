@@ -14,8 +14,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use kimbai_engine::claim;
 use kimbai_keyring::{KeyFile, MasterKey};
+use kimbai_postgres_fixture::{Database, Server as PostgresServer, Version};
 use kimbai_store::Clock;
+use kimbai_store::postgres::{self, PostgresStore};
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -53,10 +56,12 @@ sub = \"1\"
 password = \"file:an.password\"
 ";
 
-/// A directory with a store in it, in which commands are run.
+/// A directory in which commands are run on a store.
 struct Place {
-    directory: TempDir,
     server: Option<Server>,
+    directory: TempDir,
+    /// Without one, the store is embedded.
+    database: Option<Database<'static>>,
 }
 
 /// A server beside which commands are run; killed when it is dropped.
@@ -67,14 +72,23 @@ struct Server {
     log: PathBuf,
 }
 
-/// Commands and what they answer are the same without a server and beside one.
+/// Commands and what they answer are the same without a server and beside one, on either store; on PostgreSQL also while a server
+/// of another machine has it.
 fn each_way(case: impl Fn(&Place)) {
+    each_way_embedded(&case);
+    let versions = Version::under_test();
+    let place = Place::new_on(versions[0]).and_realm();
+    let there = place.path().join("elsewhere");
+    fs::create_dir(&there).unwrap();
+    fs::copy(place.data().join("master.key"), there.join("master.key")).unwrap();
+    place.serve_while("elsewhere", &case);
+    Place::new_on(versions[versions.len() - 1]).and_realm().serve_while("kimbai-data", &case);
+}
+
+/// The same, of what only an embedded store has.
+fn each_way_embedded(case: impl Fn(&Place)) {
     case(&Place::with_realm());
-    let mut place = Place::with_realm();
-    place.serve("kimbai-data");
-    case(&place);
-    let log = place.stop();
-    assert!(!log.contains(WEB_SECRET) && !log.contains(AN_PASSWORD), "{log}");
+    Place::with_realm().serve_while("kimbai-data", &case);
 }
 
 /// A command that has ended.
@@ -88,8 +102,29 @@ struct Ended {
 impl Place {
     /// With an empty store, as a server that was killed at its first start would leave one.
     fn new() -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap(), server: None };
+        let place = Self::without_store(None);
         make_store(&place.data());
+        place
+    }
+
+    /// The same, on PostgreSQL.
+    fn new_on(version: Version) -> Self {
+        let place = Self::without_store(Some(PostgresServer::shared(version).fresh_database()));
+        fs::create_dir(place.data()).unwrap();
+        let key = MasterKey::generate();
+        KeyFile::new(place.data().join("master.key")).write(&key).unwrap();
+        let url = place.database.as_ref().unwrap().url().parse().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = PostgresStore::open(&url, postgres::Options::default()).await.unwrap();
+            assert!(claim(&store, &key).await.unwrap());
+            store.close().await;
+        });
+        place
+    }
+
+    fn without_store(database: Option<Database<'static>>) -> Self {
+        let place = Self { directory: tempfile::tempdir().unwrap(), server: None, database };
         place.write("manifest.toml", MANIFEST);
         place.write("an.password", &format!("{AN_PASSWORD}\n"));
         place
@@ -97,9 +132,21 @@ impl Place {
 
     /// With the realm, clients and user of the manifest.
     fn with_realm() -> Self {
-        let place = Self::new();
-        place.ok(&["apply", "--yes", "manifest.toml"]);
-        place
+        Self::new().and_realm()
+    }
+
+    fn and_realm(self) -> Self {
+        self.ok(&["apply", "--yes", "manifest.toml"]);
+        self
+    }
+
+    /// Runs a case while a server has this data.
+    fn serve_while(mut self, data: &str, case: &impl Fn(&Self)) {
+        self.serve(data);
+        case(&self);
+        let log = self.stop();
+        assert!(!log.contains(WEB_SECRET) && !log.contains(AN_PASSWORD), "{log}");
+        assert!(!log.contains("not-a-secret"), "the database's password: {log}");
     }
 
     /// Starts a server on this data, and waits until it answers.
@@ -152,6 +199,9 @@ impl Place {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.path()).env("KIMBAI_TEST_WEB_SECRET", WEB_SECRET).env_remove("NO_COLOR");
+        if let Some(database) = &self.database {
+            command.env("KIMBAI_STORE_URL", database.url());
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

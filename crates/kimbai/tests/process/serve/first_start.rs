@@ -133,7 +133,7 @@ async fn administration_is_on_the_socket_and_on_no_port() {
     server.send(&Call::get("/admin/client_list")).await.expect(404);
     Connection::to(place.operator()).send(&Call::get("/admin/client_list")).await.unwrap().expect(404);
     let mut socket = UnixStream::connect(place.path("kimbai-data/kimbai.sock")).await.unwrap();
-    let request = "POST /admin/client_list HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 14\r\n\r\n\
+    let request = "POST /admin/client_list HTTP/1.1\r\nHost: localhost\r\nKimbai-Store: the embedded store\r\nConnection: close\r\nContent-Length: 14\r\n\r\n\
                    {\"realm\":null}";
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

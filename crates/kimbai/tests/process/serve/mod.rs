@@ -1,5 +1,7 @@
 //! `kimbai serve` as a process: what it makes, what it answers, how it changes while it runs, and how it ends.
 
+mod cluster;
+mod database;
 mod first_start;
 mod log_lines;
 mod place;
@@ -10,5 +12,6 @@ mod sandbox;
 mod silence;
 mod start_time;
 mod stop;
+mod tini;
 mod tls;
 mod visit;

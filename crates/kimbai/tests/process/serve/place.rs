@@ -86,6 +86,12 @@ impl Place {
         serde_json::from_str(&self.ok(&[words, &["--json"]].concat(), input)).unwrap()
     }
 
+    /// Its reply, however it ends and whatever else it says.
+    pub(super) fn json_of(&self, words: &[&str]) -> Value {
+        let ended = self.run(&[&[BINARY], words, &["--json"]].concat(), "");
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+    }
+
     /// Applies a manifest.
     #[track_caller]
     pub(super) fn apply(&self, manifest: &str) {

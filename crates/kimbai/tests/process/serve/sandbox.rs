@@ -69,7 +69,7 @@ password = 'a password of eight words'
     };
     assert_eq!(shown(0, "mine")["client_secret"], "(yours)", "a secret that was given is not shown");
     assert!(shown(0, "mine")["redirect_uris"].to_string().contains("https://mine.example.vn/callback"));
-    let made = shown(1, "made")["client_secret"].as_str().unwrap().to_owned();
+    let made = shown(2, "made")["client_secret"].as_str().unwrap().to_owned();
     for (port, client, wanted, token) in [
         (
             sandbox.port_base,
@@ -126,7 +126,7 @@ async fn a_strict_client_trusts_the_sandbox_over_tls_and_the_authority_goes_with
     let pem = std::fs::read_to_string(&authority).unwrap();
     assert_eq!(document["authority"]["pem"], pem.as_str());
     assert!(pem.starts_with("-----BEGIN CERTIFICATE-----") && !pem.contains("PRIVATE"), "{pem}");
-    for (offset, realm) in [(0, 0), (2, 1)] {
+    for (offset, realm) in [(0, 0), (1, 1), (2, 2)] {
         let port = sandbox.port_base + offset;
         let issuer = format!("https://localhost:{port}");
         assert_eq!(document["realms"][realm]["issuer"], issuer);

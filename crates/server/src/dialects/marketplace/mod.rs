@@ -32,6 +32,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             userinfo: None,
             end_session: None,
             jwks: None,
+            ..standard.paths
         },
         offline_scope: "offline".to_owned(),
         lifetimes: Lifetimes { code_s: 600, ..standard.lifetimes },

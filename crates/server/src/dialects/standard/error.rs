@@ -247,6 +247,7 @@ fn client(error: ClientAuthenticationError, form: ErrorForm) -> WireError {
         ClientAuthenticationError::Missing
         | ClientAuthenticationError::Header
         | ClientAuthenticationError::TwoClients
+        | ClientAuthenticationError::Signature(_)
         | ClientAuthenticationError::Refused => {
             invalid_client("Send the client_id and secret in the way the app is registered for.".to_owned())
         }

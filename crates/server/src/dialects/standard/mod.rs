@@ -11,6 +11,7 @@ pub(crate) mod response;
 pub(crate) mod tests;
 mod userinfo;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use axum::body::Body;
@@ -19,8 +20,8 @@ use http::{Method, StatusCode};
 use kimbai_core::authorize::ResponseType;
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
-    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RateLimits, RealmSettings, TokenShape,
-    TokenTypeSpelling,
+    ConsentForm, EndpointPaths, ErrorForm, Lifetimes, PkcePolicy, RateLimits, RealmSettings, RequestSignatures,
+    TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::signing::SigningSettings;
@@ -29,7 +30,7 @@ use kimbai_engine::Introspection;
 
 use self::error::EndpointError;
 pub(crate) use self::metadata::{MetadataCache, endpoint_url};
-use super::Routes;
+use super::{FaultForm, Routes};
 use crate::http::cached::Document;
 use crate::http::reply::HttpFault;
 use crate::http::{cached, cors, reply};
@@ -57,6 +58,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             token: "/token".to_owned(),
             revoke: "/revoke".to_owned(),
             introspect: "/introspect".to_owned(),
+            platform: BTreeMap::new(),
             userinfo: Some("/userinfo".to_owned()),
             end_session: Some("/logout".to_owned()),
             jwks: Some("/jwks".to_owned()),
@@ -84,6 +86,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         // limited elsewhere, by failures.
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
+        request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
     }
@@ -92,7 +95,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
 /// The endpoints of a realm, where its settings put them.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let paths = &settings.paths;
-    let routes = Routes::default()
+    let routes = Routes::new(FaultForm::STANDARD)
         .endpoint(&paths.token, Endpoint::Token, token)
         .endpoint(&paths.revoke, Endpoint::Revoke, revoke)
         .endpoint(&paths.introspect, Endpoint::Introspect, introspect)

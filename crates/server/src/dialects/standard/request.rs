@@ -182,7 +182,8 @@ fn secret(form: &mut Form, name: &'static str) -> Result<Option<Secret>, Request
 
 fn credentials(headers: &HeaderMap, form: &mut Form) -> Result<ClientCredentials, EndpointError> {
     let basic = basic(headers).map_err(|error| EndpointError::from(TokenRefusal::Client(error)))?;
-    Ok(ClientCredentials { basic, client_id: form.take("client_id")?, client_secret: secret(form, "client_secret")? })
+    let (client_id, client_secret) = (form.take("client_id")?, secret(form, "client_secret")?);
+    Ok(ClientCredentials { basic, client_id, client_secret, signed: None })
 }
 
 /// Reads the one `Authorization: Basic` header, both halves form-encoded (RFC 6749 section 2.3.1, RFC 7617).

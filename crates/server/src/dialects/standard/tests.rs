@@ -33,6 +33,7 @@ async fn the_wire_of_the_standard_dialect() {
 pub(crate) async fn realm(name: &str, settings: &RealmSettings) -> Arc<Realm> {
     let store = SqliteStore::open(Location::Memory, Clock::default(), Options::default()).unwrap();
     let engine = Engine::new(Arc::new(store), MasterKey::generate()).with_demo_people();
+    engine.load().await.unwrap();
     engine.put_realm(name, settings).await.unwrap()
 }
 
@@ -82,8 +83,15 @@ pub(crate) async fn tokens(realm: &Realm) -> String {
     let mut text = String::new();
     for refresh_token in [Some(&refresh_token), None] {
         let (access_token, refresh_token) = (access_token.clone(), refresh_token.cloned());
-        let answer =
-            TokenAnswer { access_token, refresh_token, id_token: None, expires_in_s: 3_600, scope, note: None };
+        let answer = TokenAnswer {
+            access_token,
+            refresh_token,
+            id_token: None,
+            expires_in_s: 3_600,
+            scope,
+            user: None,
+            note: None,
+        };
         let response = response::token(realm, &answer);
         let mut headers: Vec<_> = response.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
         headers.sort();

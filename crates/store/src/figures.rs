@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::StoreFigures;
 
-/// The counters of one writer.
+/// The counters of one store.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     batches: AtomicU64,
     sizes: [AtomicU64; 10],
     size_sum: AtomicU64,
@@ -17,7 +17,7 @@ pub(super) struct Figures {
 
 impl Figures {
     /// Counts a batch that was committed: so many tasks, and how long it took.
-    pub(super) fn count(&self, tasks: usize, time: Duration) {
+    pub(crate) fn count(&self, tasks: usize, time: Duration) {
         let size = u64::try_from(tasks).unwrap_or(u64::MAX);
         let time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         add(&self.batches, 1);
@@ -28,7 +28,7 @@ impl Figures {
     }
 
     /// All of them, with what others count left at 0.
-    pub(super) fn read(&self) -> StoreFigures {
+    pub(crate) fn read(&self) -> StoreFigures {
         StoreFigures {
             batches: load(&self.batches),
             batch_sizes: self.sizes.each_ref().map(load),

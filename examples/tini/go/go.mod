@@ -1,0 +1,3 @@
+module kimbai/examples/tini
+
+go 1.26.0
