@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::{self, AudienceDefinition, AudienceError};
 use crate::authorize::ResponseType;
 use crate::client::only_code;
 use crate::redirect_uri::{UriError, check_web_uri};
@@ -60,6 +61,9 @@ pub struct RealmSettings {
     /// What authorization responses may carry; a client opts in to more than `code`.
     #[serde(default = "only_code")]
     pub response_types: Vec<ResponseType>,
+    /// The resources beyond its own.
+    #[serde(default)]
+    pub audiences: Vec<AudienceDefinition>,
 }
 
 /// Whether a client may prove itself by a signature over its request, and how old that may be.
@@ -130,6 +134,9 @@ pub enum SettingsError {
     /// Every realm answers with codes, each type is named once, and a type with an ID token needs what makes one.
     #[error("response_types: {0}")]
     ResponseTypes(&'static str),
+    /// The audiences are refused.
+    #[error("audiences: {0}")]
+    Audiences(#[from] AudienceError),
 }
 
 /// RFC 6749 section 4.1.2.
@@ -160,7 +167,8 @@ impl RealmSettings {
         }
         self.lifetimes.check()?;
         self.signing.check()?;
-        self.check_response_types()
+        self.check_response_types()?;
+        Ok(audience::check(self)?)
     }
 
     /// Whether it has keys that sign, and publishes them.

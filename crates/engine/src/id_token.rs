@@ -12,6 +12,7 @@ use kimbai_keyring::{JwtKind, SignedJwt, SigningKey};
 use kimbai_store::SessionId;
 use serde_json::{Map, Value};
 
+use crate::access_token::Statement;
 use crate::code::AuthorizationCode;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -25,6 +26,13 @@ pub(crate) struct Identity {
     claims: Map<String, Value>,
     algorithm: SigningAlgorithm,
     signer: Arc<SigningKey>,
+}
+
+impl Identity {
+    /// What an access token says of the user, who authenticated at this second.
+    pub(crate) fn statement(&self, auth_time_s: Option<u32>) -> Statement<'_> {
+        Statement { subject: &self.subject, auth_time_s, signer: &self.signer }
+    }
 }
 
 /// When and for what an ID token is made.
@@ -60,7 +68,7 @@ impl Engine {
         client: &Client,
         (user, wanted): (UserNumber, ClaimSet),
     ) -> Result<Option<Identity>, EngineError> {
-        let algorithm = realm.id_token_algorithm(client);
+        let algorithm = realm.signing_algorithm(client);
         let signer = self.signer(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
         let claims = if wanted == ClaimSet::EMPTY {
@@ -114,8 +122,8 @@ impl Engine {
 }
 
 impl Realm {
-    /// What signs a client's ID tokens: what it is registered for, else RS256, which every client can read, else what there is.
-    fn id_token_algorithm(&self, client: &Client) -> SigningAlgorithm {
+    /// What signs a client's tokens: what it is registered for, else RS256, which every client can read, else what there is.
+    pub(crate) fn signing_algorithm(&self, client: &Client) -> SigningAlgorithm {
         let has = |algorithm: &SigningAlgorithm| self.settings.signing.algorithms.contains(algorithm);
         let registered = client.metadata.id_token_signed_response_alg.filter(has);
         let usual = Some(SigningAlgorithm::Rs256).filter(has);

@@ -8,8 +8,8 @@ use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
-    Inactive, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless, is_allowed,
-    may_introspect,
+    Inactive, IntrospectionReach, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless,
+    is_allowed,
 };
 use kimbai_keyring::Opened;
 
@@ -45,9 +45,24 @@ pub struct TokenFacts {
     pub expiry_s: u32,
     /// The claims that its request asked for by name, for the `UserInfo` endpoint.
     pub requested: ClaimSet,
+    /// For whom it is: the issuer, where it opens resources of the realm's own.
+    pub audience: Vec<Arc<str>>,
     /// Access or refresh.
     pub kind: TokenKind,
 }
+
+impl Introspection {
+    /// Whether nothing is known that is for others alone. A token that does not work is for nobody.
+    fn is_for(&self, name: &str) -> bool {
+        match self {
+            Self::Active(facts) => facts.audience.iter().any(|audience| **audience == *name),
+            Self::Inactive(_) => true,
+        }
+    }
+}
+
+/// What opens resources.
+const ACCESS_TOKENS: [TokenKind; 2] = [TokenKind::Access, TokenKind::Rowless];
 
 impl Engine {
     /// Answers an introspection request of an authenticated client.
@@ -65,11 +80,18 @@ impl Engine {
         if caller.is_public() {
             return Err(TokenRefusal::UnauthorizedClient.into());
         }
-        if !may_introspect(&caller) {
-            return Ok(Introspection::Inactive(Inactive::NotYours));
+        let not_yours = Introspection::Inactive(Inactive::NotYours);
+        match IntrospectionReach::of(&caller, &realm.audiences) {
+            IntrospectionReach::Nothing => Ok(not_yours),
+            IntrospectionReach::OwnAudience => {
+                let found = self.look_into(realm, &ACCESS_TOKENS, token).await?;
+                Ok(if found.is_for(&caller.client_id) { found } else { not_yours })
+            }
+            IntrospectionReach::EveryToken => {
+                let kinds = [TokenKind::Access, TokenKind::Rowless, TokenKind::Refresh];
+                Ok(self.look_into(realm, &kinds, token).await?)
+            }
         }
-        let kinds = [TokenKind::Access, TokenKind::Rowless, TokenKind::Refresh];
-        Ok(self.look_into(realm, &kinds, token).await?)
     }
 
     /// Tells an authenticated client of an access token that was issued to it; of any other token nothing.
@@ -97,7 +119,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed.
     pub async fn verify_access_token(&self, realm: &Realm, token: &Secret) -> Result<Introspection, EngineError> {
-        self.look_into(realm, &[TokenKind::Access, TokenKind::Rowless], token).await
+        let found = self.look_into(realm, &ACCESS_TOKENS, token).await?;
+        Ok(if found.is_for(&realm.settings.issuer) { found } else { Introspection::Inactive(Inactive::NotYours) })
     }
 
     async fn look_into(
@@ -106,13 +129,18 @@ impl Engine {
         kinds: &[TokenKind],
         token: &Secret,
     ) -> Result<Introspection, EngineError> {
-        let facts = match realm.keyring.open(kinds, token.expose()) {
-            None => Err(Refusal::Forged),
-            Some(Opened::Pointer(kind, pointer)) => self.look_into_pointer(realm, kind, &pointer).await?,
-            Some(Opened::Rowless(rowless)) => self.look_into_rowless(realm, &rowless, token).await?,
+        let Some(presented) = self.open_token(realm, kinds, token.expose()).await? else {
+            return Ok(Introspection::Inactive(Inactive::Refused(Refusal::Forged)));
+        };
+        let facts = match presented.opened {
+            Opened::Pointer(kind, pointer) => self.look_into_pointer(realm, kind, &pointer).await?,
+            Opened::Rowless(rowless) => self.look_into_rowless(realm, &rowless, &presented.sealed).await?,
         };
         Ok(match facts {
-            Ok(facts) => Introspection::Active(facts),
+            Ok(facts) => Introspection::Active(TokenFacts {
+                audience: presented.audience.unwrap_or_else(|| realm.audiences.of(facts.scope)),
+                ..facts
+            }),
             Err(refusal) => Introspection::Inactive(Inactive::Refused(refusal)),
         })
     }
@@ -143,6 +171,7 @@ impl Engine {
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
             requested: live.grant.log_in.requested.userinfo,
+            audience: Vec::new(),
             kind,
         }))
     }
@@ -151,9 +180,9 @@ impl Engine {
         &self,
         realm: &Realm,
         rowless: &Rowless,
-        token: &Secret,
+        sealed: &str,
     ) -> Result<Result<TokenFacts, Refusal>, EngineError> {
-        let digest = rowless_digest(realm, token);
+        let digest = rowless_digest(realm, sealed);
         let look = self.store.lookup_rowless(realm.number, rowless.client, digest).await?;
         if let Err(refusal) = introspect_rowless(rowless, look.client, look.denied, look.now) {
             return Ok(Err(refusal));
@@ -170,6 +199,7 @@ impl Engine {
             issued_at_s: rowless.issued_at_s,
             expiry_s: rowless.expiry_s,
             requested: ClaimSet::EMPTY,
+            audience: Vec::new(),
             kind: TokenKind::Rowless,
         }))
     }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use kimbai_core::audience::AudienceTable;
 use kimbai_core::client::{Client, SealedSecret};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
@@ -35,6 +36,8 @@ pub struct Realm {
     pub offline: ScopeSet,
     /// The scope that asks for an ID token; none if the realm is no OpenID provider: it has no such scope, or no keys that sign.
     pub openid: ScopeSet,
+    /// For whom its access tokens are.
+    pub audiences: AudienceTable,
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
@@ -80,6 +83,7 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = scopes.parse(&settings.offline_scope).unwrap_or_default();
+        let audiences = AudienceTable::new(&settings, &scopes);
         let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
         let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
         let (signing, clients, moved_s) = before.map_or_else(Default::default, |before| {
@@ -98,6 +102,7 @@ impl Realm {
             scopes,
             offline,
             openid,
+            audiences,
             keyring,
             passwords,
             decoy,

@@ -278,7 +278,10 @@ pub(crate) fn inactive(inactive: Inactive) -> Reason {
         Inactive::NotYours => reason(
             "not_a_resource_server",
             &inactive,
-            ("a caller that is not a resource server", "Introspect with a client registered as resource server."),
+            (
+                "a token for others than the one who asks, or a caller that is no resource server",
+                "Ask for a scope that opens this; introspect as a resource server, or as the token's audience.",
+            ),
         ),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::AccessTokenFormat;
 use crate::authorize::ResponseType;
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
@@ -179,6 +180,9 @@ pub struct ClientMetadata {
     /// What signs its ID tokens; absent: RS256, or what the realm has (OpenID Connect Registration section 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// What its access tokens are; absent: as the audiences of their scopes want them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_format: Option<AccessTokenFormat>,
     /// What signs its answers of the `UserInfo` endpoint; absent: they are JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
@@ -223,6 +227,7 @@ impl ClientMetadata {
             subject_type: None,
             sector_identifier_uri: None,
             id_token_signed_response_alg: None,
+            access_token_format: None,
             userinfo_signed_response_alg: None,
             post_logout_redirect_uris: Vec::new(),
             allowed_origins: Vec::new(),
@@ -440,6 +445,11 @@ fn sector(metadata: &ClientMetadata) -> Option<String> {
 fn check_algorithms(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
     let asked = [metadata.id_token_signed_response_alg, metadata.userinfo_signed_response_alg];
     let has_all = asked.iter().flatten().all(|algorithm| settings.signing.algorithms.contains(algorithm));
+    if metadata.access_token_format == Some(AccessTokenFormat::Jwt) && !settings.signs() {
+        return Err(RegistrationError::Contradiction(
+            "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms",
+        ));
+    }
     if has_all {
         Ok(())
     } else {

@@ -71,6 +71,7 @@ pub(crate) fn settings() -> RealmSettings {
         request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
+        audiences: Vec::new(),
     }
 }
 

@@ -85,6 +85,12 @@ struct Add {
     /// else `client_credentials`].
     #[arg(long = "grant-type", value_enum, value_name = "TYPE")]
     grant_types: Vec<GrantType>,
+    /// What its authorization responses carry, where the realm has more than codes; may be repeated [default: `code`].
+    #[arg(long = "response-type", value_enum, value_name = "TYPE")]
+    response_types: Vec<ResponseType>,
+    /// What its access tokens are [default: as the audiences of their scopes want them, else opaque].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    access_token_format: Option<AccessTokenFormat>,
     #[command(flatten)]
     secret: GivenSecret,
 }
@@ -136,6 +142,20 @@ enum GrantType {
     ClientCredentials,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ResponseType {
+    Code,
+    #[value(name = "code id_token")]
+    CodeIdToken,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum AccessTokenFormat {
+    Opaque,
+    Jwt,
+}
+
 pub(super) async fn run(args: ClientArgs) -> anyhow::Result<()> {
     match args.command {
         ClientCommand::Add(args) => add(args).await,
@@ -170,12 +190,16 @@ impl Add {
         let mut metadata = Map::new();
         let method = if self.public { Some("none".to_owned()) } else { self.method.as_ref().map(word).transpose()? };
         let grant_types = self.grant_types.iter().map(word).collect::<Result<Vec<_>, _>>()?;
+        let response_types = self.response_types.iter().map(word).collect::<Result<Vec<_>, _>>()?;
+        let format = self.access_token_format.as_ref().map(word).transpose()?;
         for (key, value, is_given) in [
             ("client_name", json!(self.name), self.name.is_some()),
             ("redirect_uris", json!(self.redirect_uris), !self.redirect_uris.is_empty()),
             ("scope", json!(self.scopes.join(" ")), !self.scopes.is_empty()),
             ("token_endpoint_auth_method", json!(method), method.is_some()),
             ("grant_types", json!(grant_types), !grant_types.is_empty()),
+            ("response_types", json!(response_types), !response_types.is_empty()),
+            ("access_token_format", json!(format), format.is_some()),
         ] {
             if is_given {
                 metadata.insert(key.to_owned(), value);
@@ -231,7 +255,7 @@ fn client_text(client: &ClientView) -> String {
         Some(end) => format!("until {end}"),
         None => "until it is replaced".to_owned(),
     });
-    output::facts(&[
+    let mut facts = vec![
         ("client_id", client.client_id.clone()),
         ("client_name", client.client_name.clone()),
         ("status", name(&client.status)),
@@ -241,7 +265,13 @@ fn client_text(client: &ClientView) -> String {
         ("redirect_uris", words(client.redirect_uris.clone())),
         ("introspects", if client.resource_server { "every token of the realm" } else { "its own tokens" }.to_owned()),
         ("secrets", or_dash(Some(&secrets.collect::<Vec<_>>().join(", ")))),
-    ])
+    ];
+    let responses: Vec<_> = client.response_types.iter().map(name).collect();
+    if responses != ["code"] {
+        facts.push(("responses", responses.join(", ")));
+    }
+    facts.extend(client.access_token_format.as_ref().map(|format| ("access_tokens", name(format))));
+    output::facts(&facts)
 }
 
 fn made_text(secret: Option<&PlainSecret>) -> String {

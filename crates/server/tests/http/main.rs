@@ -24,6 +24,10 @@ mod introspection_revocation;
 #[cfg(test)]
 mod jwks;
 #[cfg(test)]
+mod jwt_access_tokens;
+#[cfg(test)]
+mod jwt_attacks;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod log_in;

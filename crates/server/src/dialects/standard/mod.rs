@@ -89,6 +89,7 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
+        audiences: Vec::new(),
     }
 }
 

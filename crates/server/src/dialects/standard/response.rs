@@ -55,6 +55,9 @@ struct ActiveToken<'a> {
     token_type: Option<&'static str>,
     sub: &'a str,
     iss: &'a str,
+    /// Left out where it is the issuer alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<Vec<&'a str>>,
     iat: u32,
     exp: u32,
 }
@@ -73,6 +76,7 @@ pub(super) fn introspection(realm: &Realm, introspection: &Introspection) -> Res
 
 fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
     let is_access_token = facts.kind != TokenKind::Refresh;
+    let is_for_others = facts.audience.iter().any(|name| **name != *realm.settings.issuer);
     let token = ActiveToken {
         active: true,
         scope: &realm.scopes.render(facts.scope),
@@ -80,6 +84,7 @@ fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
         token_type: is_access_token.then_some(token_type(&realm.settings)),
         sub: &facts.subject,
         iss: &realm.settings.issuer,
+        aud: is_for_others.then(|| facts.audience.iter().map(AsRef::as_ref).collect()),
         iat: facts.issued_at_s,
         exp: facts.expiry_s,
     };

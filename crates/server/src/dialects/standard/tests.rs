@@ -11,7 +11,7 @@ use kimbai_core::pkce::ChallengeError;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeError;
 use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
-use kimbai_engine::{AuthorizationCode, Engine, Realm, TokenAnswer};
+use kimbai_engine::{AuthorizationCode, Engine, IssuedToken, Realm, TokenAnswer};
 use kimbai_keyring::{MasterKey, SealedToken};
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -78,7 +78,8 @@ pub(crate) fn redirects(realm: &Realm) -> String {
 
 /// A token answer with a refresh token, and one without.
 pub(crate) async fn tokens(realm: &Realm) -> String {
-    let (access_token, refresh_token) = (token(realm, TokenKind::Access), token(realm, TokenKind::Refresh));
+    let issued = |kind| IssuedToken::from(token(realm, kind));
+    let (access_token, refresh_token) = (issued(TokenKind::Access), issued(TokenKind::Refresh));
     let scope = realm.offline;
     let mut text = String::new();
     for refresh_token in [Some(&refresh_token), None] {
