@@ -142,8 +142,8 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
         AuthorizeError::Malformed(_) => {
             ("invalid_request", ("a parameter is repeated or not UTF-8", "Send it once, form-encoded."))
         }
-        AuthorizeError::UnauthorizedClient => {
-            ("unauthorized_client", ("a client without this grant", "Register authorization_code for it."))
+        AuthorizeError::UnauthorizedClient | AuthorizeError::ResponseTypeNotRegistered => {
+            ("unauthorized_client", ("a client without this grant or response_type", "Register what it uses for it."))
         }
         AuthorizeError::Scope(_) => (
             "invalid_scope",
@@ -156,10 +156,6 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
         AuthorizeError::UnsupportedResponseType => {
             ("unsupported_response_type", ("a response_type the realm does not have", "Send response_type=code."))
         }
-        AuthorizeError::ResponseTypeNotRegistered => (
-            "unauthorized_client",
-            ("a response_type the client is not registered for", "Register it in response_types, or send code."),
-        ),
         AuthorizeError::UnsupportedResponseMode => {
             ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
         }

@@ -46,6 +46,10 @@ mod overload;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod prompt_walks;
+#[cfg(test)]
 mod prompts;
 #[cfg(test)]
 mod proxied;
@@ -75,3 +79,5 @@ mod tini_apps;
 mod tini_hostile;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod walk;
