@@ -6,6 +6,7 @@ use kimbai_core::client::{Client, ClientAuthenticationError, ClientCredentials, 
 use kimbai_core::request_signature::{Mistake, SignedRequest, recognise};
 use kimbai_core::time::Micros;
 use kimbai_core::token::TokenRefusal;
+use kimbai_keyring::random_array;
 use zeroize::Zeroizing;
 
 use crate::engine::Engine;
@@ -42,7 +43,14 @@ fn signing_secrets(realm: &Realm, client: Option<&Client>, now: Micros) -> [Zero
     let registered = client.map(|client| client.metadata.secrets.as_slice()).unwrap_or_default();
     let mut sealed =
         registered.iter().filter(|secret| secret.is_live(now.as_unix_s())).filter_map(|s| s.sealed.as_ref());
-    std::array::from_fn(|_| realm.keyring.open_secret(sealed.next().unwrap_or(&realm.decoy)).unwrap_or_default())
+    std::array::from_fn(|_| {
+        let opened = realm.keyring.open_secret(sealed.next().unwrap_or(&realm.decoy));
+        opened.unwrap_or_else(|| {
+            tracing::error!(realm = realm.name, "a client's sealed secret cannot be opened");
+            // One that nobody knows.
+            Zeroizing::new(random_array::<32>().to_vec())
+        })
+    })
 }
 
 /// Why a signature did not fit, for the one who wrote the client; what is secret in it is masked.

@@ -85,8 +85,8 @@ impl Engine {
     }
 
     /// Puts another master key in the place of this one, after all keys were sealed under it.
-    pub(crate) fn put_master(&self, master: MasterKey) {
-        *self.master.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(master);
+    pub(crate) fn put_master(&self, master: Arc<MasterKey>) {
+        *self.master.write().unwrap_or_else(PoisonError::into_inner) = master;
     }
 
     /// The store's time, as this server knows it.

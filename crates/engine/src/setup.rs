@@ -282,8 +282,9 @@ impl Engine {
         // Nobody else puts a realm there meanwhile: `reading` is held.
         let before = self.realm(&row.name);
         let realm = Arc::new(Realm::new((row.number, row.name), settings, scopes, keyring, before.as_deref()));
+        // The master key fits: it has opened the others.
         let signing = realm.signing.read(&self.master(), realm.number, &keys);
-        signing.map_err(|error| SetupError::MasterKey(error.to_string()))?;
+        signing.map_err(|error| StoreError::Unreadable(format!("the signing keys of the realm: {error}")))?;
         realm.put_clients(clients);
         let mut realms = self.realms.write().unwrap_or_else(PoisonError::into_inner);
         realms.insert(realm.name.clone(), Arc::clone(&realm));

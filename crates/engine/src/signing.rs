@@ -5,7 +5,7 @@
 //! that is not known here makes us look.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -38,6 +38,8 @@ pub(crate) struct RealmSigning {
     /// Keys that were made and are not stored yet; held while more are made, so that nobody makes them twice.
     spare: Mutex<Vec<Arc<SigningKey>>>,
     last_look: AtomicI64,
+    /// Whether a key cannot be followed because too many are kept; it is said once.
+    is_crowded: AtomicBool,
 }
 
 /// The signing keys of a realm as they were read.
@@ -99,8 +101,11 @@ impl Engine {
         match verify() {
             // Another server may have made the key just now.
             Err(JwtFault::UnknownKey(_)) if realm.signing.may_look(self.now()) => {
-                self.reread_signing_keys(realm).await?;
-                Ok(verify()?)
+                match self.reread_signing_keys(realm).await {
+                    // What cannot be opened here, because another server replaced the master key, is not known here.
+                    Ok(()) | Err(EngineError::Stored(_)) => Ok(verify()?),
+                    Err(error @ EngineError::Store(_)) => Err(error.into()),
+                }
             }
             verified => Ok(verified?),
         }
@@ -123,6 +128,14 @@ impl Engine {
         if tidied.is_empty() {
             return Ok(());
         }
+        let is_crowded = !tidied.crowded(algorithms, &policy, self.now()).is_empty();
+        if is_crowded && !realm.signing.is_crowded.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                realm = realm.name,
+                "signing keys follow each other so fast that too many are kept: the last one goes on until one is over"
+            );
+        }
+        realm.signing.is_crowded.store(is_crowded, Ordering::Relaxed);
         let due = tidied.due(algorithms, &policy, self.now());
         if due.is_empty() && !tidied.tidy(&policy, self.now()) {
             return Ok(());
@@ -170,7 +183,9 @@ impl Engine {
             })
             .await?;
         spare.retain(|key| !added.contains(&key.algorithm()));
-        self.record(realm, "signing_keys_made", About::default());
+        if !added.is_empty() {
+            self.record(realm, "signing_keys_made", About::default());
+        }
         Ok(realm.signing.keys())
     }
 
@@ -184,16 +199,22 @@ impl Engine {
         for _ in 0..TRIES_MAX {
             let (master, standing) = self.signing_row(realm).await.map_err(store)?;
             let mut set = open(&master, realm.number, standing.as_ref(), &realm.signing.keys().set)?;
+            let before = set.clone();
             let changed = change(&mut set, self.now())?;
+            if set == before {
+                self.reread_signing_keys(realm).await?;
+                return Ok(changed);
+            }
             let sealed = set.seal(&master, realm.number);
             let (number, usage) = (realm.number, KeyUsage::Signing.name().to_owned());
             let put = if let Some(StoredKey { number: place, sealed: standing, .. }) = standing {
-                vec![Change::ReplaceKey { realm: number, usage, number: place, standing, sealed: sealed.clone() }]
+                Change::ReplaceKey { realm: number, usage, number: place, standing, sealed: sealed.clone() }
             } else {
-                // The first ones. What is sealed under a master key that was replaced could not be opened by anybody.
-                let expected = expect_master(&*self.store, &master).await.map_err(EngineError::from)?;
-                vec![expected, Change::AddKey { realm: number, usage, sealed: sealed.clone() }]
+                Change::AddKey { realm: number, usage, sealed: sealed.clone() }
             };
+            // What is sealed under a master key that was replaced could not be opened by anybody.
+            let expected = expect_master(&*self.store, &master).await.map_err(EngineError::from)?;
+            let put = vec![expected, put];
             let is_ours = match until_known(|| self.store.change(put.clone())).await {
                 Ok(()) => true,
                 // Another server was first, or it was an earlier sending of ours: the row says.
@@ -282,6 +303,11 @@ impl RealmSigning {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Forgets the keys of these algorithms that were made and not stored.
+    pub(crate) async fn forget_spare(&self, algorithms: &[SigningAlgorithm]) {
+        self.spare.lock().await.retain(|key| !algorithms.contains(&key.algorithm()));
+    }
+
     fn put(&self, set: SigningKeySet) {
         let keys = Arc::new(SigningKeys { document: Arc::new(JwkSetDocument::of(&set)), set });
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
@@ -306,7 +332,12 @@ impl RealmSigning {
 
 impl Default for RealmSigning {
     fn default() -> Self {
-        Self { keys: RwLock::default(), spare: Mutex::default(), last_look: AtomicI64::new(0) }
+        Self {
+            keys: RwLock::default(),
+            spare: Mutex::default(),
+            last_look: AtomicI64::new(0),
+            is_crowded: AtomicBool::new(false),
+        }
     }
 }
 

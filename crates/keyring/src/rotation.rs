@@ -65,7 +65,8 @@ impl RotationPolicy {
         Self {
             lead_s: settings.signing.jwks_max_age_s.saturating_add(FOLLOWING_S),
             rotate_after_s: settings.signing.rotate_after_s,
-            tokens_s: settings.lifetimes.access_token_s,
+            // An ID token is a hint for as long as the session that it names.
+            tokens_s: settings.lifetimes.access_token_s.max(settings.lifetimes.session_absolute_s),
         }
     }
 

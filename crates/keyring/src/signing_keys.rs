@@ -24,7 +24,7 @@ use crate::verify::{JwtFault, VerifiedJwt, verify};
 pub const KEYS_OF_ALGORITHM_MAX: usize = 32;
 
 /// The signing keys of one realm, in the order of their making.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SigningKeySet {
     keys: Vec<HeldKey>,
 }
@@ -34,6 +34,15 @@ struct HeldKey {
     key: Arc<SigningKey>,
     times: KeyTimes,
 }
+
+impl PartialEq for HeldKey {
+    /// A key is told by its name, which is a digest of its public half.
+    fn eq(&self, other: &Self) -> bool {
+        (self.key.kid(), self.times) == (other.key.kid(), other.times)
+    }
+}
+
+impl Eq for HeldKey {}
 
 /// A key, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +168,21 @@ impl SigningKeySet {
             times.is_empty() || (times.len() < KEYS_OF_ALGORITHM_MAX && policy.is_due(&times, now))
         };
         algorithms.iter().copied().filter(is_due).collect()
+    }
+
+    /// The algorithms of these that need a further key now, and have no room for one.
+    #[must_use]
+    pub fn crowded(
+        &self,
+        algorithms: &[SigningAlgorithm],
+        policy: &RotationPolicy,
+        now: Micros,
+    ) -> Vec<SigningAlgorithm> {
+        let is_crowded = |algorithm: &SigningAlgorithm| {
+            let times = self.times(*algorithm);
+            times.len() >= KEYS_OF_ALGORITHM_MAX && policy.is_due(&times, now)
+        };
+        algorithms.iter().copied().filter(is_crowded).collect()
     }
 
     /// Each key, as an operator sees it.

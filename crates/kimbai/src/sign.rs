@@ -153,7 +153,7 @@ fn curl(args: &TiniArgs, input: &SigningInput, signature: &str) -> anyhow::Resul
     let (client_id, timestamp) = (&input.client_id, input.timestamp_ms);
     let post = |path: &str, headers: &str, body: &str| {
         let url = quoted(&format!("{base}{path}"));
-        format!("curl -s {url} -H 'Content-Type: application/json'{headers} --data-binary {}", quoted(body))
+        format!("curl -s {url} -H 'Content-Type: application/json'{headers} --data-raw {}", quoted(body))
     };
     let in_headers: String =
         [("Client-Id", client_id.as_str()), ("Timestamp", &timestamp.to_string()), ("Signature", signature)]
@@ -176,7 +176,7 @@ fn curl(args: &TiniArgs, input: &SigningInput, signature: &str) -> anyhow::Resul
             }
             (None, path) => {
                 let path = path.as_deref().unwrap_or_default();
-                format!("curl -s {}{in_headers}", quoted(&format!("{base}{OPEN_API}{path}")))
+                format!("curl -sg {}{in_headers}", quoted(&format!("{base}{OPEN_API}{path}")))
             }
         }),
     }

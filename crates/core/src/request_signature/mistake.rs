@@ -1,5 +1,6 @@
 //! The usual mistakes of those who sign, recognised by making each of them and comparing.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -62,7 +63,13 @@ pub fn recognise(request: &SignedRequest, secrets: &[impl AsRef<[u8]>]) -> Optio
             }
         }
     }
-    recognised.or_else(|| misspelt(request, secrets))
+    let misspelt = misspelt(request, secrets);
+    recognised.or(misspelt)
+}
+
+/// Compared in constant time: the caller may see how long it took to be refused, and what it is compared with would do as a signature.
+fn is_same(expected: &[u8], signature: &str) -> bool {
+    verify_slices_are_equal(expected, signature.as_bytes()).is_ok()
 }
 
 /// One way to sign wrongly.
@@ -94,7 +101,7 @@ impl Attempt {
             Encoding::StandardPadded => STANDARD.encode(&self.canonical).into_bytes(),
             Encoding::Raw => self.canonical.clone(),
         };
-        sign(secret, &encoded) == signature
+        is_same(sign(secret, &encoded).as_bytes(), signature)
     }
 }
 
@@ -204,8 +211,10 @@ fn misspelt(request: &SignedRequest, secrets: &[impl AsRef<[u8]>]) -> Option<Rec
     let is_spelling = secrets.iter().fold(false, |is_spelling, secret| {
         let tag = tag(secret.as_ref(), payload.as_bytes());
         let spellings = [STANDARD.encode(tag), URL_SAFE.encode(tag), URL_SAFE_NO_PAD.encode(tag)];
-        let hex = sign(secret.as_ref(), payload.as_bytes()).eq_ignore_ascii_case(request.signature.trim());
-        hex | spellings.contains(&request.signature) | is_spelling
+        let lower_case = request.signature.trim().to_ascii_lowercase();
+        let is_hex = is_same(sign(secret.as_ref(), payload.as_bytes()).as_bytes(), &lower_case);
+        let same = |is_one, spelling: &String| is_same(spelling.as_bytes(), &request.signature) | is_one;
+        spellings.iter().fold(is_hex | is_spelling, same)
     });
     is_spelling.then_some(Recognised { mistake: Mistake::SignatureSpelling, canonical })
 }

@@ -21,7 +21,7 @@ pub use mistake::{Mistake, Recognised, recognise};
 use crate::realm::RequestSignatures;
 
 /// A longer string is not explained: each mistake is tried on all of it, and whoever signs wrongly must not have that cost us much.
-pub const EXPLAINED_BYTES_MAX: usize = 4_096;
+pub const EXPLAINED_BYTES_MAX: usize = 1_024;
 
 /// What a signature covers besides the client and the timestamp.
 #[derive(Clone, PartialEq)]

@@ -236,8 +236,29 @@ fn no_code_or_token_is_shown() {
         let input = input(1, covered);
         assert_eq!(input.masked(&input.canonical()), expect);
     }
-    let nested = Covered::Fields(BTreeMap::from([("x".to_owned(), json!({"code": CODE}))]));
-    for covered in [nested, bytes(CODE), bytes(&format!(r#"["{CODE}"]"#)), bytes(r#"{"code":"\u0041\u0042\u0043"}"#)] {
+    // Whatever stands where: names and numbers that may be codes, members that are repeated, what is no JSON.
+    for (body, expect) in [
+        (
+            format!(r#"{{"code":"{CODE}","code":"x"}}"#),
+            format!(r#"{{"code":"{masked_code}","code":"[1 characters, 2d711642]"}}"#),
+        ),
+        (format!(r#"{{"x": {{"code": ["{CODE}"]}} }}"#), format!(r#"{{"x": {{"code": ["{masked_code}"]}} }}"#)),
+        (format!(r#"{{"{CODE}":null}}"#), format!(r#"{{"{masked_code}":null}}"#)),
+        (
+            r#"{"code":7777,"client_id":"abc","timestamp":1}"#.to_owned(),
+            r#"{"code":[4 characters, 41c991eb],"client_id":"[3 characters, ba7816bf]","timestamp":1}"#.to_owned(),
+        ),
+        (format!("{{code:{CODE}}}"), format!("{{[4 characters, 5694d08a]:{masked_code}}}")),
+        (r#"{"code":"\u0061"}"#.to_owned(), r#"{"code":"[1 characters, ca978112]"}"#.to_owned()),
+        (format!("/{CODE}"), format!("/{masked_code}")),
+        (format!("/me?{CODE}&a"), format!("/me?{masked_code}&a")),
+    ] {
+        let input = input(1, bytes(&body));
+        assert_eq!(input.masked(&input.canonical()), format!("1.{CLIENT}.{expect}"), "{body}");
+    }
+    for covered in
+        [bytes(CODE), bytes(&format!(r#"["{CODE}"]"#)), bytes(&format!(r#"{{"code":"{CODE}"#)), bytes("{\"a\":\"\n\"}")]
+    {
         let input = input(1, covered);
         let shown = input.masked(&input.canonical());
         assert!(
@@ -247,6 +268,21 @@ fn no_code_or_token_is_shown() {
     }
     let request = format!("{:?}", signed(&input(1, field("code", CODE))));
     assert!(!request.contains(CODE), "{request}");
+}
+
+/// A mask is longer than what it stands for, and must not be masked again.
+#[test]
+fn masks_do_not_multiply() {
+    let texts = ["c", "a", "r", "t", "e", "h", "s", " ", ",", "[", "]", "1", "6", "d", "b", "8"];
+    let members = texts.iter().enumerate().map(|(number, text)| (format!("m{number}"), (*text).into()));
+    let long = ("c".repeat(700), 0.into());
+    for fields in [members.clone().collect::<BTreeMap<_, _>>(), members.chain([long]).collect()] {
+        let input = input(1, Covered::Fields(fields));
+        let canonical = input.canonical();
+        assert!(canonical.len() <= EXPLAINED_BYTES_MAX, "{}", canonical.len());
+        let shown = input.masked(&canonical);
+        assert!(shown.len() < 2 * EXPLAINED_BYTES_MAX, "{shown}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Following what other servers changed, their master key included.
 
+use std::sync::Arc;
+
 use kimbai_store::Versions;
 use tokio::sync::watch;
 
@@ -55,7 +57,7 @@ impl Administration {
         // What cannot be read is none that fits.
         for key in [file.read(), file.read_staged()].into_iter().flatten().flatten() {
             if fits(store, &key).await? {
-                self.engine.put_master(key);
+                self.engine.put_master(Arc::new(key));
                 return Ok(true);
             }
         }

@@ -4,6 +4,8 @@
 //! file that fits the store is there, and the next start finds it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use kimbai_core::number::RealmNumber;
 use kimbai_keyring::{KeyFile, MasterKey, RealmKeyring};
@@ -48,7 +50,7 @@ impl Command for MasterKeyRotate {
             return Err(AdminError::Invalid(vec![text.to_owned()]));
         };
         let engine = &administration.engine;
-        let (old, new) = (engine.master(), MasterKey::generate());
+        let (old, new) = (engine.master(), Arc::new(MasterKey::generate()));
         let failed = |error: std::io::Error| {
             AdminError::Failed(format!("cannot write beside {}: {error}", file.path().display()))
         };
@@ -56,17 +58,21 @@ impl Command for MasterKeyRotate {
         let reading = engine.reading.lock().await;
         let mut sealed = Sealed::prepare(&*engine.store, (&old, &new)).await?;
         file.stage(&new).map_err(failed)?;
-        let keys = sealed.store(&*engine.store, (&old, &new)).await?;
-        engine.put_master(new);
+        sealed.store(&*engine.store, (&old, &new)).await?;
+        engine.put_master(Arc::clone(&new));
+        let promoted = file.promote();
+        // Whatever is left to do, the new key is the store's.
+        let late = sealed.seal_late(&*engine.store, (&old, &new)).await;
         drop(reading);
         for realm in engine.realms() {
             engine.record(&realm, "master_key_rotated", About::default());
         }
-        file.promote().map_err(|error| {
+        late?;
+        promoted.map_err(|error| {
             let path = file.path().display();
             AdminError::Failed(format!("the new key is in use, and stays in {path}.next until the next start: {error}"))
         })?;
-        Ok(MasterKeyRotated { keys, file: file.path().display().to_string() })
+        Ok(MasterKeyRotated { keys: sealed.keys.len(), file: file.path().display().to_string() })
     }
 }
 
@@ -96,24 +102,36 @@ impl Sealed {
         Ok(sealed)
     }
 
-    /// Carries it out, and answers how many keys were sealed. Begun anew when one of them changed meanwhile: signing keys follow each
-    /// other while a server runs.
-    async fn store(&mut self, store: &dyn Store, keys: (&MasterKey, &MasterKey)) -> Result<usize, AdminError> {
+    /// Carries it out. Begun anew when one of the keys changed meanwhile: signing keys follow each other while a server runs.
+    async fn store(&mut self, store: &dyn Store, keys: (&MasterKey, &MasterKey)) -> Result<(), AdminError> {
         for _ in 0..TRIES_MAX {
             match settled(until_known(|| store.change(self.changes.clone())).await, store, keys.1).await? {
-                Settled::Sealed => {
-                    // Keys that another server made after they were read, and before the new master key was the store's; since then
-                    // none can be made under the old one.
-                    let late = self.more(store, keys).await?;
-                    if !late.is_empty() {
-                        until_known(|| store.change(late.clone())).await?;
-                    }
-                    return Ok(self.keys.len());
-                }
+                Settled::Sealed => return Ok(()),
                 Settled::Changed => *self = Self::prepare(store, keys).await?,
             }
         }
         Err(AdminError::Unavailable("its keys change all the time".to_owned()))
+    }
+
+    /// Seals the keys that another server made after they were read, and before the new master key was the store's; since then none
+    /// can be made under the old one.
+    async fn seal_late(&mut self, store: &dyn Store, keys: (&MasterKey, &MasterKey)) -> Result<(), AdminError> {
+        let mut tries = tokio::time::interval(LATE_AGAIN);
+        for _ in 0..TRIES_MAX {
+            tries.tick().await;
+            let known = self.keys.clone();
+            let sealed = match self.more(store, keys).await {
+                Ok(late) if late.is_empty() => return Ok(()),
+                Ok(late) => until_known(|| store.change(late.clone())).await.map_err(AdminError::from),
+                Err(error) => Err(error),
+            };
+            if sealed.is_ok() {
+                return Ok(());
+            }
+            self.keys = known;
+        }
+        let text = "the new key is in use, but what another server made meanwhile could not be sealed under it: its realm is left out";
+        Err(AdminError::Failed(text.to_owned()))
     }
 
     /// What seals the keys that were not sealed yet.
@@ -140,6 +158,8 @@ impl Sealed {
 
 /// So often is it begun anew.
 const TRIES_MAX: u32 = 8;
+/// After what failed is tried again.
+const LATE_AGAIN: Duration = Duration::from_millis(250);
 
 /// What came of sealing all keys anew.
 #[derive(Debug, PartialEq, Eq)]

@@ -43,7 +43,8 @@ pub enum Rotation {
     Emergency,
 }
 
-/// Forgets a key at once: what it signed is refused. One that signs is replaced by a new one that signs at once.
+/// Forgets a key at once: what it signed is refused. One that signs is replaced by a new one that signs at once, if the realm still
+/// signs with its algorithm.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRetire {
@@ -129,14 +130,25 @@ impl Command for KeyRotate {
         let engine = &administration.engine;
         let realm = administration.realm(self.realm.as_deref())?;
         let of_realm = &realm.settings.signing.algorithms;
+        // In an emergency also the keys of algorithms that the realm had before.
+        let gone = |algorithm: &SigningAlgorithm| {
+            self.rotation == Rotation::Emergency && self.algorithm.is_none() && !of_realm.contains(algorithm)
+        };
         let algorithms = match self.algorithm {
             None => of_realm.clone(),
             Some(algorithm) if of_realm.contains(&algorithm) => vec![algorithm],
             Some(algorithm) => return Err(unknown(&realm, algorithm)),
         };
+        if self.rotation == Rotation::Emergency {
+            // One that was made before may be in wrong hands as well.
+            realm.signing.forget_spare(&algorithms).await;
+        }
         let new = made(&algorithms).await?;
         let policy = RotationPolicy::of(&realm.settings);
         let rotate = |set: &mut SigningKeySet, now: Micros| {
+            for algorithm in SigningAlgorithm::ALL.into_iter().filter(gone) {
+                set.remove_all(algorithm);
+            }
             for key in &new {
                 let start = match self.rotation {
                     Rotation::Emergency => {
@@ -174,8 +186,10 @@ impl Command for KeyRetire {
         let found = facts(&realm.signing.keys().set, engine.now()).ok_or_else(missing)?;
         // Ready before it is known whether it is needed: the key may begin to sign meanwhile.
         let successor = match found.state {
-            KeyState::Former { .. } => Vec::new(),
-            KeyState::Next | KeyState::Signing => made(&[found.algorithm]).await?,
+            KeyState::Next | KeyState::Signing if realm.settings.signing.algorithms.contains(&found.algorithm) => {
+                made(&[found.algorithm]).await?
+            }
+            KeyState::Former { .. } | KeyState::Next | KeyState::Signing => Vec::new(),
         };
         let policy = RotationPolicy::of(&realm.settings);
         let retire = |set: &mut SigningKeySet, now: Micros| {

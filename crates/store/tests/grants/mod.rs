@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
     CodeBinding, Grant, LogIn, Opening, Outcome, Redemption, Rotation, ShortDigest, State, Terms, Verdict,
 };
@@ -24,7 +25,7 @@ pub(crate) fn opening(id: u64) -> Opening {
         user_epoch: 0,
         scope: ScopeSet(1),
         auth_time_s: 0,
-        log_in: LogIn::NONE,
+        log_in: LogIn { session: ShortDigest([9; 16]), requested: RequestedClaims::from_bits(u64::MAX) },
         binding: BINDING,
         code_lifetime_s: 60,
         absolute_lifetime_s: 86_400,

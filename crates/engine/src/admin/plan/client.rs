@@ -79,7 +79,10 @@ impl Planner<'_> {
         if let Some(some) = secret.in_place_of() {
             checked.secrets = vec![some];
         }
-        fits(settings, client_id, &checked)?;
+        check_client(settings, client_id, &checked).map_err(|error| {
+            // The path names the client already.
+            if let SetupError::Client { error, .. } = error { error.to_string() } else { error.to_string() }
+        })?;
         let mut changes = standing.map_or_else(Vec::new, |standing| without_secrets(standing, &metadata));
         if known.is_some() && !matches!(secret, IntendedSecret::Kept) {
             changes.push("client_secret".to_owned());
@@ -89,25 +92,6 @@ impl Planner<'_> {
         changes.extend(activity.map(describe));
         self.step(known.is_some(), Kind::Client, (realm_name, client_id), changes);
         Ok(IntendedClient { client_id: client_id.to_owned(), metadata, secret, activity, is_put })
-    }
-
-    /// Checks the clients of which the file says nothing against the realm as it will be: it could not be read with one that does not
-    /// fit.
-    pub(super) fn others(
-        &mut self,
-        (name, realm): (&str, Option<&Realm>),
-        (asked, removed): (Option<&BTreeMap<String, ClientManifest>>, &[Arc<Client>]),
-        settings: (&RealmSettings, &ScopeTable),
-    ) {
-        for client in realm.map(Realm::clients).unwrap_or_default() {
-            let is_asked = asked.is_some_and(|asked| asked.contains_key(&client.client_id));
-            if is_asked || removed.iter().any(|removed| removed.number == client.number) {
-                continue;
-            }
-            if let Err(mistake) = fits(settings, &client.client_id, &client.metadata) {
-                self.mistake(&format!("realms.{name}.clients.{}", client.client_id), &mistake);
-            }
-        }
     }
 
     fn secret(
@@ -164,12 +148,30 @@ impl Planner<'_> {
     }
 }
 
-/// Whether a realm of these settings can have the client.
-fn fits(settings: (&RealmSettings, &ScopeTable), client_id: &str, metadata: &ClientMetadata) -> Result<(), String> {
-    check_client(settings, client_id, metadata).map_err(|error| {
-        // The path names the client already.
-        if let SetupError::Client { error, .. } = error { error.to_string() } else { error.to_string() }
-    })
+impl Planner<'_> {
+    /// Whether the clients that the file does not name, and that stay, fit the settings: a realm with one that does not could not be
+    /// read any more.
+    pub(super) fn check_others(
+        &mut self,
+        (name, realm): (&str, Option<&Realm>),
+        asked: Option<&BTreeMap<String, ClientManifest>>,
+        removed: &[Arc<Client>],
+        settings: (&RealmSettings, &ScopeTable),
+    ) {
+        let is_named = |client: &Client| asked.is_some_and(|asked| asked.contains_key(&client.client_id));
+        let is_removed = |client: &Client| removed.iter().any(|removed| removed.client_id == client.client_id);
+        for client in realm.map(Realm::clients).unwrap_or_default() {
+            if is_named(&client) || is_removed(&client) {
+                continue;
+            }
+            if let Err(SetupError::Client { client_id, error }) =
+                check_client(settings, &client.client_id, &client.metadata)
+            {
+                let place = format!("realms.{name}");
+                self.mistake(&place, &format!("the client {client_id} does not fit these settings: {error}"));
+            }
+        }
+    }
 }
 
 /// The changed keys of a client's metadata; of its secrets only that one of them goes.

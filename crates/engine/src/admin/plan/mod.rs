@@ -137,9 +137,7 @@ impl Planner<'_> {
                 clients = self.clients(realm, asked, (settings, scopes));
             }
             removed = self.removed(realm, asked.clients.as_ref());
-            if is_put {
-                self.others(realm, (asked.clients.as_ref(), &removed), (settings, scopes));
-            }
+            self.check_others(realm, asked.clients.as_ref(), &removed, (settings, scopes));
         }
         let users = Box::pin(self.users(realm, &asked.users)).await?;
         let intended = |(settings, _)| {

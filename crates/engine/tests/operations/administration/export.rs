@@ -166,7 +166,7 @@ async fn a_realm_cannot_be_taken_what_a_client_of_it_needs() {
         (json!({ "response_types": ["code"], "audiences": [], "paths": { "jwks": null } }), jwt),
     ] {
         let mistakes = operator.mistakes(json!({ "realms": { "second": change } })).await;
-        assert_eq!(mistakes, [format!("realms.second.clients.hybrid: {expect}")]);
+        assert_eq!(mistakes, [format!("realms.second: the client hybrid does not fit these settings: {expect}")]);
     }
     // Together with the client it goes.
     let plain = json!({ "response_types": ["code"], "clients": { "hybrid": { "response_types": ["code"] } } });

@@ -8,6 +8,8 @@ use kimbai_engine::admin::{
     Rotation, SigningKeyState, SigningKeyView,
 };
 use kimbai_keyring::{KeyFile, KeyStart, MasterKey};
+use kimbai_store::Registry as _;
+use serde_json::{Value, json};
 
 use super::{Dialects, Operator, administration};
 use crate::fixture::Fixture;
@@ -230,4 +232,57 @@ async fn the_master_key_is_replaced_while_signing_keys_follow_each_other_and_no_
     let master = file.read().unwrap().unwrap().to_text().to_string();
     let (engine, realm) = another(&Fixture { master, ..fixture }).await;
     assert_eq!(kids(&engine, &realm).await.len(), keys.len());
+}
+
+#[tokio::test]
+async fn an_algorithm_that_a_client_asks_for_cannot_be_taken_from_the_realm() {
+    let operator = operator().await;
+    let client = json!({
+        "client_name": "Web", "token_endpoint_auth_method": "none", "grant_types": ["authorization_code"], "scope": "",
+        "redirect_uris": ["https://web.example.vn/callback"], "id_token_signed_response_alg": "EdDSA",
+    });
+    let with = |algorithms: &[&str], clients: Value| json!({"realms": {"main": {"signing": {"algorithms": algorithms}, "clients": clients}}});
+    operator.apply(with(&["ES256", "EdDSA"], json!({ "web": client }))).await.unwrap();
+    // A file need not name the client.
+    for clients in [json!({}), json!({"web": {"id_token_signed_response_alg": "EdDSA"}})] {
+        let mistakes = operator.mistakes(with(&["ES256"], clients)).await;
+        assert!(mistakes[0].contains("web") && mistakes[0].contains("signing.algorithms"), "{mistakes:?}");
+    }
+    let changed = json!({"web": {"id_token_signed_response_alg": "ES256"}});
+    operator.apply(with(&["ES256"], changed)).await.unwrap();
+    assert!(another(&operator.fixture).await.1.client("web").is_some(), "it is read again as it was stored");
+}
+
+#[tokio::test]
+async fn keys_of_an_algorithm_that_the_realm_had_are_retired_or_go_in_an_emergency() {
+    let operator = operator().await;
+    let take_away = async |operator: &Operator| {
+        let before = operator.token().await;
+        let algorithms = json!({"realms": {"main": {"signing": {"algorithms": ["ES256"]}}}});
+        operator.apply(algorithms).await.unwrap();
+        assert!(operator.is_verified(&before).await, "what was signed stays right");
+        before
+    };
+    let before = take_away(&operator).await;
+    let of_ed = kid(&operator.keys().await, SigningKeyState::Signing).to_owned();
+    assert_eq!(states(&operator.retire(&of_ed).await.unwrap()), [], "nothing follows it");
+    assert!(!operator.is_verified(&before).await);
+
+    let operator = self::operator().await;
+    let before = take_away(&operator).await;
+    let keys = operator.run(KeyRotate { realm: None, algorithm: None, rotation: Rotation::Emergency }).await.unwrap();
+    assert_eq!((states(&keys), keys.len()), (vec![], 1));
+    assert!(!operator.is_verified(&before).await);
+}
+
+#[tokio::test]
+async fn a_rotation_that_changes_nothing_writes_nothing() {
+    let operator = operator().await;
+    operator.token().await;
+    let sealed = async || operator.fixture.store.keys(operator.fixture.realm.number).await.unwrap();
+    let before = sealed().await;
+    for _ in 0..3 {
+        operator.fixture.engine.tend_signing_keys().await;
+    }
+    assert_eq!(sealed().await, before);
 }

@@ -82,6 +82,10 @@ pub(super) async fn auth_code(call: Call, body: Body) -> Response {
 }
 
 fn asked(body: &[u8]) -> Result<AppCodeRequest, String> {
+    // A list would be taken for the members in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("the body is not a JSON object".to_owned());
+    }
     let Asked { client_id, scopes, granted } =
         serde_json::from_slice(body).map_err(|error| format!("not what is asked for, at column {}", error.column()))?;
     if scopes.len() > SCOPES_MAX || granted.as_ref().is_some_and(|granted| granted.len() > SCOPES_MAX) {

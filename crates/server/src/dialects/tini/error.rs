@@ -7,6 +7,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use kimbai_core::client::{ClientAuthenticationError, ClientCredentials};
 use kimbai_core::realm::ErrorForm;
+use kimbai_core::request_signature::SignatureFault;
 use kimbai_core::token::{Inactive, Refusal, TokenRefusal};
 use kimbai_engine::{EngineError, TokenError};
 use serde::Serialize;
@@ -209,7 +210,10 @@ fn signature(call: &Call, credentials: &ClientCredentials, error: ClientAuthenti
     let Some(signed) = &credentials.signed else { return known };
     let explained = call.site.engine.explain_signature(&call.realm, signed);
     let expected = explained.expected;
-    match explained.recognised {
+    // Of a right signature nothing is wrong but what the error says.
+    let is_wrong =
+        matches!(error, ClientAuthenticationError::Signature(SignatureFault::Mismatch | SignatureFault::Timestamp));
+    match explained.recognised.filter(|_| is_wrong) {
         Some((mistake, signed)) => Reason {
             name: "invalid_signature",
             detail: format!("{error}: {}; expected a signature over {expected}; signed was {signed}", mistake.name()),

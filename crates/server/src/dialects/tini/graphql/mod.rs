@@ -40,7 +40,7 @@ pub(super) async fn query(call: Call, body: Body) -> Response {
     };
     let keys = match document::check(&mut request) {
         Ok(keys) => keys,
-        Err(error) => return answer(vec![error], &Value::Null, None),
+        Err(error) => return answer(vec![error], Value::Null, None),
     };
     let request = match call.site.audience {
         Audience::Sandbox(_) => request,
@@ -48,7 +48,7 @@ pub(super) async fn query(call: Call, body: Body) -> Response {
     };
     let asked = Arc::new(Asked::new(call));
     let response = SCHEMA.execute(request.data(Arc::clone(&asked))).await;
-    answer(response.errors, &document::in_order(response.data, &keys), asked.refused())
+    answer(response.errors, document::in_order(response.data, &keys), asked.refused())
 }
 
 /// What is wrong with the HTTP of a request, as an error of GraphQL.
@@ -81,15 +81,18 @@ fn not_a_request() -> Response {
 /// An answer, its members in the order of the specification.
 #[derive(Serialize)]
 struct Answer<'a> {
-    data: &'a Value,
+    /// Absent where nothing was carried out (section 7.1.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
 }
 
 /// Writes an answer: with status 200 whatever was refused, so that GraphQL clients read it; another one only when the caller may ask
 /// again.
-fn answer(mut errors: Vec<ServerError>, data: &Value, refused: Option<error::Refused>) -> Response {
+fn answer(mut errors: Vec<ServerError>, data: Value, refused: Option<error::Refused>) -> Response {
     errors.truncate(ERRORS_MAX);
+    let data = (data != Value::Null).then_some(data);
     let body = serde_json::to_string(&Answer { data, errors: &errors }).unwrap_or_default();
     let (status, wait_s) = match refused.as_ref().map(|refused| refused.wire) {
         Some(wire) if wire.wait_s.is_some() => (wire.status, wire.wait_s),

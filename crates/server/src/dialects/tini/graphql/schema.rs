@@ -1,7 +1,6 @@
 //! The schema: two root fields, both of a query, as the platform has them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_graphql::{
@@ -36,11 +35,10 @@ pub(super) static SCHEMA: LazyLock<Schema<Query, EmptyMutation, EmptySubscriptio
         .finish()
 });
 
-/// Who asks, whether a token field was answered already, and why one was refused.
+/// Who asks, and why the token field was refused.
 #[derive(Debug)]
 pub(super) struct Asked {
     call: Call,
-    has_exchanged: AtomicBool,
     refused: Mutex<Option<Refused>>,
 }
 
@@ -142,10 +140,6 @@ async fn exchange(
     brought: Credential,
 ) -> Result<AuthAccessToken, Error> {
     let asked = context.data::<Arc<Asked>>()?;
-    // A fragment that is spread twice asks twice.
-    if asked.has_exchanged.swap(true, Ordering::Relaxed) {
-        return Err(Error::new("an operation has one token field at most"));
-    }
     let request = TokenRequest { credentials: request::credentials(signed), grant };
     match rest::answer(&asked.call, &request, brought).await {
         Ok(tokens) => Ok(asked.tokens(&tokens)),
@@ -155,7 +149,7 @@ async fn exchange(
 
 impl Asked {
     pub(super) fn new(call: Call) -> Self {
-        Self { call, has_exchanged: AtomicBool::new(false), refused: Mutex::default() }
+        Self { call, refused: Mutex::default() }
     }
 
     /// Why the token field was refused, if it was.
