@@ -90,9 +90,9 @@ async fn forgeries(at: &At, jwt: &str) -> Vec<(&'static str, String)> {
     let jwks = at.get("/jwks").await.expect(200).json();
     let mut all = Vec::new();
     for none in ["none", "None", "NONE", "nOnE"] {
-        let header = set("alg", json!(none));
-        all.push(("alg none without signature", format!("{header}.{payload}.")));
-        all.push(("alg none with its signature", format!("{header}.{payload}.{signature}")));
+        let altered = set("alg", json!(none));
+        all.push(("alg none without signature", format!("{altered}.{payload}.")));
+        all.push(("alg none with its signature", format!("{altered}.{payload}.{signature}")));
     }
     // The public key as the secret, in the forms in which attackers have it.
     let hs256 = set("alg", json!("HS256"));
@@ -159,7 +159,7 @@ async fn jwts_of_one_kind_pass_for_no_other_kind() {
     let at = &sandbox.standard;
     let mut victim = Victim::of(&sandbox).await;
     super::openid::change(&sandbox, &WEB, |metadata| {
-        metadata.userinfo_signed_response_alg = Some(SigningAlgorithm::Rs256)
+        metadata.userinfo_signed_response_alg = Some(SigningAlgorithm::Rs256);
     })
     .await;
     let user_info = userinfo(&sandbox, &victim.access_token).await.expect(200).body;
