@@ -50,7 +50,7 @@ fn a_client_says_what_its_access_tokens_and_responses_are() {
         let hybrid =
             ["client", "add", "hybrid", "--redirect-uri", "https://shop.example.vn/cb", "--scope", "orders.read"];
         let types = ["--response-type", "code", "--response-type", "code id_token"];
-        let refused = place.refused(&[hybrid.as_slice(), &types].concat(), 1);
+        let refused = place.refused(&[hybrid.as_slice(), &types].concat(), 2);
         assert!(refused.contains("response_types: the realm's response_types do not have one of them"), "{refused}");
     });
 }
