@@ -4,6 +4,8 @@
 //! values. Every decision about a token is made here, so that one test can make it wrong.
 //! Sources: RFC 6749, 7009, 7636, 7662, 8252, 9207, 9700.
 
+pub mod access_token;
+pub mod audience;
 pub mod authorize;
 pub mod claims;
 pub mod client;

@@ -8,8 +8,11 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::{self, AudienceDefinition, AudienceError};
+use crate::authorize::ResponseType;
+use crate::client::only_code;
 use crate::redirect_uri::{UriError, check_web_uri};
-use crate::scope::{ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
+use crate::scope::{OPENID, ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
 use crate::signing::{SigningSettings, SigningSettingsError};
 
 /// The settings of one realm.
@@ -61,6 +64,12 @@ pub struct RealmSettings {
     /// Its signing keys.
     #[serde(default)]
     pub signing: SigningSettings,
+    /// What authorization responses may carry; a client opts in to more than `code`.
+    #[serde(default = "only_code")]
+    pub response_types: Vec<ResponseType>,
+    /// The resources beyond its own.
+    #[serde(default)]
+    pub audiences: Vec<AudienceDefinition>,
 }
 
 /// Whether a client may prove itself by a signature over its request, and how old that may be.
@@ -128,6 +137,12 @@ pub enum SettingsError {
     /// The signing settings are refused.
     #[error("signing.{0}")]
     Signing(#[from] SigningSettingsError),
+    /// Every realm answers with codes, each type is named once, and a type with an ID token needs what makes one.
+    #[error("response_types: {0}")]
+    ResponseTypes(&'static str),
+    /// The audiences are refused.
+    #[error("audiences: {0}")]
+    Audiences(#[from] AudienceError),
 }
 
 /// RFC 6749 section 4.1.2.
@@ -157,7 +172,29 @@ impl RealmSettings {
             return Err(SettingsError::OfflineScope(unknown.to_owned()));
         }
         self.lifetimes.check()?;
-        Ok(self.signing.check()?)
+        self.signing.check()?;
+        self.check_response_types()?;
+        Ok(audience::check(self)?)
+    }
+
+    /// Whether it has keys that sign, and publishes them.
+    #[must_use]
+    pub const fn signs(&self) -> bool {
+        self.paths.jwks.is_some() && !self.signing.algorithms.is_empty()
+    }
+
+    fn check_response_types(&self) -> Result<(), SettingsError> {
+        let count = |of: ResponseType| self.response_types.iter().filter(|response_type| **response_type == of).count();
+        let is_provider = self.signs() && self.scopes.iter().any(|scope| scope.name == OPENID && !scope.retired);
+        match (count(ResponseType::Code), count(ResponseType::CodeIdToken)) {
+            (1, 0) => Ok(()),
+            (1, 1) if is_provider => Ok(()),
+            (1, 1) => {
+                Err(SettingsError::ResponseTypes("an ID token needs paths.jwks, signing.algorithms and a scope openid"))
+            }
+            (0, _) => Err(SettingsError::ResponseTypes("code is one of them")),
+            _ => Err(SettingsError::ResponseTypes("one is named twice")),
+        }
     }
 
     /// The names of the scopes that ask for a refresh token.
@@ -383,7 +420,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
         type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 20] = [
+        let cases: [(Mistake, &str); 24] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -399,6 +436,13 @@ mod tests {
             (|s| s.signing.algorithms.push(SigningAlgorithm::Es256), "signing.algorithms: ES256 is named twice"),
             (|s| s.signing.rotate_after_s = Some(0), "signing.rotate_after_s: it is at least 1 s"),
             (|s| s.signing.jwks_max_age_s = 86_401, "signing.jwks_max_age_s: it is 1 to 86400 s"),
+            (|s| s.response_types.clear(), "response_types: code is one of them"),
+            (|s| s.response_types = vec![ResponseType::CodeIdToken], "response_types: code is one of them"),
+            (|s| s.response_types.push(ResponseType::Code), "response_types: one is named twice"),
+            (
+                |s| s.response_types.push(ResponseType::CodeIdToken),
+                "response_types: an ID token needs paths.jwks, signing.algorithms and a scope openid",
+            ),
             (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
             (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
             (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+/// The scope that asks for an ID token (OpenID Connect Core section 3.1.2.1).
+pub const OPENID: &str = "openid";
+
 /// A set of a realm's scopes: bit `n` stands for the scope numbered `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct ScopeSet(pub u64);

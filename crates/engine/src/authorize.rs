@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::authorize::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
-    ResponseTarget, Step, SubjectMatch, ValidRequest, decide, validate,
+    ResponseTarget, ResponseType, Step, SubjectMatch, ValidRequest, decide, validate,
 };
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::{Client, ConsentPolicy};
@@ -13,12 +13,13 @@ use kimbai_core::number::{Generation, GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, TokenKind};
-use kimbai_keyring::{SealedToken, random_u32};
+use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
 
 use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
+use crate::id_token::Occasion;
 use crate::realm::Realm;
 use crate::session::{SignedIn, session_id};
 
@@ -42,6 +43,8 @@ pub enum Authorized {
         target: ResponseTarget,
         /// The code.
         code: AuthorizationCode,
+        /// The ID token beside it, where one was asked for (OpenID Connect Core section 3.3.2.5).
+        id_token: Option<SignedJwt>,
     },
     /// An error, to the client (RFC 6749 section 4.1.2.1).
     Error {
@@ -193,19 +196,28 @@ impl Engine {
         signed_in: &SignedIn,
         (agreed, decision): (ScopeSet, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
-        let ValidRequest { client, target, binding, terms, scope } = valid;
+        let ValidRequest { client, target, binding, terms, scope, response_type } = valid;
         let scope = scope.intersection(agreed);
+        let requested = terms.requested.within(ClaimSet::of_scopes(agreed, &realm.scopes));
         let nonce = terms.nonce.as_deref().filter(|_| realm.is_openid(scope));
         let binding = binding.with_nonce(nonce);
         let user = signed_in.user();
+        // Loaded before a grant is opened: what can fail fails first.
+        let identity = match response_type {
+            ResponseType::Code => None,
+            ResponseType::CodeIdToken => {
+                let identity = self.identity(realm, &client, (user, requested.id_token)).await?;
+                Some(identity.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?)
+            }
+        };
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
             self.store.add_consent(realm.number, user, client.number, agreed).await?;
         }
         let session = ShortDigest(session_id(realm, &signed_in.secret).0);
-        let requested = terms.requested.within(ClaimSet::of_scopes(agreed, &realm.scopes));
         let log_in = LogIn { session, requested };
-        let by = (signed_in.view.authenticated.as_unix_s(), log_in);
+        let auth_time_s = signed_in.view.authenticated.as_unix_s();
+        let by = (auth_time_s, log_in);
         let opening = opening(&client, (user, signed_in.view.user_epoch), by, (scope, binding));
         let (id, code) = self.open(realm, opening).await?;
         // A withdrawal meanwhile ended the grants it found; this one it may not have seen.
@@ -220,7 +232,13 @@ impl Engine {
         }
         let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
         self.record(realm, "grant_opened", about);
-        Ok(Authorized::Code { target, code: AuthorizationCode::new(&code, nonce) })
+        let code = AuthorizationCode::new(&code, nonce);
+        let issued_at_s = self.store.now().as_unix_s();
+        let expiry_s = issued_at_s.saturating_add(client.lifetimes.access_token_s);
+        let occasion =
+            Occasion { issued_at_s, expiry_s, auth_time_s, session, nonce, access_token: None, code: Some(&code) };
+        let id_token = identity.map(|identity| Self::id_token(realm, (&client, &identity), occasion));
+        Ok(Authorized::Code { target, code, id_token: id_token.transpose()? })
     }
 
     /// Opens a grant under a fresh id and seals its code.

@@ -6,13 +6,15 @@ use kimbai_core::claims::{ClaimSet, RequestedClaims, UserClaims};
 use kimbai_core::client::Client;
 use kimbai_core::grant::{Grant, ShortDigest};
 use kimbai_core::id_token::IdToken;
+use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::signing::SigningAlgorithm;
-use kimbai_core::token::Pointer;
-use kimbai_keyring::{JwtKind, SealedToken, SignedJwt, SigningKey};
+use kimbai_keyring::{JwtKind, SignedJwt, SigningKey};
 use kimbai_store::SessionId;
 use serde_json::{Map, Value};
 
+use crate::access_token::Statement;
+use crate::code::AuthorizationCode;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::realm::Realm;
@@ -27,6 +29,27 @@ pub(crate) struct Identity {
     signer: Arc<SigningKey>,
 }
 
+impl Identity {
+    /// What an access token says of the user, who authenticated at this second.
+    pub(crate) fn statement(&self, auth_time_s: Option<u32>) -> Statement<'_> {
+        Statement { subject: &self.subject, auth_time_s, signer: &self.signer }
+    }
+}
+
+/// When and for what an ID token is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    /// In seconds since 1970, as the other two times.
+    pub(crate) issued_at_s: u32,
+    pub(crate) expiry_s: u32,
+    pub(crate) auth_time_s: u32,
+    /// The browser session of the log-in, as the registry knows it.
+    pub(crate) session: ShortDigest,
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) access_token: Option<&'a str>,
+    pub(crate) code: Option<&'a AuthorizationCode>,
+}
+
 /// Whom an ID token was about, that came back as a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdTokenHint {
@@ -39,15 +62,14 @@ pub(crate) struct IdTokenHint {
 }
 
 impl Engine {
-    /// Loads what an ID token beside an access token of this scope needs, for the grant's user; none if there is no such user.
+    /// Loads what a token that names this user, with the claims that are wanted, needs; none if there is no such user.
     pub(crate) async fn identity(
         &self,
         realm: &Realm,
         client: &Client,
-        (grant, scope): (&Grant, ScopeSet),
+        (user, wanted): (UserNumber, ClaimSet),
     ) -> Result<Option<Identity>, EngineError> {
-        let (user, wanted) = (grant.user, realm.requested_claims(client, grant, scope).id_token);
-        let algorithm = realm.id_token_algorithm(client);
+        let algorithm = realm.signing_algorithm(client);
         let signer = self.signer(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
         let claims = if wanted == ClaimSet::EMPTY {
@@ -59,26 +81,25 @@ impl Engine {
         Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, signer }))
     }
 
-    /// The ID token beside an access token. Its times are those of the generation, so that a retry gets the same one.
+    /// Signs an ID token.
     pub(crate) fn id_token(
         realm: &Realm,
         (client, identity): (&Client, &Identity),
-        (grant, access): (&Grant, &Pointer),
-        (access_token, nonce): (&SealedToken, Option<&str>),
+        occasion: Occasion<'_>,
     ) -> Result<SignedJwt, EngineError> {
-        let session = grant.log_in.session;
+        let session = occasion.session;
         let sid = (session != ShortDigest::ABSENT).then(|| realm.sid_of(client, SessionId(session.0)));
         let id_token = IdToken {
             issuer: &realm.settings.issuer,
             subject: &identity.subject,
             client_id: &client.client_id,
-            issued_at_s: access.issued_at_s,
-            expiry_s: access.time,
-            auth_time_s: grant.auth_time_s,
-            nonce,
+            issued_at_s: occasion.issued_at_s,
+            expiry_s: occasion.expiry_s,
+            auth_time_s: occasion.auth_time_s,
+            nonce: occasion.nonce,
             session: sid.as_deref(),
-            access_token: Some(access_token.expose()),
-            code: None,
+            access_token: occasion.access_token,
+            code: occasion.code.map(AuthorizationCode::expose),
             claims: identity.claims.clone(),
         };
         let json = id_token.json(identity.algorithm);
@@ -114,8 +135,8 @@ impl Realm {
         requested.within(ClaimSet::of_scopes(giving, &self.scopes))
     }
 
-    /// What signs a client's ID tokens: what it is registered for, else RS256, which every client can read, else what there is.
-    fn id_token_algorithm(&self, client: &Client) -> SigningAlgorithm {
+    /// What signs a client's tokens: what it is registered for, else RS256, which every client can read, else what there is.
+    pub(crate) fn signing_algorithm(&self, client: &Client) -> SigningAlgorithm {
         let has = |algorithm: &SigningAlgorithm| self.settings.signing.algorithms.contains(algorithm);
         let registered = client.metadata.id_token_signed_response_alg.filter(has);
         let usual = Some(SigningAlgorithm::Rs256).filter(has);

@@ -9,11 +9,12 @@ use kimbai_core::number::UserNumber;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
-    Inactive, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless, is_allowed,
-    may_introspect,
+    Inactive, IntrospectionReach, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless,
+    is_allowed,
 };
 use kimbai_keyring::Opened;
 
+use crate::access_token::OpenedToken;
 use crate::client_authentication::authenticated;
 use crate::engine::Engine;
 use crate::error::{EngineError, TokenError};
@@ -46,18 +47,37 @@ pub struct TokenFacts {
     pub expiry_s: u32,
     /// The claims that its request asked for by name, for the `UserInfo` endpoint.
     pub requested: ClaimSet,
+    /// For whom it is: the issuer, where it opens resources of the realm's own.
+    pub audience: Vec<Arc<str>>,
     /// Access or refresh.
     pub kind: TokenKind,
 }
 
-impl From<Result<TokenFacts, Refusal>> for Introspection {
-    fn from(facts: Result<TokenFacts, Refusal>) -> Self {
+impl Introspection {
+    /// What was found out, of a token that says for whom it is.
+    fn of(realm: &Realm, facts: Result<TokenFacts, Refusal>, audience: Option<Vec<Arc<str>>>) -> Self {
         match facts {
-            Ok(facts) => Self::Active(facts),
+            Ok(facts) => {
+                let audience = audience.unwrap_or_else(|| realm.audiences.of(facts.scope));
+                Self::Active(TokenFacts { audience, ..facts })
+            }
             Err(refusal) => Self::Inactive(Inactive::Refused(refusal)),
         }
     }
+
+    /// Itself, unless it is for others alone. A token that does not work is for nobody.
+    fn only_for(self, name: &str) -> Self {
+        match self {
+            Self::Active(facts) if !facts.audience.iter().any(|audience| **audience == *name) => {
+                Self::Inactive(Inactive::NotYours)
+            }
+            found @ (Self::Active(_) | Self::Inactive(_)) => found,
+        }
+    }
 }
+
+/// What opens resources.
+const ACCESS_TOKENS: [TokenKind; 2] = [TokenKind::Access, TokenKind::Rowless];
 
 impl Engine {
     /// Answers an introspection request of an authenticated client.
@@ -75,11 +95,16 @@ impl Engine {
         if caller.is_public() {
             return Err(TokenRefusal::UnauthorizedClient.into());
         }
-        if !may_introspect(&caller) {
-            return Ok(Introspection::Inactive(Inactive::NotYours));
+        match IntrospectionReach::of(&caller, &realm.audiences) {
+            IntrospectionReach::Nothing => Ok(Introspection::Inactive(Inactive::NotYours)),
+            IntrospectionReach::OwnAudience => {
+                Ok(self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&caller.client_id))
+            }
+            IntrospectionReach::EveryToken => {
+                let kinds = [TokenKind::Access, TokenKind::Rowless, TokenKind::Refresh];
+                Ok(self.look_into(realm, &kinds, token).await?)
+            }
         }
-        let kinds = [TokenKind::Access, TokenKind::Rowless, TokenKind::Refresh];
-        Ok(self.look_into(realm, &kinds, token).await?)
     }
 
     /// Tells an authenticated client of an access token that was issued to it; of any other token nothing.
@@ -107,7 +132,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed.
     pub async fn verify_access_token(&self, realm: &Realm, token: &Secret) -> Result<Introspection, EngineError> {
-        self.look_into(realm, &[TokenKind::Access, TokenKind::Rowless], token).await
+        Ok(self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&realm.settings.issuer))
     }
 
     /// The same, and what is stored of the token's user: read at once, as of one moment.
@@ -116,12 +141,14 @@ impl Engine {
         realm: &Realm,
         token: &Secret,
     ) -> Result<(Introspection, Option<String>), EngineError> {
-        let Some(Opened::Pointer(kind, pointer)) = realm.keyring.open(&[TokenKind::Access], token.expose()) else {
+        let Some(OpenedToken { opened: Opened::Pointer(kind, pointer), audience, .. }) =
+            self.open_token(realm, &[TokenKind::Access], token.expose()).await?
+        else {
             return Ok((self.verify_access_token(realm, token).await?, None));
         };
         let (look, claims) = self.store.lookup_with_claims(realm.number, pointer.grant).await?;
         let facts = self.facts_of(realm, kind, &pointer, &look).await?;
-        Ok((facts.into(), claims))
+        Ok((Introspection::of(realm, facts, audience).only_for(&realm.settings.issuer), claims))
     }
 
     async fn look_into(
@@ -130,15 +157,17 @@ impl Engine {
         kinds: &[TokenKind],
         token: &Secret,
     ) -> Result<Introspection, EngineError> {
-        let facts = match realm.keyring.open(kinds, token.expose()) {
-            None => Err(Refusal::Forged),
-            Some(Opened::Pointer(kind, pointer)) => {
+        let Some(presented) = self.open_token(realm, kinds, token.expose()).await? else {
+            return Ok(Introspection::Inactive(Inactive::Refused(Refusal::Forged)));
+        };
+        let facts = match presented.opened {
+            Opened::Pointer(kind, pointer) => {
                 let look = self.store.lookup(realm.number, pointer.grant).await?;
                 self.facts_of(realm, kind, &pointer, &look).await?
             }
-            Some(Opened::Rowless(rowless)) => self.look_into_rowless(realm, &rowless, token).await?,
+            Opened::Rowless(rowless) => self.look_into_rowless(realm, &rowless, &presented.sealed).await?,
         };
-        Ok(facts.into())
+        Ok(Introspection::of(realm, facts, presented.audience))
     }
 
     async fn facts_of(
@@ -168,6 +197,7 @@ impl Engine {
             issued_at_s: pointer.issued_at_s,
             expiry_s: live.expiry_s,
             requested,
+            audience: Vec::new(),
             kind,
         }))
     }
@@ -176,9 +206,9 @@ impl Engine {
         &self,
         realm: &Realm,
         rowless: &Rowless,
-        token: &Secret,
+        sealed: &str,
     ) -> Result<Result<TokenFacts, Refusal>, EngineError> {
-        let digest = rowless_digest(realm, token);
+        let digest = rowless_digest(realm, sealed);
         let look = self.store.lookup_rowless(realm.number, rowless.client, digest).await?;
         if let Err(refusal) = introspect_rowless(rowless, look.client, look.denied, look.now) {
             return Ok(Err(refusal));
@@ -195,6 +225,7 @@ impl Engine {
             issued_at_s: rowless.issued_at_s,
             expiry_s: rowless.expiry_s,
             requested: ClaimSet::EMPTY,
+            audience: Vec::new(),
             kind: TokenKind::Rowless,
         }))
     }

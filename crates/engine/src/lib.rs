@@ -3,6 +3,7 @@
 //! An operation loads, asks the core, lets the ledger do one verb, asks the core what came of it, and seals. It knows no HTTP and no
 //! platform.
 
+mod access_token;
 pub mod admin;
 mod administration;
 mod app_code;
@@ -17,6 +18,7 @@ mod follow;
 mod hint;
 mod id_token;
 mod introspect;
+mod issue;
 mod log_in;
 mod password_pool;
 mod rate_limit;
@@ -31,6 +33,7 @@ mod sweep;
 mod token;
 mod userinfo;
 
+pub use access_token::IssuedToken;
 pub use app_code::{AppCode, AppCodeError, AppCodeRequest};
 pub use authorize::{AccountAsked, Authorized, ConsentAsked, Visit};
 pub use client_authentication::SignatureExplanation;

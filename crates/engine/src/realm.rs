@@ -7,11 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use kimbai_core::audience::AudienceTable;
 use kimbai_core::client::{Client, SealedSecret};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
-use kimbai_core::scope::{ScopeSet, ScopeTable};
+use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{RealmKeyring, random_array};
 
@@ -35,6 +36,8 @@ pub struct Realm {
     pub offline: ScopeSet,
     /// The scope that asks for an ID token; none if the realm is no OpenID provider: it has no such scope, or no keys that sign.
     pub openid: ScopeSet,
+    /// For whom its access tokens are.
+    pub audiences: AudienceTable,
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
@@ -80,8 +83,8 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = settings.offline(&scopes);
-        let is_provider = settings.paths.jwks.is_some() && !settings.signing.algorithms.is_empty();
-        let openid = scopes.parse("openid").ok().filter(|_| is_provider).unwrap_or_default();
+        let audiences = AudienceTable::new(&settings, &scopes);
+        let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
         let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
         let (signing, clients, moved_s) = before.map_or_else(Default::default, |before| {
             (Arc::clone(&before.signing), Arc::clone(&before.clients), Arc::clone(&before.moved_s))
@@ -99,6 +102,7 @@ impl Realm {
             scopes,
             offline,
             openid,
+            audiences,
             keyring,
             passwords,
             decoy,

@@ -30,17 +30,17 @@ impl Engine {
         let client = authenticated(realm, credentials, self.now())?;
         realm.admit_client(&client)?;
         let kinds = [TokenKind::Refresh, TokenKind::Access, TokenKind::Rowless];
-        match realm.keyring.open(&kinds, token.expose()) {
-            None => Ok(()),
-            Some(
-                Opened::Pointer(_, Pointer { client: owner, .. }) | Opened::Rowless(Rowless { client: owner, .. }),
-            ) if owner != client.number => {
+        let Some(presented) = self.open_token(realm, &kinds, token.expose()).await? else { return Ok(()) };
+        match presented.opened {
+            Opened::Pointer(_, Pointer { client: owner, .. }) | Opened::Rowless(Rowless { client: owner, .. })
+                if owner != client.number =>
+            {
                 // Anybody can speak for a public client: it does not learn that the string is a token of someone's.
                 if client.is_public() { Ok(()) } else { Err(TokenRefusal::UnauthorizedClient.into()) }
             }
-            Some(Opened::Pointer(kind, pointer)) => self.revoke_pointer(realm, kind, &pointer, source).await,
-            Some(Opened::Rowless(rowless)) => {
-                let digest = rowless_digest(realm, token);
+            Opened::Pointer(kind, pointer) => self.revoke_pointer(realm, kind, &pointer, source).await,
+            Opened::Rowless(rowless) => {
+                let digest = rowless_digest(realm, &presented.sealed);
                 let per_client_max = DENIED_PER_CLIENT_MAX;
                 let expiry_s = rowless.expiry_s;
                 let denied = self.store.deny_rowless(realm.number, client.number, digest, expiry_s, per_client_max);
@@ -60,7 +60,9 @@ impl Engine {
     ) -> Result<(), TokenError> {
         let revocation = match kind {
             TokenKind::Refresh => Revocation::Grant(EndReason::RevokedByClient),
-            TokenKind::Access | TokenKind::Code | TokenKind::Rowless => Revocation::AccessThrough(pointer.generation),
+            TokenKind::Access | TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti => {
+                Revocation::AccessThrough(pointer.generation)
+            }
         };
         let attempt = Self::attempt();
         let look = until_known(|| self.store.revoke(realm.number, pointer.grant, revocation, attempt)).await?;
@@ -76,6 +78,6 @@ impl Engine {
 }
 
 /// By what the deny list knows a row-less token.
-pub(crate) fn rowless_digest(realm: &Realm, token: &Secret) -> [u8; 16] {
-    realm.keyring.keyed_digest("row-less", token.expose().as_bytes())
+pub(crate) fn rowless_digest(realm: &Realm, sealed: &str) -> [u8; 16] {
+    realm.keyring.keyed_digest("row-less", sealed.as_bytes())
 }

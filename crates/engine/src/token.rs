@@ -1,15 +1,17 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
+use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::Client;
-use kimbai_core::grant::{EndReason, Outcome, Redemption, Revocation};
+use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation, Seen};
 use kimbai_core::number::{GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
-    Issued, Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
-    TokenRequest, issue_rowless, offline_scope, plan, settle_redemption, settle_rotation,
+    Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest,
+    offline_scope, plan, settle_redemption, settle_rotation,
 };
-use kimbai_keyring::{Opened, RetiredKey, SealedToken, SignedJwt, random_u64};
+use kimbai_keyring::{Opened, SignedJwt};
 
+use crate::access_token::IssuedToken;
 use crate::client_authentication::authenticated;
 use crate::code::split;
 use crate::engine::{About, Engine, seen, until_known};
@@ -22,9 +24,9 @@ use crate::source::Source;
 #[derive(Debug, Clone)]
 pub struct TokenAnswer {
     /// The access token.
-    pub access_token: SealedToken,
+    pub access_token: IssuedToken,
     /// The refresh token, where the grant has one.
-    pub refresh_token: Option<SealedToken>,
+    pub refresh_token: Option<IssuedToken>,
     /// The ID token, where the access token has the scope `openid`.
     pub id_token: Option<SignedJwt>,
     /// Seconds the access token still lives.
@@ -74,12 +76,12 @@ impl Engine {
                 );
                 (outcome, settled, Some(id))
             }
-            Plan::Rowless(scope) => return self.rowless(realm, &client, scope),
+            Plan::Rowless(scope) => return Ok(self.issue_rowless(realm, &client, scope).await?),
         };
         self.answer(realm, (&client, &outcome, scope), settled, (source, identity, nonce)).await
     }
 
-    /// What an ID token needs, loaded before a code is redeemed: redeeming it is the last thing that can fail.
+    /// What signed tokens need, loaded before a code is redeemed: redeeming it is the last thing that can fail.
     async fn identity_before(
         &self,
         realm: &Realm,
@@ -87,13 +89,24 @@ impl Engine {
         (id, presented): (GrantId, Presented),
     ) -> Result<Option<Identity>, EngineError> {
         let scope = match presented {
-            Presented::Code(Some(code)) if realm.is_openid(code.scope) => code.scope,
+            Presented::Code(Some(code)) if realm.names_user(client, code.scope) => code.scope,
             Presented::Code(_) | Presented::Refresh(_) | Presented::Nothing => return Ok(None),
         };
         match self.store.lookup(realm.number, id).await?.seen {
-            Some(seen) => self.identity(realm, client, (&seen.grant, scope)).await,
+            Some(seen) => self.identity_of(realm, client, (&seen.grant, scope)).await,
             None => Ok(None),
         }
+    }
+
+    async fn identity_of(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        (grant, scope): (&Grant, ScopeSet),
+    ) -> Result<Option<Identity>, EngineError> {
+        let requested = realm.requested_claims(client, grant, scope);
+        let wanted = if realm.is_openid(scope) { requested.id_token } else { ClaimSet::EMPTY };
+        self.identity(realm, client, (grant.user, wanted)).await
     }
 
     async fn answer(
@@ -109,19 +122,15 @@ impl Engine {
                 if let (Some(Note::Retried), Some(id)) = (issued.note, rotated) {
                     self.note_retry(realm, id, &issued.access, about);
                 }
-                let user = about.seen.map(|seen| seen.grant.user);
-                let mut tokens = seal(realm, &issued, user).map_err(|error| EngineError::Stored(error.to_string()))?;
-                if let Some(seen) = about.seen.filter(|_| realm.is_openid(issued.access.scope)) {
-                    let identity = match identity {
-                        Some(identity) => Some(identity),
-                        None => self.identity(realm, client, (&seen.grant, issued.access.scope)).await?,
-                    };
-                    let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
-                    let beside = (&tokens.access_token, nonce.as_deref());
-                    let about = (&seen.grant, &issued.access);
-                    tokens.id_token = Some(Self::id_token(realm, (client, &identity), about, beside)?);
-                }
-                Ok(tokens)
+                let Some(Seen { grant, .. }) = about.seen else {
+                    return Err(EngineError::Stored("a verb was carried out without its row".to_owned()).into());
+                };
+                let scope = issued.access.scope;
+                let identity = match identity {
+                    None if realm.names_user(client, scope) => self.identity_of(realm, client, (grant, scope)).await?,
+                    loaded => loaded,
+                };
+                Self::issue(realm, client, (grant, &issued), (identity.as_ref(), nonce.as_deref()))
             }
             Err(refused) => {
                 if let (Some(reason), Some(seen)) = (refused.revoke, about.seen) {
@@ -141,23 +150,6 @@ impl Engine {
         let attempt = Self::attempt();
         until_known(|| self.store.revoke(realm.number, id, Revocation::Grant(reason), attempt)).await?;
         Ok(())
-    }
-
-    fn rowless(&self, realm: &Realm, client: &Client, scope: ScopeSet) -> Result<TokenAnswer, TokenError> {
-        let lifetime_s = client.lifetimes.access_token_s;
-        let issuer = (client.number, client.standing.epoch);
-        let token = issue_rowless(issuer, scope, lifetime_s, self.store.now(), random_u64());
-        let access_token =
-            realm.keyring.seal_rowless(&token).map_err(|error| EngineError::Stored(error.to_string()))?;
-        Ok(TokenAnswer {
-            access_token,
-            refresh_token: None,
-            id_token: None,
-            expires_in_s: lifetime_s,
-            scope,
-            user: None,
-            note: None,
-        })
     }
 
     /// Each retry served is an audit event; retries in successive generations from different sources raise an alarm, because two
@@ -205,20 +197,4 @@ fn presented(realm: &Realm, grant: &TokenGrant) -> (Presented, Option<String>) {
             (Presented::Nothing, None)
         }
     }
-}
-
-fn seal(realm: &Realm, issued: &Issued, user: Option<UserNumber>) -> Result<TokenAnswer, RetiredKey> {
-    let key = issued.sealing_key;
-    Ok(TokenAnswer {
-        access_token: realm.keyring.seal(TokenKind::Access, &issued.access, key)?,
-        refresh_token: match &issued.refresh {
-            Some(refresh) => Some(realm.keyring.seal(TokenKind::Refresh, refresh, key)?),
-            None => None,
-        },
-        id_token: None,
-        expires_in_s: issued.expires_in_s,
-        scope: issued.access.scope,
-        user,
-        note: issued.note,
-    })
 }

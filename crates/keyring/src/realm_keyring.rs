@@ -163,12 +163,12 @@ impl RealmKeyring {
         Ok(SealedToken::spell(&sealed, self.shape))
     }
 
-    /// Seals a row-less access token with the newest key.
+    /// Seals a row-less access token, or the `jti` of one, with the newest key.
     ///
     /// # Errors
     /// [`RetiredKey`].
-    pub fn seal_rowless(&self, token: &Rowless) -> Result<SealedToken, RetiredKey> {
-        let sealed = self.sealing.first().and_then(|key| key.seal_rowless(token)).ok_or(RetiredKey)?;
+    pub fn seal_rowless(&self, kind: TokenKind, token: &Rowless) -> Result<SealedToken, RetiredKey> {
+        let sealed = self.sealing.first().and_then(|key| key.seal_rowless(kind, token)).ok_or(RetiredKey)?;
         Ok(SealedToken::spell(&sealed, self.shape))
     }
 

@@ -32,7 +32,7 @@ pub struct RetiredKey;
 /// One of a realm's sealing keys: a derived key for each kind.
 pub(crate) struct SealingKey {
     pub(crate) number: u8,
-    kinds: [(TokenKind, LessSafeKey); 4],
+    kinds: [(TokenKind, LessSafeKey); TokenKind::ALL.len()],
     realm: RealmNumber,
 }
 
@@ -43,16 +43,16 @@ impl SealingKey {
             let derived = derive(root, &[b"kimbai token 1 ", kind_name(kind)]);
             UnboundKey::new(&AES_256_GCM_SIV, derived.as_slice()).ok().map(|key| (kind, LessSafeKey::new(key)))
         };
-        let [code, access, refresh, rowless] = TokenKind::ALL.map(key);
-        Some(Self { number, kinds: [code?, access?, refresh?, rowless?], realm })
+        let [code, access, refresh, rowless, access_jti, rowless_jti] = TokenKind::ALL.map(key);
+        Some(Self { number, kinds: [code?, access?, refresh?, rowless?, access_jti?, rowless_jti?], realm })
     }
 
     pub(crate) fn seal_pointer(&self, kind: TokenKind, pointer: &Pointer) -> Option<[u8; SEALED_BYTES]> {
         self.seal(kind, write_pointer(pointer))
     }
 
-    pub(crate) fn seal_rowless(&self, token: &Rowless) -> Option<[u8; SEALED_BYTES]> {
-        self.seal(TokenKind::Rowless, write_rowless(token))
+    pub(crate) fn seal_rowless(&self, kind: TokenKind, token: &Rowless) -> Option<[u8; SEALED_BYTES]> {
+        self.seal(kind, write_rowless(token))
     }
 
     pub(crate) fn open(&self, kind: TokenKind, sealed: &[u8; SEALED_BYTES]) -> Option<Opened> {
@@ -60,8 +60,8 @@ impl SealingKey {
         let payload = self.key(kind)?.open_in_place(zero_nonce(), self.aad(kind), &mut in_out).ok()?;
         let payload: &[u8; PAYLOAD_BYTES] = payload.as_ref().try_into().ok()?;
         match kind {
-            TokenKind::Rowless => read_rowless(payload).map(Opened::Rowless),
-            TokenKind::Code | TokenKind::Access | TokenKind::Refresh => {
+            TokenKind::Rowless | TokenKind::RowlessJti => read_rowless(payload).map(Opened::Rowless),
+            TokenKind::Code | TokenKind::Access | TokenKind::Refresh | TokenKind::AccessJti => {
                 read_pointer(payload).map(|pointer| Opened::Pointer(kind, pointer))
             }
         }
@@ -97,6 +97,8 @@ const fn kind_name(kind: TokenKind) -> &'static [u8] {
         TokenKind::Access => b"access",
         TokenKind::Refresh => b"refresh",
         TokenKind::Rowless => b"rowless",
+        TokenKind::AccessJti => b"access jti",
+        TokenKind::RowlessJti => b"rowless jti",
     }
 }
 
@@ -106,5 +108,7 @@ const fn kind_byte(kind: TokenKind) -> u8 {
         TokenKind::Access => 2,
         TokenKind::Refresh => 3,
         TokenKind::Rowless => 4,
+        TokenKind::AccessJti => 5,
+        TokenKind::RowlessJti => 6,
     }
 }

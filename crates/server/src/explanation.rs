@@ -142,8 +142,8 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
         AuthorizeError::Malformed(_) => {
             ("invalid_request", ("a parameter is repeated or not UTF-8", "Send it once, form-encoded."))
         }
-        AuthorizeError::UnauthorizedClient => {
-            ("unauthorized_client", ("a client without this grant", "Register authorization_code for it."))
+        AuthorizeError::UnauthorizedClient | AuthorizeError::ResponseTypeNotRegistered => {
+            ("unauthorized_client", ("a client without this grant or response_type", "Register what it uses for it."))
         }
         AuthorizeError::Scope(_) => (
             "invalid_scope",
@@ -154,11 +154,18 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
         }
         AuthorizeError::ResponseTypeMissing => ("invalid_request", ("no response_type", "Send response_type=code.")),
         AuthorizeError::UnsupportedResponseType => {
-            ("unsupported_response_type", ("a response_type other than code", "Send response_type=code."))
+            ("unsupported_response_type", ("a response_type the realm does not have", "Send response_type=code."))
         }
         AuthorizeError::UnsupportedResponseMode => {
             ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
         }
+        AuthorizeError::OpenIdMissing | AuthorizeError::QueryMode | AuthorizeError::NonceMissing => (
+            "invalid_request",
+            (
+                "an id_token in the response_type without openid or nonce, or in a query",
+                "Ask for openid, send a random nonce, and use form_post or fragment.",
+            ),
+        ),
         AuthorizeError::State(_) => (
             "invalid_state",
             ("a state that is missing or too short", "Send a random state of at least 8 characters, form-encoded."),
@@ -267,7 +274,10 @@ pub(crate) fn inactive(inactive: Inactive) -> Reason {
         Inactive::NotYours => reason(
             "not_a_resource_server",
             &inactive,
-            ("a caller that is not a resource server", "Introspect with a client registered as resource server."),
+            (
+                "a token for others than the one who asks, or a caller that is no resource server",
+                "Ask for a scope that opens this; introspect as a resource server, or as the token's audience.",
+            ),
         ),
     }
 }

@@ -8,6 +8,7 @@ mod decide;
 mod openid;
 mod partial;
 mod request;
+mod response_type;
 #[cfg(test)]
 mod tests;
 
@@ -20,3 +21,4 @@ pub use request::{
     AuthorizationRequest, AuthorizeError, AuthorizeRefusal, PageProblem, Parameter, ResponseMode, ResponseTarget,
     ValidRequest, validate,
 };
+pub use response_type::ResponseType;

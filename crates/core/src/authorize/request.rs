@@ -7,9 +7,10 @@ use crate::grant::{CodeBinding, ShortDigest};
 use crate::pkce::{ChallengeError, CodeChallenge};
 use crate::realm::{PkcePolicy, RealmSettings};
 use crate::redirect_uri::is_registered;
-use crate::scope::{ScopeError, ScopeSet, ScopeTable};
+use crate::scope::{OPENID, ScopeError, ScopeSet, ScopeTable};
 
 use super::openid::LogInTerms;
+use super::response_type::{ResponseType, default_mode};
 
 /// One parameter of a request. Empty counts as absent (RFC 6749 section 3.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -131,8 +132,8 @@ impl ResponseMode {
         }
     }
 
-    fn named(name: Option<&str>) -> Option<Self> {
-        name.map_or(Some(Self::Query), |name| Self::ALL.into_iter().find(|mode| mode.name() == name))
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 }
 
@@ -156,6 +157,8 @@ pub struct ValidRequest {
     pub target: ResponseTarget,
     /// What is asked for.
     pub scope: ScopeSet,
+    /// What the response carries.
+    pub response_type: ResponseType,
     /// What the code will be bound to.
     pub binding: CodeBinding,
     /// What it says of the log-in.
@@ -205,12 +208,24 @@ pub enum AuthorizeError {
     /// There is no response type.
     #[error("the response_type is missing")]
     ResponseTypeMissing,
-    /// Another response type than `code`.
-    #[error("the response_type is not code")]
+    /// Another response type than the realm has.
+    #[error("the response_type is none that this realm has")]
     UnsupportedResponseType,
+    /// The client is not registered for the response type.
+    #[error("the client is not registered for this response_type")]
+    ResponseTypeNotRegistered,
+    /// An ID token is asked for without the scope that gives it (OpenID Connect Core section 3.1.2.1).
+    #[error("the response_type has an id_token and the scope has no openid")]
+    OpenIdMissing,
     /// Another response mode than those there are.
     #[error("the response_mode is none of query, fragment and form_post")]
     UnsupportedResponseMode,
+    /// A token is to travel in a query (OAuth 2.0 Multiple Response Types section 5).
+    #[error("the response_type has an id_token, which does not travel in a query")]
+    QueryMode,
+    /// The ID token of the response would repeat no nonce (OpenID Connect Core section 3.3.2.11).
+    #[error("the response_type has an id_token and there is no nonce")]
+    NonceMissing,
     /// The state is shorter than the realm demands.
     #[error("the state is missing or shorter than {0} characters")]
     State(usize),
@@ -256,19 +271,16 @@ pub fn validate(
     let page = |problem| Err(AuthorizeRefusal::Page(problem));
     let Some(client) = client.filter(|client| client.standing.active) else { return page(PageProblem::Client) };
     let Some(redirect_uri) = redirect_uri(request, &client) else { return page(PageProblem::RedirectUri) };
-    let target = ResponseTarget {
-        redirect_uri,
-        state: request.state.value().map(str::to_owned),
-        mode: ResponseMode::named(request.response_mode.value()).unwrap_or_default(),
-    };
+    let (mode, _) = response_mode(request);
+    let target = ResponseTarget { redirect_uri, state: request.state.value().map(str::to_owned), mode };
     match validate_rest(request, &client, settings, scopes) {
-        Ok((scope, code_challenge, terms)) => {
+        Ok(Rest { scope, response_type, code_challenge, terms }) => {
             let sent = request.redirect_uri.value();
             let binding = CodeBinding {
                 redirect_uri: sent.map_or(ShortDigest::ABSENT, |uri| ShortDigest::of(uri.as_bytes())),
                 code_challenge: CodeChallenge::digest(code_challenge),
             };
-            Ok(ValidRequest { client, target, scope, binding, terms })
+            Ok(ValidRequest { client, target, scope, response_type, binding, terms })
         }
         Err(error) => Err(AuthorizeRefusal::Redirect { target, error }),
     }
@@ -287,12 +299,31 @@ fn redirect_uri(request: &AuthorizationRequest, client: &Client) -> Option<Strin
     }
 }
 
+/// How the response travels, and what is wrong with the way that was asked for: an error goes where the response would have gone.
+fn response_mode(request: &AuthorizationRequest) -> (ResponseMode, Result<(), AuthorizeError>) {
+    let default = default_mode(request.response_type.value().unwrap_or_default());
+    match request.response_mode.value().map(ResponseMode::named) {
+        None => (default, Ok(())),
+        Some(None) => (default, Err(AuthorizeError::UnsupportedResponseMode)),
+        Some(Some(ResponseMode::Query)) if default != ResponseMode::Query => (default, Err(AuthorizeError::QueryMode)),
+        Some(Some(mode)) => (mode, Ok(())),
+    }
+}
+
+/// What is right of a request besides its client and redirect URI.
+struct Rest {
+    scope: ScopeSet,
+    response_type: ResponseType,
+    code_challenge: Option<CodeChallenge>,
+    terms: LogInTerms,
+}
+
 fn validate_rest(
     request: &AuthorizationRequest,
     client: &Client,
     settings: &RealmSettings,
     scopes: &ScopeTable,
-) -> Result<(ScopeSet, Option<CodeChallenge>, LogInTerms), AuthorizeError> {
+) -> Result<Rest, AuthorizeError> {
     if let Some(name) = request.malformed() {
         return Err(AuthorizeError::Malformed(name));
     }
@@ -312,21 +343,39 @@ fn validate_rest(
     if !client.allowed.contains(scope) {
         return Err(AuthorizeError::ScopeNotRegistered);
     }
-    match request.response_type.value() {
-        Some("code") => {}
-        Some(_) => return Err(AuthorizeError::UnsupportedResponseType),
-        None => return Err(AuthorizeError::ResponseTypeMissing),
+    let response_type = response_type(request, client, settings)?;
+    let is_openid = scopes.parse(OPENID).is_ok_and(|openid| scope.contains(openid));
+    if response_type == ResponseType::CodeIdToken && !is_openid {
+        return Err(AuthorizeError::OpenIdMissing);
     }
-    if ResponseMode::named(request.response_mode.value()).is_none() {
-        return Err(AuthorizeError::UnsupportedResponseMode);
-    }
+    let (_, mode) = response_mode(request);
+    mode?;
     if request.state.value().map_or(0, |state| state.chars().count()) < settings.state_length_min {
         return Err(AuthorizeError::State(settings.state_length_min));
     }
-    let challenge = CodeChallenge::parse(request.code_challenge.value(), request.code_challenge_method.value())
+    let code_challenge = CodeChallenge::parse(request.code_challenge.value(), request.code_challenge_method.value())
         .map_err(AuthorizeError::Challenge)?;
-    match (challenge, client.pkce) {
-        (None, PkcePolicy::Required) => Err(AuthorizeError::Challenge(ChallengeError::Missing)),
-        _ => Ok((scope, challenge, LogInTerms::read(request, client, (scope, scopes))?)),
+    if code_challenge.is_none() && client.pkce == PkcePolicy::Required {
+        return Err(AuthorizeError::Challenge(ChallengeError::Missing));
+    }
+    let terms = LogInTerms::read(request, client, (scope, scopes))?;
+    if terms.nonce.is_none() && response_type == ResponseType::CodeIdToken {
+        return Err(AuthorizeError::NonceMissing);
+    }
+    Ok(Rest { scope, response_type, code_challenge, terms })
+}
+
+fn response_type(
+    request: &AuthorizationRequest,
+    client: &Client,
+    settings: &RealmSettings,
+) -> Result<ResponseType, AuthorizeError> {
+    let name = request.response_type.value().ok_or(AuthorizeError::ResponseTypeMissing)?;
+    let known = ResponseType::named(name).filter(|named| settings.response_types.contains(named));
+    let response_type = known.ok_or(AuthorizeError::UnsupportedResponseType)?;
+    if client.metadata.response_types.contains(&response_type) {
+        Ok(response_type)
+    } else {
+        Err(AuthorizeError::ResponseTypeNotRegistered)
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::AccessTokenFormat;
+use crate::authorize::ResponseType;
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
@@ -162,6 +164,9 @@ pub struct ClientMetadata {
     pub redirect_uris: Vec<String>,
     /// The grants it may use.
     pub grant_types: Vec<GrantType>,
+    /// What its authorization responses may carry.
+    #[serde(default = "only_code", skip_serializing_if = "is_only_code")]
+    pub response_types: Vec<ResponseType>,
     /// The scopes it may ask for, with spaces between them.
     pub scope: String,
     /// When people are asked; absent: as its redirect URIs demand.
@@ -192,6 +197,9 @@ pub struct ClientMetadata {
     /// What signs its ID tokens; absent: RS256, or what the realm has (OpenID Connect Registration section 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// What its access tokens are; absent: as the audiences of their scopes want them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_format: Option<AccessTokenFormat>,
     /// What signs its answers of the `UserInfo` endpoint; absent: they are JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
@@ -206,7 +214,7 @@ pub struct ClientMetadata {
 impl ClientMetadata {
     /// A client that has these and nothing else.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         client_name: String,
         token_endpoint_auth_method: AuthenticationMethod,
         grant_types: Vec<GrantType>,
@@ -225,6 +233,7 @@ impl ClientMetadata {
             secret_repetition: SecretRepetition::Refused,
             redirect_uris: Vec::new(),
             grant_types,
+            response_types: only_code(),
             scope: String::new(),
             consent: None,
             pkce: None,
@@ -240,11 +249,22 @@ impl ClientMetadata {
             subject_type: None,
             sector_identifier_uri: None,
             id_token_signed_response_alg: None,
+            access_token_format: None,
             userinfo_signed_response_alg: None,
             post_logout_redirect_uris: Vec::new(),
             allowed_origins: Vec::new(),
         }
     }
+}
+
+/// What a client or realm has of which nothing else is said (RFC 7591 section 2).
+pub(crate) fn only_code() -> Vec<ResponseType> {
+    vec![ResponseType::Code]
+}
+
+/// Whether nothing need be said of it.
+fn is_only_code(response_types: &[ResponseType]) -> bool {
+    response_types == [ResponseType::Code]
 }
 
 /// Why a client cannot be registered.
@@ -320,6 +340,7 @@ impl Client {
         check_grants(&metadata)?;
         check_lifetimes(&metadata.lifetimes)?;
         check_algorithms(&metadata, settings)?;
+        check_response_types(&metadata, settings)?;
         let scope = match metadata.scope.as_str() {
             "" => ScopeSet::EMPTY,
             scope => scopes.parse_registered(scope).map_err(RegistrationError::Scope)?,
@@ -442,10 +463,27 @@ fn sector(metadata: &ClientMetadata) -> Option<String> {
 fn check_algorithms(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
     let asked = [metadata.id_token_signed_response_alg, metadata.userinfo_signed_response_alg];
     let has_all = asked.iter().flatten().all(|algorithm| settings.signing.algorithms.contains(algorithm));
+    if metadata.access_token_format == Some(AccessTokenFormat::Jwt) && !settings.signs() {
+        return Err(RegistrationError::Contradiction(
+            "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms",
+        ));
+    }
     if has_all {
         Ok(())
     } else {
         Err(RegistrationError::Contradiction("the realm's signing.algorithms do not have one that it asks for"))
+    }
+}
+
+fn check_response_types(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
+    if metadata.response_types.is_empty() {
+        return Err(RegistrationError::Contradiction("response_types: there is at least one"));
+    }
+    let has_all = metadata.response_types.iter().all(|response_type| settings.response_types.contains(response_type));
+    if has_all {
+        Ok(())
+    } else {
+        Err(RegistrationError::Contradiction("response_types: the realm's response_types do not have one of them"))
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod tests;
 pub use authentication::{
     BasicCredentials, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate,
 };
+pub(crate) use metadata::only_code;
 pub use metadata::{
     AuthenticationMethod, Client, ClientMetadata, ClientSecret, ConsentPolicy, GrantType, RegistrationError,
     SealedSecret, SecretDigest, SecretRepetition, SubjectType,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::authorize::ResponseType;
 use crate::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
     ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SealedSecret, SecretDigest,
@@ -71,6 +72,8 @@ pub(crate) fn settings() -> RealmSettings {
         rate_limits: None,
         request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
+        response_types: vec![ResponseType::Code],
+        audiences: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whether a presented token works now (RFC 7662 section 2.2), and who may ask.
 
+use crate::audience::AudienceTable;
 use crate::client::Client;
 use crate::grant::{Grant, Look, PartyStanding, State};
 use crate::number::ClientNumber;
@@ -28,10 +29,29 @@ pub struct Live {
     pub grant: Grant,
 }
 
-/// Whether `caller` may learn anything about a token: resource servers of the realm may. No token names an audience yet.
-#[must_use]
-pub fn may_introspect(caller: &Client) -> bool {
-    caller.metadata.resource_server
+/// Of which tokens a caller may learn anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntrospectionReach {
+    /// Of all: it is a resource server of the realm.
+    EveryToken,
+    /// Of access tokens that are for it: it is an audience.
+    OwnAudience,
+    /// Of none.
+    Nothing,
+}
+
+impl IntrospectionReach {
+    /// The reach of this caller.
+    #[must_use]
+    pub fn of(caller: &Client, audiences: &AudienceTable) -> Self {
+        if caller.metadata.resource_server {
+            Self::EveryToken
+        } else if audiences.knows(&caller.client_id) {
+            Self::OwnAudience
+        } else {
+            Self::Nothing
+        }
+    }
 }
 
 /// Whether an access or refresh token works.
@@ -58,7 +78,9 @@ pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live,
     let is_current = token.generation == active.generation;
     let has_its_time = match kind {
         TokenKind::Refresh => token.time == active.rotated.low_bits(),
-        TokenKind::Access | TokenKind::Code | TokenKind::Rowless => token.issued_at_s == active.rotated.as_unix_s(),
+        TokenKind::Access | TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti => {
+            token.issued_at_s == active.rotated.as_unix_s()
+        }
     };
     if token.generation > active.generation || (is_current && !has_its_time) {
         return Err(Refusal::StoreWentBack);
@@ -70,7 +92,9 @@ pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live,
             return Err(Refusal::GenerationRevoked);
         }
         TokenKind::Access => Micros::from_unix_s(token.time),
-        TokenKind::Code | TokenKind::Rowless => return Err(Refusal::Forged),
+        TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti => {
+            return Err(Refusal::Forged);
+        }
     };
     if look.now >= end { Err(Refusal::Expired) } else { Ok(Live { expiry_s: end.as_unix_s(), grant: grant.clone() }) }
 }

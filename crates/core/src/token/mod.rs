@@ -11,7 +11,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use introspect::{Inactive, Live, introspect, introspect_rowless, may_introspect};
+pub use introspect::{Inactive, IntrospectionReach, Live, introspect, introspect_rowless};
 pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, offline_scope, plan};
 pub use pointer::{Pointer, Rowless, TokenKind};
 pub use refusal::{Refusal, RequestFault, TokenRefusal};

@@ -15,11 +15,26 @@ pub enum TokenKind {
     Refresh,
     /// An access token without a grant, from client credentials.
     Rowless,
+    /// What [`TokenKind::Access`] seals, as the `jti` of a JWT. It opens nothing by itself: people log what a `jti` is.
+    AccessJti,
+    /// The same of [`TokenKind::Rowless`].
+    RowlessJti,
 }
 
 impl TokenKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Code, Self::Access, Self::Refresh, Self::Rowless];
+    pub const ALL: [Self; 6] =
+        [Self::Code, Self::Access, Self::Refresh, Self::Rowless, Self::AccessJti, Self::RowlessJti];
+
+    /// The kind of the `jti` where a token of this kind is a JWT; none for one that never is.
+    #[must_use]
+    pub const fn in_jwt(self) -> Option<Self> {
+        match self {
+            Self::Access => Some(Self::AccessJti),
+            Self::Rowless => Some(Self::RowlessJti),
+            Self::Code | Self::Refresh | Self::AccessJti | Self::RowlessJti => None,
+        }
+    }
 }
 
 /// A pointer to a grant in one of its generations.

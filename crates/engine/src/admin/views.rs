@@ -1,5 +1,7 @@
 //! What commands answer: things as an operator reads them, with names in the place of numbers and never a secret.
 
+use kimbai_core::audience::AccessTokenFormat;
+use kimbai_core::authorize::ResponseType;
 use kimbai_core::claims::{StandardClaims, UserClaims};
 use kimbai_core::client::{AuthenticationMethod, Client, GrantType};
 use kimbai_core::grant::{EndReason, Seen, State};
@@ -49,6 +51,11 @@ pub struct ClientView {
     pub token_endpoint_auth_method: AuthenticationMethod,
     /// The grants it may use.
     pub grant_types: Vec<GrantType>,
+    /// What its authorization responses may carry.
+    pub response_types: Vec<ResponseType>,
+    /// What its access tokens are; none: as the audiences of their scopes want them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_format: Option<AccessTokenFormat>,
     /// What it may ask for.
     pub scope: String,
     /// Where its authorization responses may go.
@@ -78,6 +85,8 @@ impl ClientView {
             status: Enabled::of(client.standing.active),
             token_endpoint_auth_method: metadata.token_endpoint_auth_method,
             grant_types: metadata.grant_types.clone(),
+            response_types: metadata.response_types.clone(),
+            access_token_format: metadata.access_token_format,
             scope: metadata.scope.clone(),
             redirect_uris: metadata.redirect_uris.clone(),
             client_uri: metadata.client_uri.clone(),

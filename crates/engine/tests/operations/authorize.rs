@@ -45,7 +45,7 @@ async fn authorize(
 
 fn code(authorized: Authorized) -> AuthorizationCode {
     match authorized {
-        Authorized::Code { target, code } => {
+        Authorized::Code { target, code, id_token: None } => {
             assert_eq!((target.redirect_uri.as_str(), target.state.as_deref()), (REDIRECT_URI, Some("12345678")));
             code
         }

@@ -1,7 +1,7 @@
 //! A token works as what it is, where it was issued, to the byte.
 
 use kimbai_core::token::{Refusal, TokenGrant, TokenRefusal};
-use kimbai_engine::Introspection;
+use kimbai_engine::{Introspection, IssuedToken};
 use kimbai_store::Activity;
 
 use crate::fixture::{Answered as _, Fixture, REDIRECT_URI, code_grant, refresh_token, secret, standard};
@@ -23,7 +23,7 @@ async fn refresh(fixture: &Fixture, token: &str) -> Refusal {
 #[tokio::test]
 async fn code_access_and_refresh_token_never_pass_for_one_another() {
     let fixture = Fixture::marketplace().await;
-    let code = fixture.code("web", "offline order").await;
+    let code = IssuedToken::from(fixture.code("web", "offline order").await);
     let login = fixture.log_in("web").await;
     let rowless = fixture.credentials_grant("web", None).await.unwrap().access_token;
     let (access, refreshing) = (login.access_token.clone(), refresh_token(&login));
@@ -37,6 +37,7 @@ async fn code_access_and_refresh_token_never_pass_for_one_another() {
         assert_eq!(opens_the_resource(&fixture, token.expose()).await, expect);
     }
     assert!(fixture.refresh("web", &refreshing).await.is_ok());
+    let IssuedToken::Sealed(code) = code else { panic!("a code is sealed") };
     assert!(fixture.redeem("web", &code).await.is_ok());
 }
 

@@ -2,7 +2,8 @@
 
 use kimbai_core::number::Generation;
 use kimbai_core::token::{Pointer, Refusal, TokenKind, TokenRefusal};
-use kimbai_keyring::{Opened, SealedToken};
+use kimbai_engine::IssuedToken;
+use kimbai_keyring::Opened;
 
 use crate::fixture::{Answered as _, Fixture, credentials, refresh_grant, refresh_token, source, strangers};
 
@@ -91,13 +92,13 @@ async fn an_access_token_says_truthfully_when_it_ends() {
 }
 
 /// A refresh token of another moment of its grant, as a store that lost its tail would have given it out.
-fn other_moment(fixture: &Fixture, token: &SealedToken, change: impl FnOnce(&mut Pointer)) -> SealedToken {
+fn other_moment(fixture: &Fixture, token: &IssuedToken, change: impl FnOnce(&mut Pointer)) -> IssuedToken {
     let Some(Opened::Pointer(_, mut pointer)) = fixture.realm.keyring.open(&[TokenKind::Refresh], token.expose())
     else {
         panic!("not a refresh token");
     };
     change(&mut pointer);
-    fixture.realm.keyring.seal(TokenKind::Refresh, &pointer, 0).unwrap()
+    fixture.realm.keyring.seal(TokenKind::Refresh, &pointer, 0).unwrap().into()
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn what_is_no_token_is_inactive() {
         assert!(matches!(fixture.introspect("resource", unknown).await.unwrap(), Introspection::Inactive(_)));
     }
     let code = fixture.code("web", "order").await;
-    assert!(!fixture.works(&code).await, "a code");
+    assert!(!fixture.works(&code.into()).await, "a code");
 }
 
 #[tokio::test]

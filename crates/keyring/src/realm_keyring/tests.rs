@@ -32,11 +32,14 @@ fn pointer() -> Pointer {
     }
 }
 
+/// The kinds that point to a grant.
+const POINTERS: [TokenKind; 4] = [TokenKind::Code, TokenKind::Access, TokenKind::Refresh, TokenKind::AccessJti];
+
 #[test]
 fn a_token_has_the_shape_of_its_realm_and_opens_as_its_kind_alone() {
     for (shape, length, dot) in [(TokenShape::Whole, 86, None), (TokenShape::Halves, 87, Some(43))] {
         let keyring = keyring(1, shape);
-        for kind in [TokenKind::Code, TokenKind::Access, TokenKind::Refresh] {
+        for kind in POINTERS {
             let token = keyring.seal(kind, &pointer(), 0).unwrap();
             assert_eq!((token.expose().len(), token.expose().find('.')), (length, dot));
             assert_eq!(keyring.open(&[kind], token.expose()), Some(Opened::Pointer(kind, pointer())));
@@ -60,7 +63,7 @@ fn sealing_is_deterministic_and_a_row_less_token_is_not_repeated() {
             scope: ScopeSet::EMPTY,
             random,
         };
-        keyring.seal_rowless(&token).unwrap()
+        keyring.seal_rowless(TokenKind::Rowless, &token).unwrap()
     };
     assert_ne!(rowless(1), rowless(2));
 }
@@ -76,7 +79,7 @@ fn a_token_of_one_realm_or_installation_proves_nothing_in_another() {
 fn truncated_extended_recased_repadded_and_bit_flipped_tokens_are_refused_at_every_position() {
     for shape in [TokenShape::Whole, TokenShape::Halves] {
         let keyring = keyring(1, shape);
-        for kind in [TokenKind::Code, TokenKind::Access, TokenKind::Refresh] {
+        for kind in POINTERS {
             let token = keyring.seal(kind, &pointer(), 0).unwrap();
             let token = token.expose();
             let refused = |text: &str| assert_eq!(keyring.open(&TokenKind::ALL, text), None, "{text}");

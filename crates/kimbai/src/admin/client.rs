@@ -91,6 +91,12 @@ struct Add {
     post_logout_redirect_uris: Vec<String>,
     #[command(flatten)]
     presentation: Presentation,
+    /// What its authorization responses carry, where the realm has more than codes; may be repeated [default: `code`].
+    #[arg(long = "response-type", value_enum, value_name = "TYPE")]
+    response_types: Vec<ResponseType>,
+    /// What its access tokens are [default: as the audiences of their scopes want them, else opaque].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    access_token_format: Option<AccessTokenFormat>,
     #[command(flatten)]
     secret: GivenSecret,
 }
@@ -174,6 +180,20 @@ enum GrantType {
     ClientCredentials,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ResponseType {
+    Code,
+    #[value(name = "code id_token")]
+    CodeIdToken,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum AccessTokenFormat {
+    Opaque,
+    Jwt,
+}
+
 pub(super) async fn run(args: ClientArgs) -> anyhow::Result<()> {
     match args.command {
         ClientCommand::Add(args) => Box::pin(add(*args)).await,
@@ -208,6 +228,8 @@ impl Add {
         let mut metadata = Map::new();
         let method = if self.public { Some("none".to_owned()) } else { self.method.as_ref().map(word).transpose()? };
         let grant_types = self.grant_types.iter().map(word).collect::<Result<Vec<_>, _>>()?;
+        let response_types = self.response_types.iter().map(word).collect::<Result<Vec<_>, _>>()?;
+        let format = self.access_token_format.as_ref().map(word).transpose()?;
         for (key, value, is_given) in [
             ("client_name", json!(self.name), self.name.is_some()),
             ("redirect_uris", json!(self.redirect_uris), !self.redirect_uris.is_empty()),
@@ -219,6 +241,8 @@ impl Add {
                 json!(self.post_logout_redirect_uris),
                 !self.post_logout_redirect_uris.is_empty(),
             ),
+            ("response_types", json!(response_types), !response_types.is_empty()),
+            ("access_token_format", json!(format), format.is_some()),
         ] {
             if is_given {
                 metadata.insert(key.to_owned(), value);
@@ -315,6 +339,11 @@ fn client_text(client: &ClientView) -> String {
     let contacts = (!client.contacts.is_empty()).then(|| client.contacts.join(", "));
     let said = [("client_uri", client.client_uri.clone()), ("owner", client.owner.clone()), ("contacts", contacts)];
     facts.extend(said.into_iter().filter_map(|(name, text)| Some((name, text?))));
+    let responses: Vec<_> = client.response_types.iter().map(name).collect();
+    if responses != ["code"] {
+        facts.push(("responses", responses.join(", ")));
+    }
+    facts.extend(client.access_token_format.as_ref().map(|format| ("access_tokens", name(format))));
     output::facts(&facts)
 }
 

@@ -43,8 +43,8 @@ pub(super) fn authorized(
         }
         (Authorized::ChooseAccount(asked), Some(signed_in)) => account_page(call, request, signed_in, asked),
         (Authorized::AskConsent(asked), Some(signed_in)) => consent_page(call, request, signed_in, asked),
-        (Authorized::Code { target, code }, _) => {
-            respond(call, &client_name(), &response::code(&call.realm, target, code))
+        (Authorized::Code { target, code, id_token }, _) => {
+            respond(call, &client_name(), &response::code(&call.realm, target, (code, id_token.as_ref())))
         }
         (Authorized::Error { target, error }, _) => {
             let response = response::authorize_error(&call.realm, target, *error);

@@ -18,9 +18,15 @@ mod hang_up;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hybrid;
+#[cfg(test)]
 mod introspection_revocation;
 #[cfg(test)]
 mod jwks;
+#[cfg(test)]
+mod jwt_access_tokens;
+#[cfg(test)]
+mod jwt_attacks;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
@@ -43,6 +49,10 @@ mod operation;
 mod overload;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod prompt_walks;
 #[cfg(test)]
 mod prompts;
 #[cfg(test)]
@@ -73,3 +83,5 @@ mod tini_apps;
 mod tini_hostile;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod walk;

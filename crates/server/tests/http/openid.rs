@@ -38,7 +38,7 @@ pub(super) async fn claims(sandbox: &Sandbox, kind: JwtKind, jwt: &str) -> Map<S
     sandbox.engine.verify_jwt(&realm, kind, jwt).await.unwrap().current(sandbox.engine.now()).unwrap()
 }
 
-fn algorithm(jwt: &str) -> String {
+pub(super) fn algorithm(jwt: &str) -> String {
     let header: Value =
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(jwt.split('.').next().unwrap()).unwrap()).unwrap();
     header["alg"].as_str().unwrap().to_owned()
@@ -53,7 +53,7 @@ pub(super) async fn change(sandbox: &Sandbox, app: &App, change: impl FnOnce(&mu
     sandbox.engine.put_client(&realm, client).await.unwrap();
 }
 
-async fn userinfo(sandbox: &Sandbox, access_token: &str) -> Answer {
+pub(super) async fn userinfo(sandbox: &Sandbox, access_token: &str) -> Answer {
     let bearer = format!("Bearer {access_token}");
     sandbox.standard.call("GET", "/userinfo").header("authorization", &bearer).send().await
 }

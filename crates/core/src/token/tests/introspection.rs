@@ -1,12 +1,15 @@
 //! Whether a token works now.
 
 use super::{IDLE_S, MINE, OTHER, REDEEMED, ROTATED, SCOPE, active, dead_standings, ended, generation, grant, seen};
-use crate::client::tests::client;
+use crate::audience::{AccessTokenFormat, AudienceDefinition, AudienceTable};
+use crate::client::ClientMetadata;
+use crate::client::tests::{client, scope_table, settings};
 use crate::grant::{Active, Look, PartyStanding, Seen, State};
 use crate::number::{Generation, GrantId};
+use crate::realm::RealmSettings;
 use crate::time::Micros;
 use crate::token::{
-    Pointer, Refusal, Rowless, TokenKind, introspect, introspect_rowless, issue_rowless, may_introspect,
+    IntrospectionReach, Pointer, Refusal, Rowless, TokenKind, introspect, introspect_rowless, issue_rowless,
 };
 
 fn access(active: &Active) -> Pointer {
@@ -130,7 +133,16 @@ fn a_token_expires_at_the_end_of_time_at_the_latest() {
 }
 
 #[test]
-fn resource_servers_may_introspect() {
-    assert!(!may_introspect(&client(|_| {})));
-    assert!(may_introspect(&client(|metadata| metadata.resource_server = true)));
+fn resource_servers_may_ask_about_every_token_and_audiences_about_their_own() {
+    let mut settings = settings();
+    let reach = |settings: &RealmSettings, change: fn(&mut ClientMetadata)| {
+        IntrospectionReach::of(&client(change), &AudienceTable::new(settings, &scope_table()))
+    };
+    assert_eq!(reach(&settings, |_| {}), IntrospectionReach::Nothing);
+    assert_eq!(reach(&settings, |metadata| metadata.resource_server = true), IntrospectionReach::EveryToken);
+    let (audience, scopes) = ("7590139168389961".to_owned(), vec!["order".to_owned()]);
+    let access_token_format = AccessTokenFormat::Opaque;
+    settings.audiences = vec![AudienceDefinition { audience, scopes, access_token_format }];
+    assert_eq!(reach(&settings, |_| {}), IntrospectionReach::OwnAudience);
+    assert_eq!(reach(&settings, |metadata| metadata.resource_server = true), IntrospectionReach::EveryToken);
 }

@@ -1,10 +1,12 @@
 //! `export`: applied where it came from it changes nothing, applied elsewhere it makes the same.
 
+use kimbai_core::audience::{AccessTokenFormat, AudienceDefinition};
+use kimbai_core::authorize::ResponseType;
 use kimbai_engine::admin::{AdminError, Apply, ClientRotateSecret, Export, ExportSecrets, Manifest, Prune};
 use serde_json::json;
 
 use super::{Operator, export, from_nothing, invalid, nothing, of_marketplace};
-use crate::fixture::{Fixture, REDIRECT_URI, marketplace};
+use crate::fixture::{Fixture, REDIRECT_URI, marketplace, scope_definition};
 
 /// Realms that differ from the defaults in all ways that can be asked for.
 async fn rich() -> Operator {
@@ -14,6 +16,11 @@ async fn rich() -> Operator {
     settings.lifetimes.refresh_idle_s = None;
     settings.scopes.swap(0, 3);
     settings.scopes[1].retired = true;
+    settings.scopes.push(scope_definition("openid"));
+    settings.paths.jwks = Some("/jwks".to_owned());
+    settings.response_types.push(ResponseType::CodeIdToken);
+    let (audience, scopes) = ("https://stock.example.vn".to_owned(), vec!["inventory".to_owned()]);
+    settings.audiences = vec![AudienceDefinition { audience, scopes, access_token_format: AccessTokenFormat::Jwt }];
     operator.fixture.beside("second", &settings).await;
     operator.apply(from_nothing()).await.unwrap();
     let asked = of_marketplace(json!({ "clients": {
@@ -29,6 +36,11 @@ async fn rich() -> Operator {
         "an": { "identity": { "nationality": "VN", "documents": [{ "type": "CCCD", "number": "079000000001" }],
                               "addresses": [{ "city": "Huế", "type": 2 }] } },
     } }));
+    operator.apply(asked).await.unwrap();
+    let asked = json!({ "realms": { "second": { "clients": { "hybrid": {
+        "redirect_uris": [REDIRECT_URI], "scope": "openid", "response_types": ["code", "code id_token"],
+        "access_token_format": "jwt",
+    } } } } });
     operator.apply(asked).await.unwrap();
     operator
 }
@@ -148,4 +160,21 @@ async fn an_export_has_all_users_of_a_large_realm() {
         (0..1_100).map(|n| (format!("user-{n}"), json!({}))).collect();
     operator.apply(of_marketplace(json!({ "users": users }))).await.unwrap();
     assert_eq!(operator.export().await.realms["marketplace"].users.len(), 1_103);
+}
+
+#[tokio::test]
+async fn a_realm_cannot_be_taken_what_a_client_of_it_needs() {
+    let operator = rich().await;
+    let jwt = "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms";
+    let hybrid = "response_types: the realm's response_types do not have one of them";
+    for (change, expect) in [
+        (json!({ "response_types": ["code"] }), hybrid),
+        (json!({ "response_types": ["code"], "audiences": [], "paths": { "jwks": null } }), jwt),
+    ] {
+        let mistakes = operator.mistakes(json!({ "realms": { "second": change } })).await;
+        assert_eq!(mistakes, [format!("realms.second: the client hybrid does not fit these settings: {expect}")]);
+    }
+    // Together with the client it goes.
+    let plain = json!({ "response_types": ["code"], "clients": { "hybrid": { "response_types": ["code"] } } });
+    operator.apply(json!({ "realms": { "second": plain } })).await.unwrap();
 }

@@ -94,6 +94,21 @@ fn what_people_see_of_a_client_is_given_by_options_and_exported() {
 }
 
 #[test]
+fn a_client_says_what_its_access_tokens_and_responses_are() {
+    each_way(|place| {
+        let of_client = ["client", "add", "signed", "--scope", "orders.read", "--access-token-format", "jwt"];
+        assert!(place.ok(&of_client).contains("access_tokens  jwt"));
+        let shown = place.json(&["client", "show", "signed"]);
+        assert_eq!((&shown["access_token_format"], &shown["response_types"]), (&json!("jwt"), &json!(["code"])));
+        let hybrid =
+            ["client", "add", "hybrid", "--redirect-uri", "https://shop.example.vn/cb", "--scope", "orders.read"];
+        let types = ["--response-type", "code", "--response-type", "code id_token"];
+        let refused = place.refused(&[hybrid.as_slice(), &types].concat(), 2);
+        assert!(refused.contains("response_types: the realm's response_types do not have one of them"), "{refused}");
+    });
+}
+
+#[test]
 fn clients_are_public_or_have_a_secret_that_was_given_and_are_listed_by_name() {
     each_way(|place| {
         place.ok(&[

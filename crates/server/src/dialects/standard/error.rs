@@ -266,9 +266,14 @@ pub(crate) fn authorize(refused: AuthorizeError) -> WireError {
         AuthorizeError::Malformed(_)
         | AuthorizeError::ResponseTypeMissing
         | AuthorizeError::UnsupportedResponseMode
+        | AuthorizeError::OpenIdMissing
+        | AuthorizeError::QueryMode
+        | AuthorizeError::NonceMissing
         | AuthorizeError::PromptNone
         | AuthorizeError::IdTokenHint => wire("invalid_request", "A parameter is missing, repeated or malformed."),
-        AuthorizeError::UnauthorizedClient => wire("unauthorized_client", "The client may not use this grant."),
+        AuthorizeError::UnauthorizedClient | AuthorizeError::ResponseTypeNotRegistered => {
+            wire("unauthorized_client", "The client may not use this grant.")
+        }
         AuthorizeError::Scope(_) | AuthorizeError::ScopeNotRegistered => {
             wire("invalid_scope", "The scope is unknown, malformed or not the app's.")
         }

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use kimbai_core::authorize::ResponseMode;
+use kimbai_core::authorize::{ResponseMode, ResponseType};
 use kimbai_core::claims::{ACR, ClaimSet};
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::signing::SigningAlgorithm;
@@ -33,7 +33,7 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks_uri: Option<String>,
     scopes_supported: Vec<&'a str>,
-    response_types_supported: [&'static str; 1],
+    response_types_supported: Vec<&'static str>,
     response_modes_supported: [&'static str; 3],
     grant_types_supported: [&'static str; 3],
     token_endpoint_auth_methods_supported: [&'static str; 3],
@@ -123,7 +123,7 @@ fn metadata(realm: &Realm) -> Metadata<'_> {
         introspection_endpoint: is_public.then(|| url(&paths.introspect)),
         jwks_uri: paths.jwks.as_deref().map(url),
         scopes_supported: settings.scopes.iter().filter(|scope| !scope.retired).map(|s| s.name.as_str()).collect(),
-        response_types_supported: ["code"],
+        response_types_supported: settings.response_types.iter().copied().map(ResponseType::name).collect(),
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::name),
         grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],

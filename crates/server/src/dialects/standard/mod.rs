@@ -17,6 +17,7 @@ use std::num::NonZeroU32;
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
+use kimbai_core::authorize::ResponseType;
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
     BearerHeader, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy, RateLimits,
@@ -90,6 +91,8 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
         request_signatures: RequestSignatures::Refused,
         signing: SigningSettings::default(),
+        response_types: vec![ResponseType::Code],
+        audiences: Vec::new(),
     }
 }
 

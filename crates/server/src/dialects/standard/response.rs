@@ -7,6 +7,7 @@ use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::realm::{ErrorForm, RealmSettings, TokenTypeSpelling};
 use kimbai_core::token::TokenKind;
 use kimbai_engine::{AuthorizationCode, Introspection, Realm, TokenAnswer, TokenFacts};
+use kimbai_keyring::SignedJwt;
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
@@ -54,6 +55,9 @@ struct ActiveToken<'a> {
     token_type: Option<&'static str>,
     sub: &'a str,
     iss: &'a str,
+    /// Left out where it is the issuer alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<Vec<&'a str>>,
     iat: u32,
     exp: u32,
 }
@@ -72,6 +76,7 @@ pub(super) fn introspection(realm: &Realm, introspection: &Introspection) -> Res
 
 fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
     let is_access_token = facts.kind != TokenKind::Refresh;
+    let is_for_others = facts.audience.iter().any(|name| **name != *realm.settings.issuer);
     let token = ActiveToken {
         active: true,
         scope: &realm.scopes.render(facts.scope),
@@ -79,6 +84,7 @@ fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
         token_type: is_access_token.then_some(token_type(&realm.settings)),
         sub: &facts.subject,
         iss: &realm.settings.issuer,
+        aud: is_for_others.then(|| facts.audience.iter().map(AsRef::as_ref).collect()),
         iat: facts.issued_at_s,
         exp: facts.expiry_s,
     };
@@ -92,13 +98,15 @@ pub(crate) struct AuthorizationResponse<'a> {
     pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
-/// The response that carries a code.
+/// The response that carries a code, and beside it an ID token where one was asked for.
 pub(crate) fn code<'a>(
     realm: &Realm,
     target: &'a ResponseTarget,
-    code: &AuthorizationCode,
+    (code, id_token): (&AuthorizationCode, Option<&SignedJwt>),
 ) -> AuthorizationResponse<'a> {
-    AuthorizationResponse::new(realm, target, vec![("code", code.expose().to_owned())])
+    let mut parameters = vec![("code", code.expose().to_owned())];
+    parameters.extend(id_token.map(|id_token| ("id_token", id_token.expose().to_owned())));
+    AuthorizationResponse::new(realm, target, parameters)
 }
 
 /// The response that carries an error.

@@ -12,7 +12,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeError;
 use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
 use kimbai_engine::admin::Wire as _;
-use kimbai_engine::{AuthorizationCode, Engine, Realm, TokenAnswer};
+use kimbai_engine::{AuthorizationCode, Engine, IssuedToken, Realm, TokenAnswer};
 use kimbai_keyring::{MasterKey, SealedToken};
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -85,7 +85,7 @@ pub(crate) fn redirects(realm: &Realm) -> String {
         ("https://example.com/?tenant=1", Some("a b&c"), ResponseMode::Fragment),
     ] {
         let target = target(uri, state, mode);
-        let location = response::code(realm, &target, &code).location().replace(code.expose(), "CODE");
+        let location = response::code(realm, &target, (&code, None)).location().replace(code.expose(), "CODE");
         writeln!(text, "code for {uri} {state:?} {}\n    expect 303 {location}", mode.name()).unwrap();
     }
     text
@@ -93,7 +93,8 @@ pub(crate) fn redirects(realm: &Realm) -> String {
 
 /// A token answer with a refresh token, and one without.
 pub(crate) async fn tokens(realm: &Realm) -> String {
-    let (access_token, refresh_token) = (token(realm, TokenKind::Access), token(realm, TokenKind::Refresh));
+    let issued = |kind| IssuedToken::from(token(realm, kind));
+    let (access_token, refresh_token) = (issued(TokenKind::Access), issued(TokenKind::Refresh));
     let scope = realm.offline;
     let mut text = String::new();
     for refresh_token in [Some(&refresh_token), None] {
@@ -186,7 +187,11 @@ fn refused_requests() -> Vec<AuthorizeError> {
         AuthorizeError::ScopeNotRegistered,
         AuthorizeError::ResponseTypeMissing,
         AuthorizeError::UnsupportedResponseType,
+        AuthorizeError::ResponseTypeNotRegistered,
+        AuthorizeError::OpenIdMissing,
         AuthorizeError::UnsupportedResponseMode,
+        AuthorizeError::QueryMode,
+        AuthorizeError::NonceMissing,
         AuthorizeError::State(8),
         AuthorizeError::Challenge(ChallengeError::Method),
         AuthorizeError::Challenge(ChallengeError::Challenge),

@@ -3,8 +3,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::{Realm, TokenAnswer, UserClaims};
-use kimbai_keyring::SealedToken;
+use kimbai_engine::{IssuedToken, Realm, TokenAnswer, UserClaims};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,7 +45,7 @@ pub(super) fn tokens(realm: &Realm, tokens: &TokenAnswer, customer: Option<&User
     data(Tokens {
         access_token: tokens.access_token.expose(),
         expires_in: tokens.expires_in_s,
-        refresh_token: tokens.refresh_token.as_ref().map(SealedToken::expose),
+        refresh_token: tokens.refresh_token.as_ref().map(IssuedToken::expose),
         scopes: scopes(realm, tokens.scope),
         token_type: "bearer",
         customer: customer.map(|customer| Customer { id: customer_id(&customer.sub), name: &customer.name }),

@@ -1,0 +1,105 @@
+//! Sealing and signing what was settled that a client is given.
+
+use kimbai_core::audience::AccessTokenFormat;
+use kimbai_core::client::Client;
+use kimbai_core::grant::Grant;
+use kimbai_core::scope::ScopeSet;
+use kimbai_core::token::{Issued, Refusal, TokenKind, TokenRefusal, issue_rowless};
+use kimbai_keyring::{RetiredKey, random_u64};
+
+use crate::access_token::{IssuedToken, Statement, Target};
+use crate::engine::Engine;
+use crate::error::{EngineError, TokenError};
+use crate::id_token::{Identity, Occasion};
+use crate::realm::Realm;
+use crate::token::TokenAnswer;
+
+impl Realm {
+    /// Whether what a client gets for this scope names the user: an ID token does, and an access token that is a JWT.
+    pub(crate) fn names_user(&self, client: &Client, scope: ScopeSet) -> bool {
+        self.is_openid(scope) || self.access_token_format(client, scope) == AccessTokenFormat::Jwt
+    }
+}
+
+impl Engine {
+    /// The tokens of a grant's generation. Their times are those of the generation, so that a retry gets the same ones.
+    pub(crate) fn issue(
+        realm: &Realm,
+        client: &Client,
+        (grant, issued): (&Grant, &Issued),
+        (identity, nonce): (Option<&Identity>, Option<&str>),
+    ) -> Result<TokenAnswer, TokenError> {
+        let (access, key) = (&issued.access, issued.sealing_key);
+        let seal = |kind| realm.keyring.seal(kind, access, key).map_err(unsealed);
+        let named = || identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded));
+        let access_token = match realm.access_token_format(client, access.scope) {
+            AccessTokenFormat::Opaque => seal(TokenKind::Access)?.into(),
+            AccessTokenFormat::Jwt => {
+                let (identity, jti) = (named()?, seal(TokenKind::AccessJti)?);
+                let statement = identity.statement(Some(grant.auth_time_s));
+                realm.signed_access_token(client, (Target::Grant(*access), &jti), statement)?
+            }
+        };
+        let id_token = if realm.is_openid(access.scope) {
+            let occasion = Occasion {
+                issued_at_s: access.issued_at_s,
+                expiry_s: access.time,
+                auth_time_s: grant.auth_time_s,
+                session: grant.log_in.session,
+                nonce,
+                access_token: Some(access_token.expose()),
+                code: None,
+            };
+            Some(Self::id_token(realm, (client, named()?), occasion)?)
+        } else {
+            None
+        };
+        let refresh = issued.refresh.as_ref();
+        let refresh_token = refresh.map(|refresh| realm.keyring.seal(TokenKind::Refresh, refresh, key)).transpose();
+        Ok(TokenAnswer {
+            access_token,
+            refresh_token: refresh_token.map_err(unsealed)?.map(IssuedToken::from),
+            id_token,
+            expires_in_s: issued.expires_in_s,
+            scope: access.scope,
+            user: Some(grant.user),
+            note: issued.note,
+        })
+    }
+
+    /// An access token for a client that speaks for itself (RFC 6749 section 4.4.3).
+    pub(crate) async fn issue_rowless(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        scope: ScopeSet,
+    ) -> Result<TokenAnswer, EngineError> {
+        let lifetime_s = client.lifetimes.access_token_s;
+        let issuer = (client.number, client.standing.epoch);
+        let token = issue_rowless(issuer, scope, lifetime_s, self.store.now(), random_u64());
+        let seal = |kind| realm.keyring.seal_rowless(kind, &token).map_err(unsealed);
+        let access_token = match realm.access_token_format(client, scope) {
+            AccessTokenFormat::Opaque => seal(TokenKind::Rowless)?.into(),
+            AccessTokenFormat::Jwt => {
+                let signer = self.signer(realm, realm.signing_algorithm(client)).await?;
+                // There is no user: the client is the subject (RFC 9068 section 2.2).
+                let statement = Statement { subject: &client.client_id, auth_time_s: None, signer: &signer };
+                let jti = seal(TokenKind::RowlessJti)?;
+                realm.signed_access_token(client, (Target::Nothing(token), &jti), statement)?
+            }
+        };
+        Ok(TokenAnswer {
+            access_token,
+            refresh_token: None,
+            id_token: None,
+            expires_in_s: lifetime_s,
+            scope,
+            user: None,
+            note: None,
+        })
+    }
+}
+
+fn unsealed(error: RetiredKey) -> EngineError {
+    EngineError::Stored(error.to_string())
+}
