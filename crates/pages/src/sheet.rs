@@ -25,7 +25,8 @@ pub struct ConsentSheet<'a> {
     pub result: Option<&'a str>,
 }
 
-/// The sheet. Ids that never change: the button `sheet-confirm`, the text `sheet-result`.
+/// The sheet. Saying no comes first, so that a stray Enter never says yes. Ids that never change: buttons `sheet-confirm` and `sheet-deny`
+/// (`name="decision"`, values `allow` and `deny`), the text `sheet-result`.
 #[must_use]
 pub fn consent_sheet(frame: &Frame<'_>, sheet: &ConsentSheet<'_>) -> String {
     render(&Page { frame, text: frame.text(), sheet })

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::ORIGIN;
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use kimbai_core::client::GrantType;
 use kimbai_core::grant::{CodeBinding, ShortDigest};
 use kimbai_core::pkce::CodeChallenge;
@@ -17,6 +17,8 @@ use crate::dialects::standard::error;
 use crate::http::body;
 use crate::http::reply::{self, HttpFault};
 use crate::site::Call;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,8 +83,12 @@ async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static st
     Ok(Ok(code.expose().to_owned()))
 }
 
-/// Whether a page of another origin sent it: any page that a developer visits could.
+/// Whether a page of another origin sent it: any page that a developer visits could. Our own pages send `Origin: null`, for they have no
+/// referrer (Fetch standard, "append a request `Origin` header"); `Sec-Fetch-Site` tells them apart (W3C Fetch Metadata).
 pub(crate) fn is_foreign(call: &Call) -> bool {
+    if let Some(site) = call.headers.get(SEC_FETCH_SITE) {
+        return site.as_bytes() != b"same-origin";
+    }
     let own = origin_of(&call.realm.settings.issuer);
     call.headers.get(ORIGIN).is_some_and(|origin| origin.to_str().ok() != own.as_deref())
 }

@@ -60,10 +60,20 @@ async fn read(call: &Call, body: Body) -> Result<Shown, EndpointError> {
     let client_id = form.take("client_id")?.ok_or(RequestFault::Missing("client_id"))?;
     let scopes = form.take("scopes")?.unwrap_or_default();
     let scopes = scopes.split([' ', ',']).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    let is_settled = call.method == Method::POST;
-    let granted = is_settled.then(|| form.all("granted").map(str::to_owned).collect());
-    let user = if is_settled { Some(form.take("user")?.ok_or(RequestFault::Missing("user"))?) } else { None };
+    let settled = if call.method == Method::POST { Some(settled(&mut form)?) } else { None };
+    let (user, granted) = settled.unzip();
     Ok(Shown { request: AppCodeRequest { client_id, scopes, granted }, user })
+}
+
+/// Who has answered, and the scopes that are allowed.
+fn settled(form: &mut Form) -> Result<(String, Vec<String>), EndpointError> {
+    let granted = match form.take("decision")?.as_deref() {
+        Some("allow") => form.all("granted").map(str::to_owned).collect(),
+        Some("deny") => Vec::new(),
+        Some(_) => return Err(RequestFault::Parameter("decision").into()),
+        None => return Err(RequestFault::Missing("decision").into()),
+    };
+    Ok((form.take("user")?.ok_or(RequestFault::Missing("user"))?, granted))
 }
 
 /// What the callback is given, as JSON.
