@@ -5,6 +5,10 @@ import { createHash, randomBytes } from 'node:crypto'
 const PAGES_MAX = 6
 
 export const APP = { id: '7590139168389961', secret: 'tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew' }
+export const TINI_APP = {
+  id: 'RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W',
+  secret: 'EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf',
+}
 export const SCOPE = 'offline product order inventory'
 
 /** An authorization request of Marketplace's demo app; `changes` replaces parameters, null leaves one out. */
@@ -45,6 +49,14 @@ export function standardRequest(issuer, changes = {}) {
     ...changes,
   })
   return { ...asked, verifier }
+}
+
+/** The sheet on which the super-app asks for `scopes`, for the demo Tini App. */
+export function sheetUrl(issuer, scopes = 'offline,user_profile') {
+  const url = new URL(`${issuer}/sandbox/tini/consent`)
+  url.searchParams.set('client_id', TINI_APP.id)
+  url.searchParams.set('scopes', scopes)
+  return url.href
 }
 
 export const callbackOf = (issuer) => `${issuer}/sandbox/callback`

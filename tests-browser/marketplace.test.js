@@ -206,20 +206,6 @@ test('the form leads to a redirect URI of another origin', async (t) => {
   assert.ok(new URL((await asked).url()).searchParams.get('code'))
 })
 
-test('the keyboard is enough, and Enter never says yes by itself', async (t) => {
-  const { issuer, page } = await scene(t)
-  await page.goto(marketplaceRequest(issuer).url)
-  await page.locator('#username:focus').waitFor()
-  await page.keyboard.type('an')
-  await page.keyboard.press('Tab')
-  await page.keyboard.type('kimbai-demo')
-  const loaded = page.waitForEvent('domcontentloaded')
-  await page.keyboard.press('Enter')
-  await loaded
-  await page.locator('#consent-allow').waitFor()
-  assert.notEqual(await page.evaluate(() => document.activeElement.id), 'consent-allow')
-})
-
 test('cookies are HttpOnly and SameSite=Lax', async (t) => {
   const { issuer, context, page } = await scene(t)
   await page.goto(marketplaceRequest(issuer).url)

@@ -14,6 +14,7 @@ use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
+use kimbai_store::ConsentAnswer;
 
 use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
@@ -197,6 +198,7 @@ impl Engine {
         (agreed, decision): (ScopeSet, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
         let ValidRequest { client, target, binding, terms, scope, response_type } = valid;
+        let asked = scope.union(terms.claim_scopes);
         let scope = scope.intersection(agreed);
         let requested = terms.requested.within(ClaimSet::of_scopes(agreed, &realm.scopes));
         let nonce = terms.nonce.as_deref().filter(|_| realm.is_openid(scope));
@@ -212,7 +214,8 @@ impl Engine {
         };
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
-            self.store.add_consent(realm.number, user, client.number, agreed).await?;
+            let answer = ConsentAnswer { asked, agreed };
+            self.store.put_consent(realm.number, user, client.number, answer).await?;
         }
         let session = ShortDigest(session_id(realm, &signed_in.secret).0);
         let log_in = LogIn { session, requested };

@@ -135,7 +135,7 @@ impl Engine {
         Ok(self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&realm.settings.issuer))
     }
 
-    /// The same, and what is stored of the token's user: read at once, as of one moment.
+    /// The same, and what is stored of the token's user, which is read with the grant.
     pub(crate) async fn verify_users_access_token(
         &self,
         realm: &Realm,

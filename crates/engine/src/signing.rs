@@ -101,10 +101,11 @@ impl Engine {
         match verify() {
             // Another server may have made the key just now.
             Err(JwtFault::UnknownKey(_)) if realm.signing.may_look(self.now()) => {
-                match self.reread_signing_keys(realm).await {
-                    // What cannot be opened here, because another server replaced the master key, is not known here.
-                    Ok(()) | Err(EngineError::Stored(_)) => Ok(verify()?),
-                    Err(error @ EngineError::Store(_)) => Err(error.into()),
+                match (self.reread_signing_keys(realm).await, kind) {
+                    // What cannot be opened here, because another server replaced the master key, is not known here. That does for a
+                    // hint; whether an access token lives must not be guessed.
+                    (Ok(()), _) | (Err(EngineError::Stored(_)), JwtKind::Id) => Ok(verify()?),
+                    (Err(error), _) => Err(error.into()),
                 }
             }
             verified => Ok(verified?),

@@ -48,13 +48,13 @@ pub trait Registry: Send + Sync {
 
     /// What a user has consented to for a client.
     fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>>;
-    /// Adds scopes to a remembered consent.
-    fn add_consent(
+    /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
+    fn put_consent(
         &self,
         realm: RealmNumber,
         user: UserNumber,
         client: ClientNumber,
-        scope: ScopeSet,
+        answer: ConsentAnswer,
     ) -> Answer<'_, ()>;
     /// Forgets a consent; its grants are the caller's to revoke.
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()>;
@@ -275,10 +275,27 @@ pub struct UserRow {
 /// A remembered consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsentRow {
-    /// All that was ever agreed to and not withdrawn.
+    /// What was agreed to when it was asked for last, and not withdrawn since.
     pub scope: ScopeSet,
     /// When it last grew.
     pub given: Micros,
+}
+
+/// What a person answered on a consent page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentAnswer {
+    /// What was asked for.
+    pub asked: ScopeSet,
+    /// What of it was agreed to.
+    pub agreed: ScopeSet,
+}
+
+impl ConsentAnswer {
+    /// Agreed to all of it.
+    #[must_use]
+    pub const fn yes(scope: ScopeSet) -> Self {
+        Self { asked: scope, agreed: scope }
+    }
 }
 
 /// The digest of a browser session's secret.

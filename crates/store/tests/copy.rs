@@ -15,8 +15,8 @@ use kimbai_store::postgres::{self, PostgresStore, StoreUrl};
 use kimbai_store::sqlite::{self, Location, SqliteStore};
 use kimbai_store::suite::{put_client, put_realm, put_user};
 use kimbai_store::{
-    Activity, AuditEvent, AuditFilter, Change, Clock, CopyError, CopyProgress, CopyStep, GrantsOf, Ledger, LogInKey,
-    LogInLimits, Registry, SessionId, copy,
+    Activity, AuditEvent, AuditFilter, Change, Clock, ConsentAnswer, CopyError, CopyProgress, CopyStep, GrantsOf,
+    Ledger, LogInKey, LogInLimits, Registry, SessionId, copy,
 };
 
 const LIMITS: LogInLimits = LogInLimits {
@@ -72,7 +72,7 @@ async fn filled() -> Source {
     let off = Change::SetClientActivity { realm, client: other, activity: Activity::Disabled };
     let check = Change::SetMeta { key: "check".to_owned(), value: vec![1, 2, 3] };
     store.change(vec![key.clone(), key, off, check, Change::RemoveClient { realm, client: gone }]).await.unwrap();
-    store.add_consent(realm, user, CLIENT, ScopeSet(u64::MAX)).await.unwrap();
+    store.put_consent(realm, user, CLIENT, ConsentAnswer::yes(ScopeSet(u64::MAX))).await.unwrap();
     store.put_session(realm, SessionId([255; 16]), user, u32::MAX).await.unwrap();
     store.remember_browser(realm, user, [0; 16]).await.unwrap();
     store.count_log_in(realm, LogInKey([1; 16]), LogInKey([2; 16]), LIMITS).await.unwrap();

@@ -349,9 +349,13 @@ fn collect(path: &str, before: &Value, after: &Value, changed: &mut Vec<String>)
         }
         changed.extend(old.keys().filter(|name| !new.contains_key(*name)).map(|name| format!("{path}: - {name}")));
     } else {
-        changed.push(format!("{path}: {before} -> {after}"));
+        let is_personal = PERSONAL.iter().any(|key| path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
+        changed.push(if is_personal { path.to_owned() } else { format!("{path}: {before} -> {after}") });
     }
 }
+
+/// What is below these is not repeated: a plan is shown, and kept in logs.
+const PERSONAL: [&str; 2] = ["claims", "identity"];
 
 /// A list of named things, such as scopes, by their names.
 fn by_name(value: &Value) -> Option<BTreeMap<&str, &Value>> {

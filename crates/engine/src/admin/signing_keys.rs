@@ -141,7 +141,8 @@ impl Command for KeyRotate {
         };
         if self.rotation == Rotation::Emergency {
             // One that was made before may be in wrong hands as well.
-            realm.signing.forget_spare(&algorithms).await;
+            let also_gone = SigningAlgorithm::ALL.into_iter().filter(gone);
+            realm.signing.forget_spare(&algorithms.iter().copied().chain(also_gone).collect::<Vec<_>>()).await;
         }
         let new = made(&algorithms).await?;
         let policy = RotationPolicy::of(&realm.settings);

@@ -8,13 +8,12 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::SET_COOKIE;
 use http::{Method, StatusCode};
-use kimbai_core::redirect_uri::origin_of;
 use kimbai_engine::{LogOutRefusal, LogOutRequest, LogOutTerms, SignedIn};
 use kimbai_pages::Logout;
 use url::form_urlencoded::Serializer;
 
 use super::error_page;
-use super::render::scheme_of;
+use super::render::form_target;
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{FormKinds, read_form};
 use crate::http::cookie::{Cookies, clear_session};
@@ -149,7 +148,7 @@ async fn ask(
         },
     );
     let target = terms.target.as_ref().map(|(uri, _)| uri.as_str());
-    let form_target = target.and_then(|uri| origin_of(uri).or_else(|| scheme_of(uri)));
+    let form_target = target.and_then(form_target);
     reply::page(StatusCode::OK, html, &PageSources { form_target, ..PageSources::default() })
 }
 

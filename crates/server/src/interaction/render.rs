@@ -220,11 +220,17 @@ fn card(client: &Client) -> ClientCard<'_> {
 fn sources(client: &Client, redirect_uri: Option<&str>) -> PageSources {
     let images = client.metadata.logo_uri.as_deref().and_then(origin_of).into_iter().collect();
     let registered = client.metadata.redirect_uris.first().map(String::as_str);
-    let form_target = redirect_uri.or(registered).and_then(|uri| origin_of(uri).or_else(|| scheme_of(uri)));
+    let form_target = redirect_uri.or(registered).and_then(form_target);
     PageSources { images, form_target, ..PageSources::default() }
 }
 
-pub(super) fn scheme_of(uri: &str) -> Option<String> {
+/// What a page's policy must name for a form whose answer leads to this URI: its origin, or its scheme where there is none, or none that
+/// a policy can have: its host sources have no IPv6 addresses (Content Security Policy level 3, section 2.3.1).
+pub(super) fn form_target(uri: &str) -> Option<String> {
+    origin_of(uri).filter(|origin| !origin.contains('[')).or_else(|| scheme_of(uri))
+}
+
+fn scheme_of(uri: &str) -> Option<String> {
     uri.split_once(':').map(|(scheme, _)| format!("{scheme}:"))
 }
 
@@ -240,4 +246,21 @@ fn destination(redirect_uri: &str) -> String {
 /// A header that tells how long to wait.
 pub(super) fn retry_after(seconds: u32) -> HeaderValue {
     HeaderValue::from(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::form_target;
+
+    #[test]
+    fn a_policy_names_what_it_can() {
+        for (uri, expect) in [
+            ("https://app.example.vn:8443/callback?a", "https://app.example.vn:8443"),
+            ("http://127.0.0.1:51004/callback", "http://127.0.0.1:51004"),
+            ("http://[::1]:51004/callback", "http:"),
+            ("vn.example.app:/callback", "vn.example.app:"),
+        ] {
+            assert_eq!(form_target(uri).as_deref(), Some(expect), "{uri}");
+        }
+    }
 }

@@ -3,10 +3,9 @@
 use axum::response::Response;
 use http::StatusCode;
 use kimbai_core::authorize::ResponseMode;
-use kimbai_core::redirect_uri::origin_of;
 use kimbai_pages::FormPost;
 
-use super::render::scheme_of;
+use super::render::form_target;
 use crate::dialects::standard::response::AuthorizationResponse;
 use crate::http::reply::{self, PageSources, Script};
 use crate::site::Call;
@@ -23,6 +22,6 @@ fn form_post(call: &Call, client_name: &str, response: &AuthorizationResponse<'_
     let action = response.target.redirect_uri.as_str();
     let parameters: Vec<_> = response.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let html = kimbai_pages::form_post(&call.frame(), &FormPost { action, parameters: &parameters, client_name });
-    let form_target = origin_of(action).or_else(|| scheme_of(action));
+    let form_target = form_target(action);
     reply::page(StatusCode::OK, html, &PageSources { form_target, script: Script::File, ..PageSources::default() })
 }

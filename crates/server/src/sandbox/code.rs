@@ -74,6 +74,9 @@ async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static st
     let Ok(challenge) = CodeChallenge::parse(wanted.code_challenge.as_deref(), method) else {
         return Ok(Err("code_challenge: 43 characters of base64url, as of S256"));
     };
+    if challenge.is_none() && client.is_public() {
+        return Ok(Err("code_challenge: a public client must use PKCE"));
+    }
     let Some(user) = call.site.engine.user_by_name(realm, &wanted.user).await? else {
         return Ok(Err("user: no such user"));
     };

@@ -66,7 +66,8 @@ async fn a_multipart_form_that_is_not_a_form_is_refused_as_any_other_request() {
     let as_file = right.replace("name=\"refresh_token\"", "name=\"refresh_token\"; filename=\"token.txt\"");
     for (content_type, body) in [
         (MULTIPART, multipart(&[&fields[..], &fields[..1]].concat())),
-        (MULTIPART, as_file),
+        (MULTIPART, as_file.clone()),
+        (MULTIPART, as_file.replace("filename=\"token.txt\"", "filename*=UTF-8''token.txt")),
         (MULTIPART, right.replace("name=\"refresh_token\"", "filename=\"x\"")),
         (MULTIPART, right.replace("--XyZ--", "")),
         (MULTIPART, right.replace("\r\n\r\n", "\r\n")),

@@ -453,6 +453,25 @@ async fn claims_that_are_asked_for_by_name_and_not_agreed_to_are_not_given() {
 }
 
 #[tokio::test]
+async fn who_unticks_a_scope_that_was_agreed_to_before_takes_it_back() {
+    let sandbox = Sandbox::start().await;
+    let mut browser = Browser::new(&sandbox.standard);
+    let asking = ("scope", "openid email profile");
+    code(&mut browser, &[asking]).await;
+    let silently = [asking, ("prompt", "none")];
+    let agreed = browser.get(&browser.request(&silently)).await.expect(303);
+    assert!(!agreed.parameter("code").is_empty());
+    let shown = browser.get(&browser.request(&[asking, ("prompt", "consent")])).await.expect(200);
+    browser.decide(&form(&shown), "allow", &["profile"]).await.expect(303).parameter("code");
+    for scope in ["openid email profile", "openid email"] {
+        let asked = browser.get(&browser.request(&[("scope", scope), ("prompt", "none")])).await.expect(303);
+        assert_eq!(asked.parameter("error"), "consent_required", "{scope}");
+    }
+    let rest = browser.get(&browser.request(&[("scope", "openid profile"), ("prompt", "none")])).await.expect(303);
+    assert!(!rest.parameter("code").is_empty(), "what was not taken back is remembered");
+}
+
+#[tokio::test]
 async fn a_client_gets_no_claims_of_scopes_that_it_is_not_registered_for() {
     let sandbox = Sandbox::start().await;
     let at = &sandbox.standard;

@@ -136,7 +136,8 @@ async fn the_code_flow_needs_no_nonce() {
 async fn each_scope_gives_its_claims_in_their_types_at_userinfo() {
     let sandbox = start().await;
     let mut browser = Browser::new(&sandbox.standard);
-    let (profile, email) = (vec!["name", "preferred_username", "zoneinfo", "locale"], vec!["email", "email_verified"]);
+    let profile = vec!["birthdate", "gender", "name", "preferred_username", "zoneinfo", "locale"];
+    let email = vec!["email", "email_verified"];
     let (address, phone) = (vec!["address"], vec!["phone_number", "phone_number_verified"]);
     let all = [profile.clone(), email.clone(), address.clone(), phone.clone()].concat();
     for (scope, mut expect) in [

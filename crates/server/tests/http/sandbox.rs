@@ -24,6 +24,10 @@ async fn a_code_without_pages_is_redeemed_like_any_other() {
     let at = &sandbox.standard;
     let wanted = json!({"client_id": "demo-spa", "user": "AN", "scopes": ["email"], "redirect_uri": CALLBACK,
         "code_challenge": CHALLENGE});
+    let mut without = wanted.clone();
+    without.as_object_mut().unwrap().remove("code_challenge");
+    let refused = at.mint(&without).await.expect(400);
+    assert!(refused.body.contains("a public client must use PKCE"), "{refused:?}");
     let code = at.mint(&wanted).await.expect(200).member("code");
     let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK)];
     let fields = [fields.as_slice(), &[("code_verifier", VERIFIER)]].concat();

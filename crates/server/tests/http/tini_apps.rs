@@ -115,6 +115,7 @@ async fn the_sheet_plays_the_super_app_with_a_switch_for_each_scope() {
         ("scopes", "offline user_profile wallet"),
         ("user", "binh"),
         ("granted", "offline"),
+        ("decision", "allow"),
     ];
     let result = at.post(SHEET, &form).await.expect(200);
     let text = result.body.split("id=\"sheet-result\">").nth(1).unwrap().split("</code>").next().unwrap();
@@ -125,9 +126,25 @@ async fn the_sheet_plays_the_super_app_with_a_switch_for_each_scope() {
     let body = json!({ "code": code }).to_string();
     let tokens = at.with_headers(&format!("{REST}/auth/token"), &TINI_APP, sandbox.now_ms(), &body).await.expect(200);
     assert_eq!(tokens.json()["data"]["customer"], json!({"id": 2, "name": "Nguyễn Hòa Bình"}));
-    // Another site's page may not.
-    let foreign = at.call("POST", SHEET).header("origin", "https://evil.test").form(&form);
-    foreign.send().await.refused(400, "invalid_request");
+    // A no gives nothing of what is switched on; what is neither yes nor no is refused.
+    let decided =
+        |decision: &'static str| form.map(|(name, value)| (name, if name == "decision" { decision } else { value }));
+    let denied = at.post(SHEET, &decided("deny")).await.expect(200);
+    assert!(denied.body.contains("&#34;authCode&#34;: null"), "{}", denied.body);
+    at.post(SHEET, &decided("maybe")).await.refused(400, "invalid_request");
+    at.post(SHEET, form.split_last().unwrap().1).await.refused(400, "invalid_request");
+    // The sheet's own form comes without an origin, for a page of ours has no referrer.
+    let from =
+        |site, origin| at.call("POST", SHEET).header("sec-fetch-site", site).header("origin", origin).form(&form);
+    from("same-origin", "null").send().await.expect(200);
+    // Another site's page may not, be it of the same machine.
+    for site in ["cross-site", "same-site", "none"] {
+        from(site, "null").send().await.refused(400, "invalid_request");
+    }
+    for origin in ["https://evil.test", "null"] {
+        let foreign = at.call("POST", SHEET).header("origin", origin).form(&form);
+        foreign.send().await.refused(400, "invalid_request");
+    }
     for wrong in ["?client_id=nobody", "", "?client_id=a&client_id=b"] {
         at.get(&format!("{SHEET}{wrong}")).await.refused(400, "invalid_request");
     }

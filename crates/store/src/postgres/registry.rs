@@ -1,15 +1,14 @@
 //! The registry on PostgreSQL: changes are one transaction, everything else is one statement each.
 
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
-use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
 
 use super::{PostgresStore, audit, changes, log_in, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
-    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits, LogInVerdict,
-    RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
+    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, LogInKey, LogInLimits,
+    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for PostgresStore {
@@ -65,14 +64,14 @@ impl Registry for PostgresStore {
         Box::pin(sessions::consent(self.pool(), realm, user, client))
     }
 
-    fn add_consent(
+    fn put_consent(
         &self,
         realm: RealmNumber,
         user: UserNumber,
         client: ClientNumber,
-        scope: ScopeSet,
+        answer: ConsentAnswer,
     ) -> Answer<'_, ()> {
-        Box::pin(sessions::add_consent(self.pool(), realm, (user, client), scope))
+        Box::pin(sessions::put_consent(self.pool(), realm, (user, client), answer))
     }
 
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()> {

@@ -7,7 +7,7 @@ use kimbai_core::time::Micros;
 use super::fault::column;
 use super::parties::standing;
 use super::pool::{Pool, Repetition};
-use crate::{ConsentRow, SessionId, SessionRow, StoreError};
+use crate::{ConsentAnswer, ConsentRow, SessionId, SessionRow, StoreError};
 
 pub(super) async fn put(
     pool: &Pool,
@@ -66,20 +66,22 @@ pub(super) async fn consent(
     Ok(Some(ConsentRow { scope: ScopeSet(column::<i64>(&row, 0)?.cast_unsigned()), given: Micros(column(&row, 1)?) }))
 }
 
-pub(super) async fn add_consent(
+pub(super) async fn put_consent(
     pool: &Pool,
     realm: RealmNumber,
     (user, client): (UserNumber, ClientNumber),
-    scope: ScopeSet,
+    ConsentAnswer { asked, agreed }: ConsentAnswer,
 ) -> Result<(), StoreError> {
     // `given` is when the consent last grew: agreeing again to what was agreed to does not move it.
     let sql = "INSERT INTO kimbai.consents AS c (realm, \"user\", client, scope, given) \
          VALUES ($1, $2, $3, $4, kimbai.now_us()) \
-         ON CONFLICT (realm, \"user\", client) DO UPDATE SET scope = c.scope | excluded.scope, \
+         ON CONFLICT (realm, \"user\", client) DO UPDATE SET scope = (c.scope & ~$5::bigint) | excluded.scope, \
          given = CASE WHEN c.scope | excluded.scope = c.scope THEN c.given ELSE excluded.given END";
     let [realm, user, client] = [realm.0, user.0, client.0].map(u32::cast_signed);
     // A repetition that comes late must not bring back what was withdrawn meanwhile.
-    pool.rows(sql, &[&realm, &user, &client, &scope.0.cast_signed()], Repetition::Never).await.map(drop)
+    pool.rows(sql, &[&realm, &user, &client, &agreed.0.cast_signed(), &asked.0.cast_signed()], Repetition::Never)
+        .await
+        .map(drop)
 }
 
 pub(super) async fn remove_consent(

@@ -1,15 +1,14 @@
 //! The registry on SQLite: changes are savepoints in the writer's batch, reads go to the readers.
 
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
-use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
 
 use super::{SqliteStore, audit, changes, log_in, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
-    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, LogInKey, LogInLimits, LogInVerdict,
-    RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
+    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, LogInKey, LogInLimits,
+    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for SqliteStore {
@@ -66,14 +65,14 @@ impl Registry for SqliteStore {
         self.read(move |connection, _| sessions::consent(connection, realm, user, client))
     }
 
-    fn add_consent(
+    fn put_consent(
         &self,
         realm: RealmNumber,
         user: UserNumber,
         client: ClientNumber,
-        scope: ScopeSet,
+        answer: ConsentAnswer,
     ) -> Answer<'_, ()> {
-        self.savepoint(move |connection, now| sessions::add_consent(connection, realm, (user, client), scope, now))
+        self.savepoint(move |connection, now| sessions::put_consent(connection, realm, (user, client), answer, now))
     }
 
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::ledger::{USER, standing};
 use super::rows;
-use crate::{ConsentRow, SessionId, SessionRow};
+use crate::{ConsentAnswer, ConsentRow, SessionId, SessionRow};
 
 /// So many browsers are remembered of one user.
 const BROWSERS_MAX: u32 = 10;
@@ -91,21 +91,21 @@ pub(super) fn consent(
     Ok(found.optional()?)
 }
 
-pub(super) fn add_consent(
+pub(super) fn put_consent(
     connection: &Connection,
     realm: RealmNumber,
     (user, client): (UserNumber, ClientNumber),
-    scope: ScopeSet,
+    ConsentAnswer { asked, agreed }: ConsentAnswer,
     now: Micros,
 ) -> Result<(), Fault> {
     // `given` is when the consent last grew: agreeing again to what was agreed to does not move it.
     connection
         .prepare_cached(
             "INSERT INTO consents (realm, user, client, scope, given) VALUES (?1, ?2, ?3, ?4, ?5) \
-             ON CONFLICT DO UPDATE SET scope = scope | excluded.scope, \
+             ON CONFLICT DO UPDATE SET scope = (scope & ~?6) | excluded.scope, \
              given = CASE WHEN scope | excluded.scope = scope THEN given ELSE excluded.given END",
         )?
-        .execute(params![realm.0, user.0, client.0, scope.0.cast_signed(), now.0])?;
+        .execute(params![realm.0, user.0, client.0, agreed.0.cast_signed(), now.0, asked.0.cast_signed()])?;
     Ok(())
 }
 

@@ -87,7 +87,7 @@ cases! { $
         a_change_of_several_is_carried_out_whole_or_not_at_all
         a_client_keeps_its_number
         a_user_keeps_its_number
-        a_consent_grows_until_it_is_removed
+        a_consent_is_what_was_answered_last_for_each_scope
         a_session_is_used_and_removed
         ten_browsers_of_a_user_are_remembered
         a_users_sessions_and_browsers_are_ended_together

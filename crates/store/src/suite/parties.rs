@@ -6,7 +6,7 @@ use kimbai_core::scope::ScopeSet;
 
 use super::Subject;
 use super::scene::{Scene, done, put_client, put_realm, put_user, refused};
-use crate::{Activity, Change};
+use crate::{Activity, Change, ConsentAnswer};
 
 pub(super) async fn the_standing_comes_back_with_each_verb(subject: Subject) {
     let scene = Scene::new(subject).await;
@@ -59,7 +59,7 @@ pub(super) async fn a_removed_clients_grants_are_dead_and_its_number_is_not_used
     let grant = scene.activated().await;
     let expiry_s = store.now().as_unix_s() + 3_600;
     for client in [client, kept] {
-        store.add_consent(realm, scene.user, client, ScopeSet(1)).await.unwrap();
+        store.put_consent(realm, scene.user, client, ConsentAnswer::yes(ScopeSet(1))).await.unwrap();
         store.deny_rowless(realm, client, [1; 16], expiry_s, 10).await.unwrap();
     }
     store.change(vec![Change::RemoveClient { realm, client }]).await.unwrap();

@@ -10,8 +10,8 @@ use kimbai_core::scope::ScopeSet;
 use super::Subject;
 use super::scene::{Scene, put_client, put_user};
 use crate::{
-    Activity, AuditEvent, AuditFilter, Change, ClientRow, ConsentRow, RealmRow, SealedKeyRow, SessionId, SessionRow,
-    StoreError, UserRow,
+    Activity, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, RealmRow, SealedKeyRow, SessionId,
+    SessionRow, StoreError, UserRow,
 };
 
 pub(super) async fn a_meta_value_is_set_once(subject: Subject) {
@@ -153,20 +153,24 @@ pub(super) async fn a_user_keeps_its_number(subject: Subject) {
     assert_eq!(store.user(realm, UserNumber(number.0 + 1)).await.unwrap(), None);
 }
 
-pub(super) async fn a_consent_grows_until_it_is_removed(subject: Subject) {
+pub(super) async fn a_consent_is_what_was_answered_last_for_each_scope(subject: Subject) {
     let scene = Scene::new(subject).await;
     let (store, realm, user, client) = (&scene.store, scene.realm, scene.user, scene.client);
     assert_eq!(store.consent(realm, user, client).await.unwrap(), None);
-    store.add_consent(realm, user, client, ScopeSet(0b0011)).await.unwrap();
+    store.put_consent(realm, user, client, ConsentAnswer::yes(ScopeSet(0b0011))).await.unwrap();
     let first = store.consent(realm, user, client).await.unwrap().unwrap();
     assert_eq!(first.scope, ScopeSet(0b0011));
     scene.clock.advance_s(10);
-    store.add_consent(realm, user, client, ScopeSet(0b0001)).await.unwrap();
+    store.put_consent(realm, user, client, ConsentAnswer::yes(ScopeSet(0b0001))).await.unwrap();
     assert_eq!(store.consent(realm, user, client).await.unwrap(), Some(first), "it did not grow");
-    store.add_consent(realm, user, client, ScopeSet(1 << 63)).await.unwrap();
+    store.put_consent(realm, user, client, ConsentAnswer::yes(ScopeSet(1 << 63))).await.unwrap();
     let ConsentRow { scope, given } = store.consent(realm, user, client).await.unwrap().unwrap();
     assert_eq!(scope, ScopeSet(0b0011 | 1 << 63));
     assert!(given.since(first.given) >= Duration::from_secs(10));
+    let answer = ConsentAnswer { asked: ScopeSet(0b0110), agreed: ScopeSet(0b0100) };
+    store.put_consent(realm, user, client, answer).await.unwrap();
+    let scope = store.consent(realm, user, client).await.unwrap().unwrap().scope;
+    assert_eq!(scope, ScopeSet(0b0101 | 1 << 63), "no is an answer too");
     assert_eq!(store.consent(realm, user, ClientNumber(client.0 + 1)).await.unwrap(), None);
     store.remove_consent(realm, user, client).await.unwrap();
     store.remove_consent(realm, user, client).await.unwrap();

@@ -149,7 +149,7 @@ async fn the_standard_claims_of_a_user_are_given_kept_and_written_out_again() {
     operator.run(add("dung", json!({ "password": NEW_PASSWORD, "claims": claims }))).await.unwrap();
     let asked = json!({ "users": { "dung": { "claims": { "locale": "vi-VN" } } } });
     let applied = operator.apply(of_marketplace(asked)).await.unwrap();
-    assert_eq!(applied.steps[0].changes, ["claims.locale: null -> \"vi-VN\""]);
+    assert_eq!(applied.steps[0].changes, ["claims.locale"]);
     let list = UserList { realm: None, after: Some("chi".to_owned()), limit: 1 };
     let listed = serde_json::to_value(&operator.run(list).await.unwrap()[0].claims).unwrap();
     let expect = json!({ "phone_number": "+84901234567", "address": { "country": "VN" }, "locale": "vi-VN" });
@@ -171,7 +171,7 @@ async fn what_identifies_a_user_to_a_state_is_kept_and_is_in_no_list() {
     operator.run(add("dung", json!({ "password": NEW_PASSWORD, "identity": identity }))).await.unwrap();
     let asked = json!({ "users": { "dung": { "identity": { "nationality": "FR" } } } });
     let applied = operator.apply(of_marketplace(asked)).await.unwrap();
-    assert_eq!(applied.steps[0].changes, ["identity.nationality: \"VN\" -> \"FR\""]);
+    assert_eq!(applied.steps[0].changes, ["identity.nationality"], "papers are not repeated");
     let fixture = &operator.fixture;
     let dung = fixture.engine.user_by_name(&fixture.realm, "dung").await.unwrap().unwrap();
     let known = fixture.engine.user_claims(&fixture.realm, dung.0).await.unwrap().identity;

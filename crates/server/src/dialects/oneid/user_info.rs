@@ -98,7 +98,7 @@ pub(super) async fn user_info(call: Call) -> Response {
         Ok(Introspection::Inactive(inactive)) => {
             return refuse(&call, Refused::Token, Some(explanation::inactive(inactive)));
         }
-        Err(failure) => return failed(&failure),
+        Err(failure) => return failed(&call, &failure),
     };
     let Some(user) = facts.user else { return refuse(&call, Refused::NoPerson, None) };
     match engine.user_claims(&call.realm, user).await {
@@ -107,7 +107,7 @@ pub(super) async fn user_info(call: Call) -> Response {
             let response = render(StatusCode::OK, &Envelope { data, meta: Meta { code: 200, message: None } });
             cors::allow_client(response, &call.headers, Some(&facts.client))
         }
-        Err(failure) => failed(&failure),
+        Err(failure) => failed(&call, &failure),
     }
 }
 
@@ -118,8 +118,10 @@ fn token(call: &Call) -> Result<Secret, Refused> {
         BearerHeader::AuthenticationToo => read(&AUTHENTICATION)?,
     };
     match (read(&AUTHORIZATION)?, misspelt) {
-        (Some(token), None) | (None, Some(token)) => Ok(token),
         (Some(_), Some(_)) => Err(Refused::Malformed),
+        // Whoever stands before us has looked at the header that is spelt right.
+        (None, Some(_)) if call.headers.contains_key(AUTHORIZATION) => Err(Refused::Malformed),
+        (Some(token), None) | (None, Some(token)) => Ok(token),
         (None, None) => Err(Refused::Missing),
     }
 }
@@ -194,7 +196,7 @@ fn refuse(call: &Call, refused: Refused, reason: Option<front::Reason>) -> Respo
     if let Some(reason) = reason {
         response.extensions_mut().insert(reason);
     }
-    cors::allow_any_client(response, &call.headers, &call.realm)
+    cors::expose_challenge(cors::allow_any_client(response, &call.headers, &call.realm))
 }
 
 /// What is wrong with a request before it is looked at; the realm's form of errors is that of the protocol's endpoints.
@@ -205,12 +207,12 @@ pub(super) fn fault(fault: HttpFault, _form: ErrorForm) -> Response {
     response
 }
 
-fn failed(failure: &EngineError) -> Response {
+fn failed(call: &Call, failure: &EngineError) -> Response {
     tracing::warn!(error = failure as &dyn std::error::Error, "a profile cannot be given");
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let mut response = render(status, &in_meta(status, "The server cannot answer now; ask again."));
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+    cors::allow_any_client(response, &call.headers, &call.realm)
 }
 
 /// The status and `0001`, as the platform's other interfaces have it; what is our fault is 5000001.

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method};
+use http::header::{AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyDataStream, Full};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::client::{BasicCredentials, ClientAuthenticationError, ClientCredentials, GrantType};
@@ -163,11 +163,18 @@ async fn multipart(content_type: &str, body: Body) -> Result<Form, EndpointError
     let mut form = Form::default();
     while let Some(part) = parts.next_field().await.map_err(|_| RequestFault::Body)? {
         // A file is no parameter, whatever its name is.
-        let name = part.name().filter(|_| part.file_name().is_none()).ok_or(RequestFault::Body)?.to_owned();
+        let name = part.name().filter(|_| !is_file(part.headers())).ok_or(RequestFault::Body)?.to_owned();
         let value = part.bytes().await.map_err(|_| RequestFault::Body)?;
         form.push(name, String::from_utf8(value.to_vec()).ok())?;
     }
     Ok(form)
+}
+
+/// Whether a part has a file name in any spelling: `filename` or `filename*` (RFC 6266 section 4.1).
+fn is_file(headers: &HeaderMap) -> bool {
+    let disposition = headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let text = String::from_utf8_lossy(disposition).to_ascii_lowercase();
+    text.split(';').any(|parameter| parameter.trim_start().starts_with("filename"))
 }
 
 fn check_repetitions(form: &Form) -> Result<(), RequestFault> {
@@ -251,9 +258,9 @@ mod tests {
     #[test]
     fn two_authorization_headers_are_refused() {
         let mut headers = HeaderMap::new();
-        headers.append(AUTHORIZATION, http::HeaderValue::from_static("Basic YTpi"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
         assert!(basic(&headers).unwrap().is_some());
-        headers.append(AUTHORIZATION, http::HeaderValue::from_static("Basic YTpi"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
         assert_eq!(basic(&headers).unwrap_err(), ClientAuthenticationError::Header);
     }
 }

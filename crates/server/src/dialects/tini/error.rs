@@ -173,12 +173,12 @@ pub(super) fn inactive(call: &Call, inactive: Inactive) -> Refused {
 
 /// A resource that a Bearer token does not open (RFC 6750 section 3.1).
 pub(super) fn bearer(status: StatusCode, why: Reason) -> Response {
-    let (reason, challenge) = if status == StatusCode::FORBIDDEN {
-        ("insufficient_scope", "Bearer realm=\"tini\", error=\"insufficient_scope\"")
+    let (reason, message, challenge) = if status == StatusCode::FORBIDDEN {
+        ("insufficient_scope", "insufficient scope", "Bearer realm=\"tini\", error=\"insufficient_scope\"")
     } else {
-        ("invalid_token", "Bearer realm=\"tini\", error=\"invalid_token\"")
+        ("invalid_token", "invalid access token", "Bearer realm=\"tini\", error=\"invalid_token\"")
     };
-    let wire = WireError { status, reason, ..WireError::credential(Credential::AccessToken) };
+    let wire = WireError::new(status, reason, message);
     let mut response = render(Refused { wire, why });
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
