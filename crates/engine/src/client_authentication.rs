@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kimbai_core::client::{Client, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate};
-use kimbai_core::request_signature::{Mistake, SignedRequest, recognise};
+use kimbai_core::request_signature::{Mistake, SignedRequest, masked_whole, recognise};
 use kimbai_core::time::Micros;
 use kimbai_core::token::TokenRefusal;
 use kimbai_keyring::random_array;
@@ -70,9 +70,12 @@ impl Engine {
         let client = realm.client(&signed.input.client_id);
         let secrets = signing_secrets(realm, client.as_deref(), self.now());
         let recognised = recognise(signed, &secrets);
-        SignatureExplanation {
-            expected: signed.input.masked(&signed.input.canonical()),
-            recognised: recognised.map(|found| (found.mistake, signed.input.masked(&found.canonical))),
-        }
+        // What is no client's id may be a secret in the wrong place.
+        let shown = |canonical: &[u8]| match &client {
+            Some(_) => signed.input.masked(canonical),
+            None => masked_whole(canonical),
+        };
+        let expected = shown(&signed.input.canonical());
+        SignatureExplanation { expected, recognised: recognised.map(|found| (found.mistake, shown(&found.canonical))) }
     }
 }

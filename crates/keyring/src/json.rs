@@ -1,4 +1,4 @@
-//! The JSON objects of a JWT as they are read: no member, at any depth, is there twice (RFC 7515 section 4, RFC 7519 section 4).
+//! JSON objects as they are read of a JWT, and of what else must mean the same to everybody: no member, at any depth, is there twice (RFC 7515 section 4, RFC 7519 section 4).
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 /// Reads one. `None` for anything that is not one JSON object without a doubled member.
-pub(crate) fn parse_object(json: &[u8]) -> Option<Map<String, Value>> {
+#[must_use]
+pub fn parse_object(json: &[u8]) -> Option<Map<String, Value>> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value = Unique.deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;

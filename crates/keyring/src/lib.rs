@@ -19,6 +19,7 @@ mod sign;
 mod signing_keys;
 mod verify;
 
+pub use json::parse_object;
 pub use jwk::Jwk;
 pub use key_file::{KeyFile, KeyFileError};
 pub use master_key::{MasterKey, MasterKeyError};

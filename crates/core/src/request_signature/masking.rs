@@ -18,7 +18,7 @@ impl SigningInput {
     #[must_use]
     pub fn masked(&self, canonical: &[u8]) -> String {
         let text = std::str::from_utf8(canonical).ok().filter(|text| text.len() <= EXPLAINED_BYTES_MAX);
-        text.and_then(|text| self.shown(text)).unwrap_or_else(|| mask(&String::from_utf8_lossy(canonical)))
+        text.and_then(|text| self.shown(text)).unwrap_or_else(|| masked_whole(canonical))
     }
 
     fn shown(&self, text: &str) -> Option<String> {
@@ -46,6 +46,12 @@ impl SigningInput {
         let is_time = value.parse().is_ok_and(|number: i64| timestamps.contains(&number));
         is_time || value == self.client_id || matches!(value, "" | "true" | "false" | "null")
     }
+}
+
+/// A canonical string of which nothing is shown.
+#[must_use]
+pub fn masked_whole(canonical: &[u8]) -> String {
+    mask(&String::from_utf8_lossy(canonical))
 }
 
 /// What was shown so far.

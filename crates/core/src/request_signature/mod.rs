@@ -16,6 +16,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde_json::Value;
 
 pub use canonical::{payload, sign};
+pub use masking::masked_whole;
 pub use mistake::{Mistake, Recognised, recognise};
 
 use crate::realm::RequestSignatures;

@@ -12,6 +12,7 @@ use tower::ServiceExt as _;
 use super::listener::{Peer, Service};
 use super::reply::HttpFault;
 use super::request_id::REQUEST_ID;
+use super::shown;
 use crate::dialects::Place;
 use crate::metrics::Endpoint;
 use crate::sandbox::Recorded;
@@ -128,11 +129,13 @@ impl Line {
         let why = reason.as_ref().map(|reason| reason.detail.as_str());
         tracing::info!(
             target: "kimbai::access",
-            realm = %site.realm_name, endpoint = ?self.place.endpoint, request_id, %source, %method, path = uri.path(),
+            realm = %site.realm_name, endpoint = ?self.place.endpoint, request_id, %source, %method,
+            path = &*shown::path(self.place.endpoint, &uri),
             status = status.as_u16(), micros = micros_since(started), reason = why,
         );
         if let (Audience::Sandbox(sandbox), true) = (&site.audience, self.place.endpoint != Endpoint::Asset) {
-            sandbox.record(Recorded::new(request_id, &method, &uri, status, reason, site.engine.now()));
+            let target = shown::target(self.place.endpoint, &uri);
+            sandbox.record(Recorded::new(request_id, &method, target, status, reason, site.engine.now()));
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod proxies;
 pub mod reply;
 pub(crate) mod request_id;
 mod shares;
+pub(crate) mod shown;
 pub mod sites;
 pub mod socket;
 pub mod tls;

@@ -126,6 +126,15 @@ async fn graphql_is_spoken_and_not_matched() {
 }
 
 #[tokio::test]
+async fn an_answer_without_fields_has_data_and_a_refused_query_has_none() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tini().await;
+    assert_eq!(at.graphql("{ __typename @skip(if: true) }").await.expect(200).body, r#"{"data":{}}"#);
+    let refused = at.graphql("{ nothing }").await.graphql_error();
+    assert!(refused.json().get("data").is_none(), "{refused:?}");
+}
+
+#[tokio::test]
 async fn the_third_and_fourth_generation_sign_the_bytes_of_the_body() {
     let sandbox = Sandbox::start().await;
     let at = sandbox.tini().await;

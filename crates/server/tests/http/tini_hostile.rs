@@ -138,6 +138,8 @@ async fn wrong_types_and_unknown_fields_get_an_error_of_graphql() {
     at.graphql("{ get_auth_access_token }").await.graphql_error();
     at.graphql("{ get_auth_access_token(input: {}) { scopes } }").await.graphql_error();
     let variable = "query ($i: GetAuthAccessTokenInput!) { get_auth_access_token(input: $i) { scopes } }";
+    let twice = r#"{"i":{"code":"x","code":"y","client_id":"a","timestamp":1,"signature":"b"}}"#;
+    at.json(GRAPHQL, &format!(r#"{{"query":"{variable}","variables":{twice}}}"#)).await.expect(400);
     for variables in
         [json!({}), json!({"i": 1}), json!({"i": {"code": "x"}}), json!({"i": {"code": {}}}), json!({"i": null})]
     {
@@ -346,6 +348,7 @@ async fn the_schema_can_be_asked_for_in_the_sandbox_alone() {
     for query in [ASK, "{ __type(name: \"Query\") { name } }"] {
         let answer = production.graphql(query).await.expect(200);
         assert!(!answer.body.contains("Query") && !answer.body.contains("get_auth"), "{answer:?}");
+        answer.graphql_error();
     }
     assert_eq!(production.graphql("{ __typename }").await.json()["data"]["__typename"], Value::from("Query"));
     production.get("/sandbox/tini/consent?client_id=x").await.enveloped(404, "not_found");

@@ -54,7 +54,7 @@ pub(super) async fn auth_code(call: Call, body: Body) -> Response {
     };
     let unauthorized = |why| error::bearer(StatusCode::UNAUTHORIZED, why);
     let Some(token) = profile::bearer(&call.headers) else {
-        return unauthorized(explanation::inactive(error::OTHER_TOKEN));
+        return error::no_bearer();
     };
     let asked = match asked(&body) {
         Ok(asked) => asked,

@@ -171,6 +171,13 @@ pub(super) fn inactive(call: &Call, inactive: Inactive) -> Refused {
     credential(Credential::AccessToken, explanation::inactive(inactive))
 }
 
+/// A resource that wants a Bearer token and was shown none (RFC 6750 section 3.1).
+pub(super) fn no_bearer() -> Response {
+    let mut response = bearer(StatusCode::UNAUTHORIZED, explanation::inactive(OTHER_TOKEN));
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tini\""));
+    response
+}
+
 /// A resource that a Bearer token does not open (RFC 6750 section 3.1).
 pub(super) fn bearer(status: StatusCode, why: Reason) -> Response {
     let (reason, message, challenge) = if status == StatusCode::FORBIDDEN {

@@ -30,8 +30,7 @@ pub(super) async fn profile(call: Call) -> Response {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return error::fault(HttpFault::Method("GET, HEAD"), call.realm.settings.error_form);
     }
-    let none = || error::bearer(StatusCode::UNAUTHORIZED, explanation::inactive(error::OTHER_TOKEN));
-    let Some(token) = bearer(&call.headers) else { return none() };
+    let Some(token) = bearer(&call.headers) else { return error::no_bearer() };
     let (engine, realm) = (&call.site.engine, &call.realm);
     let facts = match engine.verify_access_token(realm, &token).await {
         Ok(Introspection::Active(facts)) => facts,
@@ -43,7 +42,9 @@ pub(super) async fn profile(call: Call) -> Response {
     if !realm.scopes.parse(SCOPE).is_ok_and(|needed| facts.scope.contains(needed)) {
         return error::bearer(StatusCode::FORBIDDEN, explanation::refusal(TokenRefusal::ScopeNotGranted));
     }
-    let Some(user) = facts.user else { return none() };
+    let Some(user) = facts.user else {
+        return error::bearer(StatusCode::FORBIDDEN, explanation::refusal(TokenRefusal::ScopeNotGranted));
+    };
     match engine.user_claims(realm, user).await {
         Ok(UserClaims { sub, name, email, .. }) => {
             response::data(Profile { id: response::customer_id(&sub), name: &name, email: email.as_deref() })

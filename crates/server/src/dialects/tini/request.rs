@@ -11,8 +11,7 @@ use kimbai_core::client::{ClientCredentials, GrantType};
 use kimbai_core::request_signature::{Covered, SignedRequest, SigningInput};
 use kimbai_core::secret::Secret;
 use kimbai_core::token::TokenGrant;
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use kimbai_keyring::parse_object;
 use serde_json::Value;
 
 use crate::http::body;
@@ -148,12 +147,12 @@ fn in_members(members: &Members) -> Result<SignedRequest, Unsigned> {
     Ok(SignedRequest { input: SigningInput { client_id, timestamp_ms, covered: Covered::Fields(fields) }, signature })
 }
 
-/// The members of a JSON object, none of them twice.
+/// The members of a JSON object, none of them twice at any depth.
 struct Members(BTreeMap<String, Value>);
 
 impl Members {
     fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        parse_object(body).map(|members| Self(members.into_iter().collect()))
     }
 }
 
@@ -161,31 +160,5 @@ impl fmt::Debug for Members {
     // They are codes and tokens.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Members({:?})", self.0.keys())
-    }
-}
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let mut members = BTreeMap::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member is repeated"));
-            }
-        }
-        Ok(Members(members))
     }
 }

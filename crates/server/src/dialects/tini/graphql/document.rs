@@ -12,11 +12,18 @@ const SPREADS_MAX: usize = 16;
 /// has some 200.
 const SELECTIONS_MAX: usize = 512;
 
+/// Whether the schema itself can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Introspection {
+    On,
+    Off,
+}
+
 /// Parses a request's query, unless it goes beyond a limit; answers the keys of the answer's first level in their order.
 ///
 /// # Errors
 /// The error to answer, in GraphQL's own form.
-pub(super) fn check(request: &mut Request) -> Result<Vec<Name>, ServerError> {
+pub(super) fn check(request: &mut Request, introspection: Introspection) -> Result<Vec<Name>, ServerError> {
     let refused = |message: &str| ServerError::new(message, None);
     let too_complex = || refused("the query is too complex");
     let brackets = request.query.bytes().filter(|byte| matches!(byte, b'{' | b'(' | b'[')).count();
@@ -38,6 +45,10 @@ pub(super) fn check(request: &mut Request) -> Result<Vec<Name>, ServerError> {
     let is_token_field = |field: &&Field| super::schema::TOKEN_FIELDS.contains(&field.name.node.as_str());
     if fields.iter().copied().filter(is_token_field).count() > 1 {
         return Err(refused("an operation has one token field at most"));
+    }
+    let is_of_schema = |field: &&Field| matches!(field.name.node.as_str(), "__schema" | "__type");
+    if introspection == Introspection::Off && fields.iter().any(is_of_schema) {
+        return Err(refused("the schema cannot be asked for here"));
     }
     Ok(fields.into_iter().map(|field| field.response_key().node.clone()).collect())
 }
@@ -120,7 +131,7 @@ mod tests {
     use super::*;
 
     fn is_taken(query: &str) -> bool {
-        check(&mut Request::new(query)).is_ok()
+        check(&mut Request::new(query), Introspection::On).is_ok()
     }
 
     #[test]
@@ -164,7 +175,7 @@ mod tests {
         let query = format!(
             "query A {{ ...f }} query B {{ ...g }} fragment f on Query {{ {field} }} fragment g on Query {{ {field} }}"
         );
-        assert!(check(&mut Request::new(&query).operation_name("A")).is_ok());
+        assert!(check(&mut Request::new(&query).operation_name("A"), Introspection::Off).is_ok());
         assert!(!is_taken(&query), "both");
         for twice in [
             format!("{{ ...f ...f }} fragment f on Query {{ {field} }}"),

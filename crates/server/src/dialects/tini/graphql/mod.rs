@@ -9,15 +9,18 @@ mod schema;
 
 use std::sync::Arc;
 
+use async_graphql::indexmap::IndexMap;
 use async_graphql::{Request, ServerError, Value};
 use axum::body::Body;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use kimbai_core::realm::ErrorForm;
+use kimbai_keyring::parse_object;
 use serde::Serialize;
 use serde_json::json;
 
+use self::document::Introspection;
 use self::schema::{Asked, SCHEMA};
 use super::{error, request};
 use crate::http::front::Reason;
@@ -34,17 +37,17 @@ pub(super) async fn query(call: Call, body: Body) -> Response {
         Err(fault) => return self::fault(fault, call.realm.settings.error_form),
     };
     // A list is not a request, nor many of them.
-    let is_object = body.trim_ascii_start().starts_with(b"{");
-    let Some(mut request) = serde_json::from_slice::<Request>(&body).ok().filter(|_| is_object) else {
+    let object = parse_object(&body).map(serde_json::Value::Object);
+    let Some(mut request) = object.and_then(|object| serde_json::from_value::<Request>(object).ok()) else {
         return not_a_request();
     };
-    let keys = match document::check(&mut request) {
+    let introspection = match call.site.audience {
+        Audience::Sandbox(_) => Introspection::On,
+        Audience::Production | Audience::Bench => Introspection::Off,
+    };
+    let keys = match document::check(&mut request, introspection) {
         Ok(keys) => keys,
         Err(error) => return answer(vec![error], Value::Null, None),
-    };
-    let request = match call.site.audience {
-        Audience::Sandbox(_) => request,
-        Audience::Production | Audience::Bench => request.disable_introspection(),
     };
     let asked = Arc::new(Asked::new(call));
     let response = SCHEMA.execute(request.data(Arc::clone(&asked))).await;
@@ -92,7 +95,12 @@ struct Answer<'a> {
 /// again.
 fn answer(mut errors: Vec<ServerError>, data: Value, refused: Option<error::Refused>) -> Response {
     errors.truncate(ERRORS_MAX);
-    let data = (data != Value::Null).then_some(data);
+    let data = match (data == Value::Null, errors.is_empty()) {
+        (false, _) => Some(data),
+        // The library makes null of an object without members.
+        (true, true) => Some(Value::Object(IndexMap::new())),
+        (true, false) => None,
+    };
     let body = serde_json::to_string(&Answer { data, errors: &errors }).unwrap_or_default();
     let (status, wait_s) = match refused.as_ref().map(|refused| refused.wire) {
         Some(wire) if wire.wait_s.is_some() => (wire.status, wire.wait_s),
