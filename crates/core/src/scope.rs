@@ -176,6 +176,12 @@ impl ScopeTable {
         Ok(set)
     }
 
+    /// Whether the table has all of these. A set of a table that has grown since may have more.
+    #[must_use]
+    pub fn knows(&self, set: ScopeSet) -> bool {
+        set.numbers().all(|number| usize::from(number) < self.definitions.len())
+    }
+
     /// The set's names with single spaces between them, in the table's order.
     #[must_use]
     pub fn render(&self, set: ScopeSet) -> String {

@@ -14,7 +14,6 @@ use kimbai_core::token::{
 };
 use kimbai_keyring::Opened;
 
-use crate::access_token::OpenedToken;
 use crate::client_authentication::authenticated;
 use crate::engine::Engine;
 use crate::error::{EngineError, TokenError};
@@ -141,14 +140,17 @@ impl Engine {
         realm: &Realm,
         token: &Secret,
     ) -> Result<(Introspection, Option<String>), EngineError> {
-        let Some(OpenedToken { opened: Opened::Pointer(kind, pointer), audience, .. }) =
-            self.open_token(realm, &[TokenKind::Access], token.expose()).await?
-        else {
-            return Ok((self.verify_access_token(realm, token).await?, None));
+        let Some(presented) = self.open_token(realm, &ACCESS_TOKENS, token.expose()).await? else {
+            return Ok((Introspection::Inactive(Inactive::Refused(Refusal::Forged)), None));
         };
-        let (look, claims) = self.store.lookup_with_claims(realm.number, pointer.grant).await?;
-        let facts = self.facts_of(realm, kind, &pointer, &look).await?;
-        Ok((Introspection::of(realm, facts, audience).only_for(&realm.settings.issuer), claims))
+        let (facts, claims) = match presented.opened {
+            Opened::Pointer(kind, pointer) => {
+                let (look, claims) = self.store.lookup_with_claims(realm.number, pointer.grant).await?;
+                (self.facts_of(realm, kind, &pointer, &look).await?, claims)
+            }
+            Opened::Rowless(rowless) => (self.look_into_rowless(realm, &rowless, &presented.sealed).await?, None),
+        };
+        Ok((Introspection::of(realm, facts, presented.audience).only_for(&realm.settings.issuer), claims))
     }
 
     async fn look_into(

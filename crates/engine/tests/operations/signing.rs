@@ -232,3 +232,16 @@ async fn signing_keys_that_cannot_be_read_leave_out_their_realm_alone() {
     engine.load().await.unwrap();
     assert!(engine.realm("main").is_none() && engine.realm("other").is_some());
 }
+
+#[tokio::test]
+async fn tokens_of_a_key_that_was_just_made_elsewhere_are_all_taken_however_many_come_at_once() {
+    let fixture = fixture().await;
+    let (engine, realm) = another(&fixture).await;
+    let token = token(&fixture.engine, &fixture.realm, ED).await;
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (engine, realm, token) = (engine.clone(), realm.clone(), token.clone());
+        all.spawn(async move { is_verified(&engine, &realm, &token).await });
+    }
+    assert!(all.join_all().await.into_iter().all(|is_verified| is_verified));
+}

@@ -36,7 +36,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                     return;
                 }
             }
-            Err(error) => tracing::warn!(%error, "no connection for verbs"),
+            // What a store that is being closed does not get is no loss.
+            Err(error) if !shared.is_closing() => tracing::warn!(%error, "no connection for verbs"),
+            Err(_) => return,
         }
         tokio::select! {
             () = backoff.next() => {}
