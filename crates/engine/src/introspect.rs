@@ -57,7 +57,12 @@ impl Introspection {
     fn of(realm: &Realm, facts: Result<TokenFacts, Refusal>, audience: Option<Vec<Arc<str>>>) -> Self {
         match facts {
             Ok(facts) => {
-                let audience = audience.unwrap_or_else(|| realm.audiences.of(facts.scope));
+                // Nobody but us takes a refresh token (RFC 6749 section 1.5).
+                let audience = if facts.kind == TokenKind::Refresh {
+                    vec![Arc::from(realm.settings.issuer.as_str())]
+                } else {
+                    audience.unwrap_or_else(|| realm.audiences.of(facts.scope))
+                };
                 Self::Active(TokenFacts { audience, ..facts })
             }
             Err(refusal) => Self::Inactive(Inactive::Refused(refusal)),

@@ -261,6 +261,8 @@ async fn an_audience_introspects_the_tokens_that_are_for_it_and_no_others() {
             }
             if let Some(refresh_token) = tokens.json()["refresh_token"].as_str() {
                 assert_eq!(asked(refresh_token).await, json!({ "active": false }), "refresh tokens are for us");
+                let seen = at.introspected(refresh_token).await;
+                assert_eq!((&seen["active"], seen.get("aud")), (&json!(true), None), "and name nobody else: {seen}");
             }
         }
         assert_eq!(asked("x").await, json!({ "active": false }));
