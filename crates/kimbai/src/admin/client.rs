@@ -332,7 +332,15 @@ fn client_text(client: &ClientView) -> String {
         ("grant_types", words(client.grant_types.iter().map(name).collect())),
         ("scope", or_dash(Some(&client.scope))),
         ("redirect_uris", words(client.redirect_uris.clone())),
-        ("introspects", if client.resource_server { "every token of the realm" } else { "its own tokens" }.to_owned()),
+        (
+            "introspects",
+            if client.resource_server {
+                "every token of the realm"
+            } else {
+                "access tokens that name it as their audience"
+            }
+            .to_owned(),
+        ),
         ("secrets", or_dash(Some(&secrets.collect::<Vec<_>>().join(", ")))),
     ];
     // Of most clients nobody has said so much.

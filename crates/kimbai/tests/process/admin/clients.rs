@@ -33,7 +33,7 @@ method         client_secret_post
 grant_types    authorization_code refresh_token
 scope          orders.read offline_access
 redirect_uris  https://shop.example.vn/cb http://127.0.0.1/cb
-introspects    its own tokens
+introspects    access tokens that name it as their audience
 secrets        until it is replaced";
         assert_eq!((facts, secret.len()), (expected, 44));
         assert_eq!(place.ok(&["client", "show", "shop"]).trim_end(), expected);
