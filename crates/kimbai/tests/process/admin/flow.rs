@@ -150,14 +150,20 @@ fn what_was_done_is_audited_and_can_be_asked_for_by_who_and_when() {
             let lines = place.json(&[&["audit", "list"], words].concat());
             lines.as_array().unwrap().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect()
         };
-        // Commands that work on the database themselves have clocks of their own, some milliseconds apart on a busy machine.
-        let mut all = events(&["--since", "1h"]);
-        all.sort_unstable();
-        assert_eq!(all, ["applied", "client_disabled", "user_disabled"]);
+        let all = events(&["--since", "1h"]);
+        let newest = events(&["--limit", "1"]);
+        if place.database.is_none() {
+            assert_eq!(all, ["user_disabled", "client_disabled", "applied"]);
+            assert_eq!(newest, ["user_disabled"]);
+        } else {
+            // Commands that work on the database themselves reckon its time, each for itself: milliseconds apart on a busy machine.
+            let mut sorted = all.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, ["applied", "client_disabled", "user_disabled"]);
+            assert_eq!(newest, all[..1]);
+        }
         assert_eq!(events(&["--user", "an"]), ["user_disabled"]);
         assert_eq!(events(&["--client", "web"]), ["client_disabled"]);
-        let newest = events(&["--limit", "1"]);
-        assert!(newest == ["user_disabled"] || newest == ["client_disabled"], "{newest:?}");
         assert_eq!(events(&["--grant", "0123456789abcdef"]), [""; 0]);
         let table = place.ok(&["audit", "list"]);
         let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
