@@ -259,6 +259,15 @@ mod tests {
     }
 
     #[test]
+    fn a_table_knows_the_sets_of_its_own_scopes_and_none_of_a_longer_one() {
+        let names = ["orders.read", "orders.write"].map(|name| ScopeDefinition::new(name, "", ""));
+        let table = ScopeTable::new(names.to_vec()).unwrap();
+        for (set, expect) in [(0, true), (0b01, true), (0b11, true), (0b100, false), (0b111, false), (1 << 63, false)] {
+            assert_eq!(table.knows(ScopeSet(set)), expect, "{set:b}");
+        }
+    }
+
+    #[test]
     fn a_scope_is_named_by_a_scope_token() {
         for (name, expect) in
             [("orders.read", true), ("", false), ("a b", false), ("a\"", false), ("a\\", false), ("đ", false)]
