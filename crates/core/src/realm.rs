@@ -3,6 +3,8 @@
 //! What differs between the platforms and is not their wire is data here: lifetimes, paths, the form of errors, the shape of
 //! tokens. Defaults of a platform stand in its dialect's folder.
 
+mod partners;
+
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
 
@@ -13,7 +15,9 @@ use crate::authorize::ResponseType;
 use crate::client::only_code;
 use crate::redirect_uri::{UriError, check_web_uri};
 use crate::scope::{OPENID, ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
-use crate::signing::{SigningSettings, SigningSettingsError};
+use crate::signing::{SigningAlgorithm, SigningSettings, SigningSettingsError};
+
+pub use self::partners::{FailureLimits, PartnerSettings, RefreshTokenFormat};
 
 /// The settings of one realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +74,12 @@ pub struct RealmSettings {
     /// The resources beyond its own.
     #[serde(default)]
     pub audiences: Vec<AudienceDefinition>,
+    /// What its refresh tokens are.
+    #[serde(default, skip_serializing_if = "RefreshTokenFormat::is_opaque")]
+    pub refresh_token_format: RefreshTokenFormat,
+    /// Its clients are partners, and this is what holds for them; none: there are no partners, and nobody gets tokens for a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partners: Option<PartnerSettings>,
 }
 
 /// Whether a client may prove itself by a signature over its request, and how old that may be.
@@ -143,6 +153,15 @@ pub enum SettingsError {
     /// The audiences are refused.
     #[error("audiences: {0}")]
     Audiences(#[from] AudienceError),
+    /// Partners ask elsewhere.
+    #[error("paths: a realm of partners has no authorize, token and revoke: they are empty")]
+    PartnerPaths,
+    /// What holds for partners is refused.
+    #[error("partners.{0}")]
+    Partners(&'static str),
+    /// Nobody could verify them, we neither.
+    #[error("refresh_token_format: JWTs need paths.jwks and signing.algorithms that are RS256 or EdDSA")]
+    RefreshTokenFormat,
 }
 
 /// RFC 6749 section 4.1.2.
@@ -166,7 +185,7 @@ impl RealmSettings {
         if self.issuer.contains('?') {
             return Err(SettingsError::IssuerQuery);
         }
-        self.paths.check()?;
+        self.paths.check(self.partners.as_ref())?;
         ScopeTable::new(self.scopes.clone())?;
         if let Some(unknown) = self.offline_names().find(|name| !self.scopes.iter().any(|scope| scope.name == *name)) {
             return Err(SettingsError::OfflineScope(unknown.to_owned()));
@@ -174,6 +193,10 @@ impl RealmSettings {
         self.lifetimes.check()?;
         self.signing.check()?;
         self.check_response_types()?;
+        if let Some(partners) = &self.partners {
+            partners.check().map_err(SettingsError::Partners)?;
+        }
+        self.check_refresh_tokens()?;
         Ok(audience::check(self)?)
     }
 
@@ -197,6 +220,20 @@ impl RealmSettings {
         }
     }
 
+    /// A retry gets the same refresh token to the byte: what signs it must sign the same thing alike.
+    fn check_refresh_tokens(&self) -> Result<(), SettingsError> {
+        let is_alike = |algorithm: &SigningAlgorithm| match algorithm {
+            SigningAlgorithm::Rs256 | SigningAlgorithm::EdDsa => true,
+            SigningAlgorithm::Es256 => false,
+        };
+        match self.refresh_token_format {
+            RefreshTokenFormat::Jwt if !(self.signs() && self.signing.algorithms.first().is_some_and(is_alike)) => {
+                Err(SettingsError::RefreshTokenFormat)
+            }
+            RefreshTokenFormat::Jwt | RefreshTokenFormat::Opaque => Ok(()),
+        }
+    }
+
     /// The names of the scopes that ask for a refresh token.
     pub fn offline_names(&self) -> impl Iterator<Item = &str> {
         self.offline_scope.split(' ').filter(|name| !name.is_empty())
@@ -211,13 +248,20 @@ impl RealmSettings {
 }
 
 impl EndpointPaths {
-    fn check(&self) -> Result<(), SettingsError> {
+    fn check(&self, partners: Option<&PartnerSettings>) -> Result<(), SettingsError> {
         let forms = FORM_PATHS.map(|form| format!("{}{form}", self.authorize));
-        let endpoints = [&self.authorize, &self.token, &self.revoke, &self.introspect];
+        let of_browsers = [&self.authorize, &self.token, &self.revoke];
+        let of_browsers: Vec<_> = if partners.is_none() {
+            of_browsers.into_iter().chain(&forms).collect()
+        } else if of_browsers.iter().all(|path| path.is_empty()) {
+            Vec::new()
+        } else {
+            return Err(SettingsError::PartnerPaths);
+        };
         let mut taken = HashSet::new();
         let optional = [&self.userinfo, &self.end_session, &self.jwks];
         let own = optional.into_iter().flatten().chain(self.platform.values());
-        for path in endpoints.into_iter().chain(&forms).chain(own) {
+        for path in of_browsers.into_iter().chain([&self.introspect]).chain(own) {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             let is_segment =
                 |segment: &str| !segment.is_empty() && !matches!(segment, "." | "..") && segment.bytes().all(is_plain);
@@ -262,11 +306,14 @@ impl Lifetimes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointPaths {
-    /// RFC 6749 section 3.1.
+    /// RFC 6749 section 3.1. Empty in a realm of partners, as the next two are: it has none of them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub authorize: String,
     /// RFC 6749 section 3.2.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
     /// RFC 7009.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub revoke: String,
     /// RFC 7662.
     pub introspect: String,
@@ -415,12 +462,28 @@ pub enum ConsentForm {
 mod tests {
     use super::*;
     use crate::client::tests::settings;
-    use crate::signing::SigningAlgorithm;
+
+    const PARTNERS: PartnerSettings = PartnerSettings {
+        grants_max: 50,
+        live_grants_max: 1_000,
+        failed_log_in_answer_ms: 250,
+        failed_refresh_answer_ms: 25,
+        failure_limits: FailureLimits::On,
+    };
+
+    fn make_partners(settings: &mut RealmSettings) {
+        for path in [&mut settings.paths.authorize, &mut settings.paths.token, &mut settings.paths.revoke] {
+            path.clear();
+        }
+        settings.paths.jwks = Some("/.well-known/jwks.json".to_owned());
+        settings.refresh_token_format = RefreshTokenFormat::Jwt;
+        settings.partners = Some(PARTNERS);
+    }
 
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
         type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 24] = [
+        let cases: [(Mistake, &str); 29] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -443,6 +506,23 @@ mod tests {
                 |s| s.response_types.push(ResponseType::CodeIdToken),
                 "response_types: an ID token needs paths.jwks, signing.algorithms and a scope openid",
             ),
+            (|s| s.paths.token.clear(), "paths: \"\" is not a path"),
+            (|s| s.partners = Some(PARTNERS), "paths: a realm of partners has no authorize"),
+            (
+                |s| {
+                    make_partners(s);
+                    s.partners = Some(PartnerSettings { grants_max: 0, ..PARTNERS });
+                },
+                "partners.grants_max: ",
+            ),
+            (|s| s.refresh_token_format = RefreshTokenFormat::Jwt, "refresh_token_format: "),
+            (
+                |s| {
+                    make_partners(s);
+                    s.signing.algorithms = vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
+                },
+                "refresh_token_format: ",
+            ),
             (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
             (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
             (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
@@ -456,7 +536,9 @@ mod tests {
         (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
         longest.signing.jwks_max_age_s = 86_400;
         longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
-        for right in [settings(), longest] {
+        let mut of_partners = settings();
+        make_partners(&mut of_partners);
+        for right in [settings(), longest, of_partners] {
             assert_eq!(right.check(), Ok(()));
         }
         for (mistake, expect) in cases {

@@ -3,7 +3,7 @@
 //! What is cached here changes an answer's form only. What can kill a token is read with each verb. A realm that is read anew shares
 //! its clients and signing keys with the one before it: what a request that still holds the old one hears of them is known to all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -55,6 +55,8 @@ struct Clients {
     ids: HashMap<String, Arc<Client>>,
     numbers: HashMap<ClientNumber, Arc<Client>>,
     origins: HashMap<String, HashSet<ClientNumber>>,
+    /// By partner code. Two partners never ask for one, but two servers may be asked at once: then it is the earlier client's.
+    partners: HashMap<String, BTreeSet<ClientNumber>>,
 }
 
 /// What registering a client or user in a realm needs of it.
@@ -174,6 +176,13 @@ impl Realm {
         self.clients.read().unwrap_or_else(PoisonError::into_inner).numbers.get(&number).cloned()
     }
 
+    /// The partner with this code.
+    #[must_use]
+    pub fn partner(&self, partner_code: &str) -> Option<Arc<Client>> {
+        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+        clients.numbers.get(clients.partners.get(partner_code)?.first()?).cloned()
+    }
+
     /// Whether an enabled client has this web origin.
     #[must_use]
     pub fn has_origin(&self, origin: &str) -> bool {
@@ -206,6 +215,7 @@ impl Realm {
         for clients in clients.origins.values_mut() {
             clients.remove(&number);
         }
+        clients.forget_partner(&client);
     }
 
     /// Takes over what the store answered of a client's standing.
@@ -228,7 +238,23 @@ impl Clients {
         Client { standing, ..client }
     }
 
+    fn forget_partner(&mut self, client: &Client) {
+        let Some(partner) = client.partner() else { return };
+        if let Some(clients) = self.partners.get_mut(&partner.partner_code) {
+            clients.remove(&client.number);
+            if clients.is_empty() {
+                self.partners.remove(&partner.partner_code);
+            }
+        }
+    }
+
     fn put(&mut self, client: Client) {
+        if let Some(known) = self.numbers.get(&client.number).cloned() {
+            self.forget_partner(&known);
+        }
+        if let Some(partner) = client.partner() {
+            self.partners.entry(partner.partner_code.clone()).or_default().insert(client.number);
+        }
         for known in self.numbers.get(&client.number).into_iter().flat_map(|known| &known.origins) {
             if let Some(clients) = self.origins.get_mut(known) {
                 clients.remove(&client.number);

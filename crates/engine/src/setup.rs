@@ -100,6 +100,9 @@ pub enum SetupError {
     /// Nobody could log in by this name.
     #[error("user {0:?}: a user name has 1 to {USERNAME_BYTES_MAX} bytes and no control characters")]
     Username(String),
+    /// Another partner of the realm has this code.
+    #[error("the realm has a partner {0} already")]
+    PartnerCode(String),
     /// A client secret is too short.
     #[error("client {0}: a secret has at least {SECRET_CHARACTERS_MIN} characters")]
     Secret(String),
@@ -118,6 +121,7 @@ impl SetupError {
             | Self::Subject(_)
             | Self::ClientId(_)
             | Self::Username(_)
+            | Self::PartnerCode(_)
             | Self::Secret(_) => true,
             Self::Store(StoreError::NotDone | StoreError::Unknown | StoreError::Changed | StoreError::Taken)
             | Self::MasterKey(_)
@@ -188,6 +192,11 @@ impl Engine {
     /// [`SetupError`].
     pub async fn put_client(&self, realm: &Realm, client: NewClient) -> Result<Arc<Client>, SetupError> {
         let client_id = client.client_id.clone();
+        if let Some(code) = client.metadata.partner.as_ref().map(|partner| &partner.partner_code)
+            && realm.partner(code).is_some_and(|known| known.client_id != client_id)
+        {
+            return Err(SetupError::PartnerCode(code.clone()));
+        }
         let change = client_change(&realm.face(), client)?;
         self.store.change(vec![change]).await?;
         self.refresh_client(realm, &client_id).await?;
@@ -380,7 +389,8 @@ pub(crate) fn stored_secret(keyring: &RealmKeyring, method: AuthenticationMethod
         AuthenticationMethod::RequestSignature => Some(keyring.seal_secret(secret.expose().as_bytes())),
         AuthenticationMethod::None
         | AuthenticationMethod::ClientSecretBasic
-        | AuthenticationMethod::ClientSecretPost => None,
+        | AuthenticationMethod::ClientSecretPost
+        | AuthenticationMethod::PartnerEnvelope => None,
     };
     ClientSecret { sealed, ..ClientSecret::lasting(keyring.secret_digest(secret)) }
 }

@@ -13,6 +13,7 @@ use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, origin_of}
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
 use crate::signing::SigningAlgorithm;
 
+use super::partner::{self, Partner};
 use super::presentation::{self, LogInPage, web_uris};
 
 /// How a client authenticates at the token endpoint.
@@ -27,10 +28,12 @@ pub enum AuthenticationMethod {
     ClientSecretPost,
     /// A signature over the request, made with the secret.
     RequestSignature,
+    /// An envelope that opens under a key of the partner's; beside it, where a person logs in, `client_id` and `client_secret`.
+    PartnerEnvelope,
 }
 
 impl AuthenticationMethod {
-    /// Its registered name (RFC 7591 section 2); that of the signature is ours, for no RFC has it.
+    /// Its registered name (RFC 7591 section 2); those of the signature and the envelope are ours, for no RFC has them.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,6 +41,7 @@ impl AuthenticationMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::RequestSignature => "request_signature",
+            Self::PartnerEnvelope => "partner_envelope",
         }
     }
 }
@@ -52,6 +56,8 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 section 4.4.
     ClientCredentials,
+    /// RFC 6749 section 4.3, for partners alone.
+    Password,
 }
 
 /// When a person is asked.
@@ -209,6 +215,9 @@ pub struct ClientMetadata {
     /// Web origins beside those of its redirect URIs that may call the token endpoint.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+    /// What it is beside a client, in a realm that has partners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<Partner>,
 }
 
 impl ClientMetadata {
@@ -253,6 +262,7 @@ impl ClientMetadata {
             userinfo_signed_response_alg: None,
             post_logout_redirect_uris: Vec::new(),
             allowed_origins: Vec::new(),
+            partner: None,
         }
     }
 }
@@ -338,6 +348,7 @@ impl Client {
         check_uris(&metadata)?;
         presentation::check(&metadata)?;
         check_grants(&metadata)?;
+        partner::check(&metadata, settings)?;
         check_lifetimes(&metadata.lifetimes)?;
         check_algorithms(&metadata, settings)?;
         check_response_types(&metadata, settings)?;
@@ -368,6 +379,12 @@ impl Client {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.metadata.token_endpoint_auth_method == AuthenticationMethod::None
+    }
+
+    /// What it is beside a client, if it is a partner.
+    #[must_use]
+    pub const fn partner(&self) -> Option<&Partner> {
+        self.metadata.partner.as_ref()
     }
 
     /// Whether it is registered for this grant.
@@ -425,7 +442,10 @@ fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
             !signs(metadata) && has(GrantType::AuthorizationCode) == metadata.redirect_uris.is_empty(),
             "authorization_code and redirect_uris need each other",
         ),
-        (has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode), "refresh_token needs authorization_code"),
+        (
+            has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) && !has(GrantType::Password),
+            "refresh_token needs authorization_code, or password where there are partners",
+        ),
         (
             signs(metadata) && metadata.secrets.iter().any(|secret| secret.sealed.is_none()),
             "a client that signs its requests is given its secret itself, not a hash of it",

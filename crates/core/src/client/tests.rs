@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::authorize::ResponseType;
 use crate::client::{
-    AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials, ClientMetadata,
-    ClientSecret, ConsentPolicy, GrantType, PresentedSecrets, RegistrationError, SealedSecret, SecretDigest,
-    SecretRepetition, SubjectType, authenticate,
+    AnswerForm, AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials,
+    ClientMetadata, ClientSecret, ConsentPolicy, EnvelopeKey, GrantType, IvLayout, KeySpelling, Partner,
+    PresentedSecrets, RegistrationError, SealedSecret, SecretDigest, SecretRepetition, SubjectType, authenticate,
 };
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{
-    BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy,
-    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
+    BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, FailureLimits, IntrospectionListener,
+    Lifetimes, PartnerSettings, PkcePolicy, RealmSettings, RefreshTokenFormat, RequestSignatures, TokenShape,
+    TokenTypeSpelling,
 };
 use crate::redirect_uri::UriError;
 use crate::request_signature::SignatureFault;
@@ -71,6 +72,8 @@ pub(crate) fn settings() -> RealmSettings {
         bearer_header: BearerHeader::Authorization,
         rate_limits: None,
         request_signatures: RequestSignatures::Refused,
+        refresh_token_format: RefreshTokenFormat::Opaque,
+        partners: None,
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
@@ -516,4 +519,64 @@ fn a_client_shortens_its_lifetimes_and_never_lengthens_them() {
     let endless = Lifetimes { refresh_idle_s: None, ..settings().lifetimes };
     assert_eq!(endless.shortened(&ClientLifetimes::default()).refresh_idle_s, None);
     assert_eq!(endless.shortened(&all(5)).refresh_idle_s, Some(5));
+}
+
+#[test]
+fn partners_are_registered_where_there_are_partners_and_nowhere_else() {
+    let partner = Partner {
+        partner_code: "DEMO".to_owned(),
+        keys: vec![EnvelopeKey::lasting(SealedSecret(String::new()))],
+        iv: IvLayout::Prepended,
+        key_spelling: KeySpelling::Hex,
+        answers: AnswerForm::Plain,
+    };
+    let mut of_partners = settings();
+    for path in [&mut of_partners.paths.authorize, &mut of_partners.paths.token, &mut of_partners.paths.revoke] {
+        path.clear();
+    }
+    of_partners.partners = Some(PartnerSettings {
+        grants_max: 50,
+        live_grants_max: 1_000,
+        failed_log_in_answer_ms: 250,
+        failed_refresh_answer_ms: 25,
+        failure_limits: FailureLimits::On,
+    });
+    let grant_types = vec![GrantType::Password, GrantType::RefreshToken];
+    let right = ClientMetadata {
+        secrets: vec![lasting(1)],
+        partner: Some(partner),
+        ..ClientMetadata::new("DEMO".to_owned(), AuthenticationMethod::PartnerEnvelope, grant_types)
+    };
+    let register = |metadata: ClientMetadata, settings: &RealmSettings| {
+        let standing = PartyStanding::NEW;
+        Client::register(ClientNumber(7), "c".to_owned(), metadata, standing, (settings, &scope_table()))
+    };
+    assert_eq!(of_partners.check(), Ok(()));
+    assert!(register(right.clone(), &of_partners).unwrap().partner().is_some());
+    let with = |change: fn(&mut Partner)| {
+        let mut metadata = right.clone();
+        change(metadata.partner.as_mut().unwrap());
+        metadata
+    };
+    let elsewhere = settings();
+    for (metadata, settings, expect) in [
+        (right.clone(), &elsewhere, "need a realm that has partners"),
+        (ClientMetadata { partner: None, ..right.clone() }, &elsewhere, "need a realm that has partners"),
+        (ClientMetadata { partner: None, ..right.clone() }, &of_partners, "need each other"),
+        (ClientMetadata { token_endpoint_auth_method: POST, ..right.clone() }, &of_partners, "need each other"),
+        (
+            ClientMetadata { token_endpoint_auth_method: POST, partner: None, ..right.clone() },
+            &of_partners,
+            "for partners alone",
+        ),
+        (ClientMetadata { secrets: Vec::new(), ..right.clone() }, &of_partners, "needs one"),
+        (with(|partner| partner.partner_code = "A B".to_owned()), &of_partners, "partner.partner_code"),
+        (with(|partner| partner.keys.clear()), &of_partners, "partner.keys"),
+        (with(|partner| partner.keys = vec![partner.keys[0].clone(); 3]), &of_partners, "partner.keys"),
+    ] {
+        match register(metadata, settings) {
+            Err(RegistrationError::Contradiction(text)) => assert!(text.contains(expect), "{text}"),
+            other => panic!("{expect}: {other:?}"),
+        }
+    }
 }

@@ -67,8 +67,10 @@ pub(super) fn authentication(client: &DemoClient) -> Vec<String> {
     match client.token_endpoint_auth_method {
         AuthenticationMethod::ClientSecretBasic => vec![format!("-u {}:{secret}", client.client_id), client_id],
         AuthenticationMethod::ClientSecretPost => vec![client_id, format!("-d client_secret={secret}")],
-        // A signature is made for each request anew.
-        AuthenticationMethod::None | AuthenticationMethod::RequestSignature => vec![client_id],
+        // A signature or an envelope is made for each request anew.
+        AuthenticationMethod::None | AuthenticationMethod::RequestSignature | AuthenticationMethod::PartnerEnvelope => {
+            vec![client_id]
+        }
     }
 }
 

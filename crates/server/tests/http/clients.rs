@@ -87,7 +87,8 @@ async fn each_client_authenticates_by_exactly_its_registered_method() {
                 AuthenticationMethod::ClientSecretBasic => AuthenticationMethod::ClientSecretPost,
                 AuthenticationMethod::ClientSecretPost
                 | AuthenticationMethod::None
-                | AuthenticationMethod::RequestSignature => AuthenticationMethod::ClientSecretBasic,
+                | AuthenticationMethod::RequestSignature
+                | AuthenticationMethod::PartnerEnvelope => AuthenticationMethod::ClientSecretBasic,
             };
             let app_otherwise = App { method: other_method, ..*app };
             for path in [at.token, at.revoke, at.introspect] {

@@ -21,7 +21,7 @@ use kimbai_core::authorize::ResponseType;
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
     BearerHeader, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy, RateLimits,
-    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
+    RealmSettings, RefreshTokenFormat, RequestSignatures, TokenShape, TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::signing::SigningSettings;
@@ -90,6 +90,8 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         rate_limits: NonZeroU32::new(60_000)
             .map(|per_minute| RateLimits { source_per_minute: per_minute, client_per_minute: per_minute }),
         request_signatures: RequestSignatures::Refused,
+        refresh_token_format: RefreshTokenFormat::Opaque,
+        partners: None,
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
