@@ -480,10 +480,11 @@ mod tests {
         settings.partners = Some(PARTNERS);
     }
 
+    type Mistake = fn(&mut RealmSettings);
+
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
-        type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 29] = [
+        let cases: [(Mistake, &str); 25] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -507,6 +508,40 @@ mod tests {
                 "response_types: an ID token needs paths.jwks, signing.algorithms and a scope openid",
             ),
             (|s| s.paths.token.clear(), "paths: \"\" is not a path"),
+            (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
+            (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
+            (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
+            (|s| s.lifetimes.session_idle_s = 0, "lifetimes.session_idle_s: it is at least 1 s"),
+            (
+                |s| s.lifetimes.session_idle_s = 604_801,
+                "lifetimes.session_idle_s: a session is unused for at most 604800 s",
+            ),
+        ];
+        let mut longest = settings();
+        (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
+        longest.signing.jwks_max_age_s = 86_400;
+        longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
+        for right in [settings(), longest] {
+            assert_eq!(right.check(), Ok(()));
+        }
+        check_each(&cases);
+    }
+
+    fn check_each(cases: &[(Mistake, &str)]) {
+        for (mistake, expect) in cases {
+            let mut settings = settings();
+            mistake(&mut settings);
+            let error = settings.check().unwrap_err().to_string();
+            assert!(error.starts_with(expect), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_realm_of_partners_has_no_endpoints_of_browsers_and_signs_refresh_tokens_alike() {
+        let mut of_partners = settings();
+        make_partners(&mut of_partners);
+        assert_eq!(of_partners.check(), Ok(()));
+        let cases: [(Mistake, &str); 4] = [
             (|s| s.partners = Some(PARTNERS), "paths: a realm of partners has no authorize"),
             (
                 |s| {
@@ -523,29 +558,7 @@ mod tests {
                 },
                 "refresh_token_format: ",
             ),
-            (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
-            (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
-            (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
-            (|s| s.lifetimes.session_idle_s = 0, "lifetimes.session_idle_s: it is at least 1 s"),
-            (
-                |s| s.lifetimes.session_idle_s = 604_801,
-                "lifetimes.session_idle_s: a session is unused for at most 604800 s",
-            ),
         ];
-        let mut longest = settings();
-        (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
-        longest.signing.jwks_max_age_s = 86_400;
-        longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
-        let mut of_partners = settings();
-        make_partners(&mut of_partners);
-        for right in [settings(), longest, of_partners] {
-            assert_eq!(right.check(), Ok(()));
-        }
-        for (mistake, expect) in cases {
-            let mut settings = settings();
-            mistake(&mut settings);
-            let error = settings.check().unwrap_err().to_string();
-            assert!(error.starts_with(expect), "{error}");
-        }
+        check_each(&cases);
     }
 }
