@@ -71,6 +71,7 @@ impl From<SetupError> for AdminError {
             | SetupError::Subject(_)
             | SetupError::ClientId(_)
             | SetupError::Username(_)
+            | SetupError::PartnerCode(_)
             | SetupError::Secret(_) => Self::Invalid(vec![error.to_string()]),
         }
     }
