@@ -2,8 +2,9 @@
 //!
 //! Knows payloads and bytes, not protocols. All cryptography is a library's; here is decided which key does what.
 //! Sources: RFC 8452 (AES-GCM-SIV), RFC 5869 (HKDF), RFC 2104 (HMAC), RFC 9106 (Argon2), RFC 7515
-//! (JWS), RFC 7517 (JWK).
+//! (JWS), RFC 7517 (JWK), NIST SP 800-38A (CBC).
 
+mod envelope;
 mod json;
 mod jwk;
 mod key_file;
@@ -19,6 +20,7 @@ mod sign;
 mod signing_keys;
 mod verify;
 
+pub use envelope::{CipherKey, Envelope, EnvelopeFault};
 pub use json::parse_object;
 pub use jwk::Jwk;
 pub use key_file::{KeyFile, KeyFileError};

@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod copy;
 mod doctor;
+mod envelope;
 mod exit;
 mod installation;
 mod man;
@@ -59,6 +60,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Signs a request as a platform's clients do, and shows each step.
     Sign(sign::SignArgs),
+    /// Seals and opens the envelopes of a partner API: AES-256-CBC in hex digits.
+    Envelope(envelope::EnvelopeArgs),
     /// Brings the schema of a PostgreSQL database to what this version needs.
     Migrate(migrate::MigrateArgs),
     /// Copies an embedded store into an empty PostgreSQL database.
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::command::run(&args).map(|()| ExitStatus::Done),
         Command::Doctor(args) => doctor::run(&args),
         Command::Sign(args) => sign::run(&args).map(|()| ExitStatus::Done),
+        Command::Envelope(args) => envelope::run(&args).map(|()| ExitStatus::Done),
         Command::Migrate(args) => migrate::run(&args),
         Command::Copy(args) => copy::run(&args).map(|()| ExitStatus::Done),
         Command::Admin(command) => admin::run(command),

@@ -23,7 +23,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use self::output::Form;
-pub(crate) use self::output::print;
+pub(crate) use self::output::{note, print, print_bytes};
 use self::reach::Reach;
 pub(crate) use self::secret::of_reference as secret_of_reference;
 use crate::boot;

@@ -24,15 +24,20 @@ pub(super) fn say<T: Serialize>(form: Form, reply: &T, text: impl FnOnce(&T) -> 
 
 /// Prints on standard output. Whoever has read enough may close it.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same, of what need not be text.
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.context("cannot write to standard output"),
     }
 }
 
 /// Says something beside the reply, on standard error.
-pub(super) fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(io::stderr(), "{text}");
 }
