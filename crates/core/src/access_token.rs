@@ -31,6 +31,9 @@ pub struct AccessTokenClaims {
     /// How the user authenticated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// The partner that it was issued to, where the client is one: a resource compares it with the request's header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_code: Option<String>,
 }
 
 /// `aud`: a string if it is one, as most libraries expect, else an array (RFC 7519 section 4.1.3).
@@ -82,6 +85,7 @@ mod tests {
             scope: None,
             auth_time: None,
             acr: None,
+            partner_code: None,
         };
         let mut expect = json!({
             "iss": "https://id.example.vn", "aud": "https://api.example.vn", "sub": "reporting", "client_id": "reporting",
@@ -93,10 +97,13 @@ mod tests {
             scope: Some("openid stock".to_owned()),
             auth_time: Some(900),
             acr: Some("1".to_owned()),
+            partner_code: Some("DEMO".to_owned()),
             ..least
         };
-        let more =
-            json!({ "aud": ["https://id.example.vn", "stock"], "scope": "openid stock", "auth_time": 900, "acr": "1" });
+        let more = json!({
+            "aud": ["https://id.example.vn", "stock"], "scope": "openid stock", "auth_time": 900, "acr": "1",
+            "partner_code": "DEMO",
+        });
         expect.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         assert_eq!(serde_json::to_value(&most).unwrap(), expect);
     }

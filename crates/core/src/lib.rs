@@ -16,6 +16,7 @@ pub mod number;
 pub mod pkce;
 pub mod realm;
 pub mod redirect_uri;
+pub mod refresh_token;
 pub mod request_signature;
 pub mod scope;
 pub mod secret;

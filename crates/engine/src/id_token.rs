@@ -135,11 +135,16 @@ impl Realm {
         requested.within(ClaimSet::of_scopes(giving, &self.scopes))
     }
 
-    /// What signs a client's tokens: what it is registered for, else RS256, which every client can read, else what there is.
+    /// What signs a client's tokens: what it is registered for, else RS256, which every client can read, else what there is; of
+    /// partners what the realm names first, for both of their tokens.
     pub(crate) fn signing_algorithm(&self, client: &Client) -> SigningAlgorithm {
+        let first = self.settings.signing.algorithms.first().copied();
+        if client.partner().is_some() {
+            return first.unwrap_or(SigningAlgorithm::Rs256);
+        }
         let has = |algorithm: &SigningAlgorithm| self.settings.signing.algorithms.contains(algorithm);
         let registered = client.metadata.id_token_signed_response_alg.filter(has);
         let usual = Some(SigningAlgorithm::Rs256).filter(has);
-        registered.or(usual).or(self.settings.signing.algorithms.first().copied()).unwrap_or(SigningAlgorithm::Rs256)
+        registered.or(usual).or(first).unwrap_or(SigningAlgorithm::Rs256)
     }
 }

@@ -3,6 +3,7 @@
 use kimbai_core::audience::AccessTokenFormat;
 use kimbai_core::client::Client;
 use kimbai_core::grant::Grant;
+use kimbai_core::realm::RefreshTokenFormat;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{Issued, Refusal, TokenKind, TokenRefusal, issue_rowless};
 use kimbai_keyring::{RetiredKey, random_u64};
@@ -17,7 +18,29 @@ use crate::token::TokenAnswer;
 impl Realm {
     /// Whether what a client gets for this scope names the user: an ID token does, and an access token that is a JWT.
     pub(crate) fn names_user(&self, client: &Client, scope: ScopeSet) -> bool {
-        self.is_openid(scope) || self.access_token_format(client, scope) == AccessTokenFormat::Jwt
+        self.is_openid(scope)
+            || self.access_token_format(client, scope) == AccessTokenFormat::Jwt
+            || self.settings.refresh_token_format == RefreshTokenFormat::Jwt
+    }
+
+    /// The refresh token of what was issued, where there is one.
+    fn refresh_token(
+        &self,
+        client: &Client,
+        issued: &Issued,
+        identity: Option<&Identity>,
+    ) -> Result<Option<IssuedToken>, TokenError> {
+        let Some(refresh) = &issued.refresh else { return Ok(None) };
+        let seal = |kind| self.keyring.seal(kind, refresh, issued.sealing_key).map_err(unsealed);
+        Ok(Some(match self.settings.refresh_token_format {
+            RefreshTokenFormat::Opaque => seal(TokenKind::Refresh)?.into(),
+            RefreshTokenFormat::Jwt => {
+                let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
+                let jti = seal(TokenKind::RefreshJti)?;
+                let said = (refresh, issued.refresh_expiry_s, &jti);
+                self.signed_refresh_token(client, said, identity.statement(None))?
+            }
+        }))
     }
 }
 
@@ -54,13 +77,12 @@ impl Engine {
         } else {
             None
         };
-        let refresh = issued.refresh.as_ref();
-        let refresh_token = refresh.map(|refresh| realm.keyring.seal(TokenKind::Refresh, refresh, key)).transpose();
         Ok(TokenAnswer {
             access_token,
-            refresh_token: refresh_token.map_err(unsealed)?.map(IssuedToken::from),
+            refresh_token: realm.refresh_token(client, issued, identity)?,
             id_token,
             expires_in_s: issued.expires_in_s,
+            refresh_expires_in_s: issued.refresh_expires_in_s,
             scope: access.scope,
             user: Some(grant.user),
             note: issued.note,
@@ -93,6 +115,7 @@ impl Engine {
             refresh_token: None,
             id_token: None,
             expires_in_s: lifetime_s,
+            refresh_expires_in_s: 0,
             scope,
             user: None,
             note: None,

@@ -60,9 +60,12 @@ impl Engine {
     ) -> Result<(), TokenError> {
         let revocation = match kind {
             TokenKind::Refresh => Revocation::Grant(EndReason::RevokedByClient),
-            TokenKind::Access | TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti => {
-                Revocation::AccessThrough(pointer.generation)
-            }
+            TokenKind::Access
+            | TokenKind::Code
+            | TokenKind::Rowless
+            | TokenKind::AccessJti
+            | TokenKind::RowlessJti
+            | TokenKind::RefreshJti => Revocation::AccessThrough(pointer.generation),
         };
         let attempt = Self::attempt();
         let look = until_known(|| self.store.revoke(realm.number, pointer.grant, revocation, attempt)).await?;

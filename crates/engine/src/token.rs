@@ -6,8 +6,8 @@ use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation, Seen
 use kimbai_core::number::{GrantId, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
-    Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest,
-    offline_scope, plan, settle_redemption, settle_rotation,
+    Note, OfflineAccess, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal,
+    TokenRequest, plan, settle_redemption, settle_rotation,
 };
 use kimbai_keyring::{Opened, SignedJwt};
 
@@ -31,6 +31,8 @@ pub struct TokenAnswer {
     pub id_token: Option<SignedJwt>,
     /// Seconds the access token still lives.
     pub expires_in_s: u32,
+    /// Seconds the refresh token still lives if it is not used; 0 without one.
+    pub refresh_expires_in_s: u32,
     /// What the access token allows.
     pub scope: ScopeSet,
     /// Whose it is; nobody's where there is no grant.
@@ -51,16 +53,27 @@ impl Engine {
         source: Source,
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials, self.now())?;
-        realm.admit_client(&client)?;
-        let (presented, nonce) = presented(realm, &request.grant);
-        let offline = offline_scope(&client, realm.offline);
+        self.grant_to(realm, &client, &request.grant, source).await
+    }
+
+    /// Answers an access token request of a client that has proven itself.
+    pub(crate) async fn grant_to(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        request: &TokenGrant,
+        source: Source,
+    ) -> Result<TokenAnswer, TokenError> {
+        realm.admit_client(client)?;
+        let (presented, nonce) = self.presented(realm, request).await?;
+        let offline = OfflineAccess::of(client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
         let mut identity = None;
-        let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
+        let (outcome, settled, scope) = match plan(client, request, presented, context)? {
             Plan::Redeem(id, redemption) => {
                 let redemption = Redemption { binding: redemption.binding.with_nonce(nonce.as_deref()), ..redemption };
-                identity = self.identity_before(realm, &client, (id, presented)).await?;
+                identity = self.identity_before(realm, client, (id, presented)).await?;
                 let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
                 let settled = settle_redemption(&outcome, &redemption, offline);
                 (outcome, settled, None)
@@ -71,14 +84,14 @@ impl Engine {
                     &outcome,
                     &rotation,
                     scope,
-                    Retries::of(&client, self.store.available_since()),
+                    Retries::of(client, self.store.available_since()),
                     offline,
                 );
                 (outcome, settled, Some(id))
             }
-            Plan::Rowless(scope) => return Ok(self.issue_rowless(realm, &client, scope).await?),
+            Plan::Rowless(scope) => return Ok(self.issue_rowless(realm, client, scope).await?),
         };
-        self.answer(realm, (&client, &outcome, scope), settled, (source, identity, nonce)).await
+        self.answer(realm, (client, &outcome, scope), settled, (source, identity, nonce)).await
     }
 
     /// What signed tokens need, loaded before a code is redeemed: redeeming it is the last thing that can fail.
@@ -96,6 +109,25 @@ impl Engine {
             Some(seen) => self.identity_of(realm, client, (&seen.grant, scope)).await,
             None => Ok(None),
         }
+    }
+
+    /// The sealed credential of a request, opened, and the nonce that came with it.
+    async fn presented(&self, realm: &Realm, grant: &TokenGrant) -> Result<(Presented, Option<String>), EngineError> {
+        Ok(match grant {
+            TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
+                Some((sealed, nonce)) => {
+                    (Presented::Code(pointer(realm.keyring.open(&[TokenKind::Code], sealed))), nonce)
+                }
+                None => (Presented::Code(None), None),
+            },
+            TokenGrant::RefreshToken { refresh_token, .. } => {
+                let opened = self.open_token(realm, &[TokenKind::Refresh], refresh_token.expose()).await?;
+                (Presented::Refresh(pointer(opened.map(|token| token.opened))), None)
+            }
+            TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
+                (Presented::Nothing, None)
+            }
+        })
     }
 
     async fn identity_of(
@@ -179,22 +211,9 @@ pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
     }
 }
 
-/// The sealed credential of a request, opened, and the nonce that came with it.
-fn presented(realm: &Realm, grant: &TokenGrant) -> (Presented, Option<String>) {
-    let open = |kind, token: &str| match realm.keyring.open(&[kind], token) {
+const fn pointer(opened: Option<Opened>) -> Option<Pointer> {
+    match opened {
         Some(Opened::Pointer(_, pointer)) => Some(pointer),
         Some(Opened::Rowless(_)) | None => None,
-    };
-    match grant {
-        TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
-            Some((sealed, nonce)) => (Presented::Code(open(TokenKind::Code, sealed)), nonce),
-            None => (Presented::Code(None), None),
-        },
-        TokenGrant::RefreshToken { refresh_token, .. } => {
-            (Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose())), None)
-        }
-        TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
-            (Presented::Nothing, None)
-        }
     }
 }

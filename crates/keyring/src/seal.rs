@@ -43,8 +43,12 @@ impl SealingKey {
             let derived = derive(root, &[b"kimbai token 1 ", kind_name(kind)]);
             UnboundKey::new(&AES_256_GCM_SIV, derived.as_slice()).ok().map(|key| (kind, LessSafeKey::new(key)))
         };
-        let [code, access, refresh, rowless, access_jti, rowless_jti] = TokenKind::ALL.map(key);
-        Some(Self { number, kinds: [code?, access?, refresh?, rowless?, access_jti?, rowless_jti?], realm })
+        let [code, access, refresh, rowless, access_jti, rowless_jti, refresh_jti] = TokenKind::ALL.map(key);
+        Some(Self {
+            number,
+            kinds: [code?, access?, refresh?, rowless?, access_jti?, rowless_jti?, refresh_jti?],
+            realm,
+        })
     }
 
     pub(crate) fn seal_pointer(&self, kind: TokenKind, pointer: &Pointer) -> Option<[u8; SEALED_BYTES]> {
@@ -61,7 +65,7 @@ impl SealingKey {
         let payload: &[u8; PAYLOAD_BYTES] = payload.as_ref().try_into().ok()?;
         match kind {
             TokenKind::Rowless | TokenKind::RowlessJti => read_rowless(payload).map(Opened::Rowless),
-            TokenKind::Code | TokenKind::Access | TokenKind::Refresh | TokenKind::AccessJti => {
+            TokenKind::Code | TokenKind::Access | TokenKind::Refresh | TokenKind::AccessJti | TokenKind::RefreshJti => {
                 read_pointer(payload).map(|pointer| Opened::Pointer(kind, pointer))
             }
         }
@@ -99,6 +103,7 @@ const fn kind_name(kind: TokenKind) -> &'static [u8] {
         TokenKind::Rowless => b"rowless",
         TokenKind::AccessJti => b"access jti",
         TokenKind::RowlessJti => b"rowless jti",
+        TokenKind::RefreshJti => b"refresh jti",
     }
 }
 
@@ -110,5 +115,6 @@ const fn kind_byte(kind: TokenKind) -> u8 {
         TokenKind::Rowless => 4,
         TokenKind::AccessJti => 5,
         TokenKind::RowlessJti => 6,
+        TokenKind::RefreshJti => 7,
     }
 }

@@ -35,16 +35,19 @@ pub enum JwtKind {
     /// The answer of the userinfo endpoint (OpenID Connect Core section 5.3.2). Its header has no `typ`, so that it never passes for an
     /// ID token.
     UserInfo,
+    /// A refresh token of a platform where these are JWTs.
+    Refresh,
 }
 
 impl JwtKind {
-    const ALL: [Self; 3] = [Self::Id, Self::Access, Self::UserInfo];
+    const ALL: [Self; 4] = [Self::Id, Self::Access, Self::UserInfo, Self::Refresh];
 
     /// Its `typ`.
     pub(crate) const fn typ(self) -> Option<&'static str> {
         match self {
             Self::Id => Some("JWT"),
             Self::Access => Some("at+jwt"),
+            Self::Refresh => Some("rt+jwt"),
             Self::UserInfo => None,
         }
     }
@@ -190,11 +193,12 @@ impl SigningKey {
     /// # Errors
     /// [`SigningKeyError::Library`].
     pub fn sign(&self, kind: JwtKind, claims: &[u8]) -> Result<SignedJwt, SigningKeyError> {
-        let [id, access, user_info] = &self.headers;
+        let [id, access, user_info, refresh] = &self.headers;
         let header = match kind {
             JwtKind::Id => id,
             JwtKind::Access => access,
             JwtKind::UserInfo => user_info,
+            JwtKind::Refresh => refresh,
         };
         let length = header.len() + (claims.len() + self.jwk.signature_bytes()).saturating_mul(4) / 3 + 4;
         let mut token = String::with_capacity(length);

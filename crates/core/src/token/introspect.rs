@@ -78,9 +78,12 @@ pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live,
     let is_current = token.generation == active.generation;
     let has_its_time = match kind {
         TokenKind::Refresh => token.time == active.rotated.low_bits(),
-        TokenKind::Access | TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti => {
-            token.issued_at_s == active.rotated.as_unix_s()
-        }
+        TokenKind::Access
+        | TokenKind::Code
+        | TokenKind::Rowless
+        | TokenKind::AccessJti
+        | TokenKind::RowlessJti
+        | TokenKind::RefreshJti => token.issued_at_s == active.rotated.as_unix_s(),
     };
     if token.generation > active.generation || (is_current && !has_its_time) {
         return Err(Refusal::StoreWentBack);
@@ -92,7 +95,7 @@ pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live,
             return Err(Refusal::GenerationRevoked);
         }
         TokenKind::Access => Micros::from_unix_s(token.time),
-        TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti => {
+        TokenKind::Code | TokenKind::Rowless | TokenKind::AccessJti | TokenKind::RowlessJti | TokenKind::RefreshJti => {
             return Err(Refusal::Forged);
         }
     };

@@ -12,7 +12,9 @@ mod settle;
 mod tests;
 
 pub use introspect::{Inactive, IntrospectionReach, Live, introspect, introspect_rowless};
-pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, offline_scope, plan};
+pub use plan::{OfflineAccess, Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, plan, terms};
 pub use pointer::{Pointer, Rowless, TokenKind};
 pub use refusal::{Refusal, RequestFault, TokenRefusal};
-pub use settle::{Issued, Note, Refused, Retries, Settled, issue_rowless, settle_redemption, settle_rotation};
+pub use settle::{
+    Issued, Note, Refused, Retries, Settled, issue_rowless, settle_opening, settle_redemption, settle_rotation,
+};

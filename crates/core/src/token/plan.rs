@@ -99,8 +99,7 @@ pub enum Plan {
     Rowless(ScopeSet),
 }
 
-/// Decides which verb an authenticated client's request asks for. `offline`: the scopes that ask for a refresh token; a grant
-/// without any lives as long as its access token.
+/// Decides which verb an authenticated client's request asks for.
 ///
 /// # Errors
 /// [`TokenRefusal`]: what is wrong before any row is looked at.
@@ -108,14 +107,14 @@ pub fn plan(
     client: &Client,
     request: &TokenGrant,
     presented: Presented,
-    (scopes, offline, keys): (&ScopeTable, ScopeSet, SealingKeys),
+    (scopes, offline, keys): (&ScopeTable, OfflineAccess, SealingKeys),
 ) -> Result<Plan, TokenRefusal> {
     if !client.may_use(request.grant_type()?) {
         return Err(TokenRefusal::UnauthorizedClient);
     }
     let refused = |refusal| Err(TokenRefusal::Grant(refusal));
-    let access_lifetime_s = client.lifetimes.access_token_s;
-    let terms = Terms { access_lifetime_s, idle_lifetime_s: client.lifetimes.refresh_idle_s, sealing_key: keys.newest };
+    let terms = terms(client, keys);
+    let access_lifetime_s = terms.access_lifetime_s;
     match (request, presented) {
         (TokenGrant::AuthorizationCode { redirect_uri, code_verifier, .. }, Presented::Code(pointer)) => {
             let Some(code) = pointer else { return refused(Refusal::Forged) };
@@ -123,7 +122,7 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
-            let has_refresh_token = code.scope.intersects(offline);
+            let has_refresh_token = offline.includes(code.scope);
             let idle_lifetime_s = if has_refresh_token { terms.idle_lifetime_s } else { Some(access_lifetime_s) };
             let terms = Terms { idle_lifetime_s, ..terms };
             Ok(Plan::Redeem(code.grant, Redemption { client: client.number, binding, terms }))
@@ -151,17 +150,55 @@ pub fn plan(
     }
 }
 
+/// What policy says of a generation of a client's grant that has a refresh token.
+#[must_use]
+pub const fn terms(client: &Client, keys: SealingKeys) -> Terms {
+    Terms {
+        access_lifetime_s: client.lifetimes.access_token_s,
+        idle_lifetime_s: client.lifetimes.refresh_idle_s,
+        sealing_key: keys.newest,
+    }
+}
+
 /// Whether a client may still have a scope that it was given: the realm has not retired it, nor was it taken from the client.
 #[must_use]
 pub fn is_allowed(client: &Client, scope: ScopeSet, scopes: &ScopeTable) -> bool {
     scopes.live().intersection(client.allowed).contains(scope)
 }
 
-/// The scopes that bring this client a refresh token; none for a client that may not refresh: its grants live as long as their
-/// access tokens.
-#[must_use]
-pub fn offline_scope(client: &Client, offline: ScopeSet) -> ScopeSet {
-    if client.may_use(GrantType::RefreshToken) { offline } else { ScopeSet::EMPTY }
+/// Which grants of a client have a refresh token; one without it lives as long as its access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfflineAccess {
+    /// None: the client may not refresh.
+    Never,
+    /// Those with one of these scopes.
+    WithScope(ScopeSet),
+    /// All: the client is a partner, whose users are asked for no scope.
+    Always,
+}
+
+impl OfflineAccess {
+    /// That of this client, in a realm where these scopes ask for a refresh token.
+    #[must_use]
+    pub fn of(client: &Client, offline: ScopeSet) -> Self {
+        if !client.may_use(GrantType::RefreshToken) {
+            Self::Never
+        } else if client.partner().is_some() {
+            Self::Always
+        } else {
+            Self::WithScope(offline)
+        }
+    }
+
+    /// Whether a grant of this scope has a refresh token.
+    #[must_use]
+    pub const fn includes(self, scope: ScopeSet) -> bool {
+        match self {
+            Self::Never => false,
+            Self::WithScope(offline) => scope.intersects(offline),
+            Self::Always => true,
+        }
+    }
 }
 
 /// What a code must be bound to for this request to redeem it.

@@ -19,12 +19,14 @@ pub enum TokenKind {
     AccessJti,
     /// The same of [`TokenKind::Rowless`].
     RowlessJti,
+    /// The same of [`TokenKind::Refresh`].
+    RefreshJti,
 }
 
 impl TokenKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Code, Self::Access, Self::Refresh, Self::Rowless, Self::AccessJti, Self::RowlessJti];
+    pub const ALL: [Self; 7] =
+        [Self::Code, Self::Access, Self::Refresh, Self::Rowless, Self::AccessJti, Self::RowlessJti, Self::RefreshJti];
 
     /// The kind of the `jti` where a token of this kind is a JWT; none for one that never is.
     #[must_use]
@@ -32,7 +34,8 @@ impl TokenKind {
         match self {
             Self::Access => Some(Self::AccessJti),
             Self::Rowless => Some(Self::RowlessJti),
-            Self::Code | Self::Refresh | Self::AccessJti | Self::RowlessJti => None,
+            Self::Refresh => Some(Self::RefreshJti),
+            Self::Code | Self::AccessJti | Self::RowlessJti | Self::RefreshJti => None,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::number::{ClientNumber, Generation};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
 
+use super::plan::OfflineAccess;
 use super::pointer::{Pointer, Rowless};
 use super::refusal::Refusal;
 
@@ -25,6 +26,10 @@ pub struct Issued {
     pub sealing_key: u8,
     /// Seconds the access token still lives.
     pub expires_in_s: u32,
+    /// When the refresh token expires, if it is not used before, in seconds since 1970.
+    pub refresh_expiry_s: u32,
+    /// Seconds until then.
+    pub refresh_expires_in_s: u32,
     /// What the operator should know of it.
     pub note: Option<Note>,
 }
@@ -77,11 +82,21 @@ impl From<Refusal> for Refused {
     }
 }
 
-/// What a redemption's outcome means. `offline`: the scopes that ask for a refresh token.
+/// What was opened with tokens gives; `now` is the outcome's time.
+///
+/// # Errors
+/// [`Refused`]: the client or user was disabled meanwhile.
+pub fn settle_opening(seen: &Seen, offline: OfflineAccess, now: Micros) -> Settled {
+    let active = active(&seen.grant)?;
+    check_standing(&seen.standing, &seen.grant)?;
+    Ok(issue(&seen.grant, &active, seen.grant.scope, (offline, now)))
+}
+
+/// What a redemption's outcome means.
 ///
 /// # Errors
 /// [`Refused`]: a replay by the right client with everything right ends the grant, ten seconds after the redemption or later.
-pub fn settle_redemption(outcome: &Outcome, redemption: &Redemption, offline: ScopeSet) -> Settled {
+pub fn settle_redemption(outcome: &Outcome, redemption: &Redemption, offline: OfflineAccess) -> Settled {
     let (seen, active) = match &outcome.verdict {
         Verdict::Done(seen) => (seen, active(&seen.grant)?),
         Verdict::Refused(None) => return Err(Refusal::Unknown.into()),
@@ -121,7 +136,7 @@ pub fn settle_rotation(
     rotation: &Rotation,
     scope: ScopeSet,
     retries: Retries,
-    offline: ScopeSet,
+    offline: OfflineAccess,
 ) -> Settled {
     let now = outcome.now;
     let (seen, active, note) = match &outcome.verdict {
@@ -207,13 +222,16 @@ fn check_standing(standing: &Standing, grant: &Grant) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn issue(grant: &Grant, active: &Active, scope: ScopeSet, (offline, now): (ScopeSet, Micros)) -> Issued {
-    let has_refresh_token = grant.scope.intersects(offline);
+fn issue(grant: &Grant, active: &Active, scope: ScopeSet, (offline, now): (OfflineAccess, Micros)) -> Issued {
+    let refresh_end = active.idle_end.min(grant.absolute_end);
+    let has_refresh_token = offline.includes(grant.scope);
     Issued {
         access: Pointer::access(grant, active, scope),
         refresh: has_refresh_token.then(|| Pointer::refresh(grant, active)),
         sealing_key: active.sealing_key,
         expires_in_s: active.access_expiry_s.saturating_sub(now.as_unix_s()),
+        refresh_expiry_s: refresh_end.as_unix_s(),
+        refresh_expires_in_s: refresh_end.as_unix_s().saturating_sub(now.as_unix_s()),
         note: None,
     }
 }

@@ -33,7 +33,8 @@ fn pointer() -> Pointer {
 }
 
 /// The kinds that point to a grant.
-const POINTERS: [TokenKind; 4] = [TokenKind::Code, TokenKind::Access, TokenKind::Refresh, TokenKind::AccessJti];
+const POINTERS: [TokenKind; 5] =
+    [TokenKind::Code, TokenKind::Access, TokenKind::Refresh, TokenKind::AccessJti, TokenKind::RefreshJti];
 
 #[test]
 fn a_token_has_the_shape_of_its_realm_and_opens_as_its_kind_alone() {

@@ -115,7 +115,12 @@ fn an_es256_signature_is_64_bytes_and_never_der() {
 #[test]
 fn a_jwt_has_the_header_of_its_kind_and_names_its_key() {
     for key in rfc_keys() {
-        for (kind, typ) in [(JwtKind::Id, Some("JWT")), (JwtKind::Access, Some("at+jwt")), (JwtKind::UserInfo, None)] {
+        for (kind, typ) in [
+            (JwtKind::Id, Some("JWT")),
+            (JwtKind::Access, Some("at+jwt")),
+            (JwtKind::UserInfo, None),
+            (JwtKind::Refresh, Some("rt+jwt")),
+        ] {
             let token = key.sign(kind, br#"{"sub":"1"}"#).unwrap();
             let parts: Vec<_> = token.expose().split('.').collect();
             let header: Value = serde_json::from_slice(&decoded(parts[0])).unwrap();

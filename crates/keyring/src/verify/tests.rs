@@ -165,7 +165,7 @@ fn a_key_of_one_kid_that_signs_in_the_name_of_another_is_refused() {
 #[test]
 fn a_token_of_one_kind_never_passes_for_another() {
     let key = key(SigningAlgorithm::EdDsa);
-    let kinds = [JwtKind::Id, JwtKind::Access, JwtKind::UserInfo];
+    let kinds = [JwtKind::Id, JwtKind::Access, JwtKind::UserInfo, JwtKind::Refresh];
     for made in kinds {
         let token = key.sign(made, CLAIMS.as_bytes()).unwrap();
         for taken in kinds {

@@ -8,7 +8,9 @@ use crate::number::{Generation, GrantId};
 use crate::pkce::CodeChallenge;
 use crate::scope::{ScopeError, ScopeSet};
 use crate::secret::Secret;
-use crate::token::{Plan, Pointer, Presented, Refusal, RequestFault, SealingKeys, TokenGrant, TokenRefusal, plan};
+use crate::token::{
+    OfflineAccess, Plan, Pointer, Presented, Refusal, RequestFault, SealingKeys, TokenGrant, TokenRefusal, plan,
+};
 
 const KEY: SealingKeys = SealingKeys { newest: 4 };
 const GRANTED: ScopeSet = OFFLINE.union(ORDER);
@@ -33,7 +35,7 @@ fn refresh(scope: Option<&str>) -> TokenGrant {
 }
 
 fn planned(client: &Client, grant: &TokenGrant, presented: Presented) -> Result<Plan, TokenRefusal> {
-    plan(client, grant, presented, (&scope_table(), OFFLINE, KEY))
+    plan(client, grant, presented, (&scope_table(), OfflineAccess::WithScope(OFFLINE), KEY))
 }
 
 struct Attempt {
@@ -171,9 +173,13 @@ fn a_code_with_a_retired_scope_is_not_redeemed() {
 
 #[test]
 fn a_grant_without_a_refresh_token_lives_as_long_as_its_access_token() {
-    for (scope, offline, expect) in
-        [(GRANTED, OFFLINE, Some(30 * 86_400)), (ORDER, OFFLINE, Some(3_600)), (GRANTED, ScopeSet::EMPTY, Some(3_600))]
-    {
+    for (scope, offline, expect) in [
+        (GRANTED, OfflineAccess::WithScope(OFFLINE), Some(30 * 86_400)),
+        (ORDER, OfflineAccess::WithScope(OFFLINE), Some(3_600)),
+        (GRANTED, OfflineAccess::WithScope(ScopeSet::EMPTY), Some(3_600)),
+        (GRANTED, OfflineAccess::Never, Some(3_600)),
+        (ORDER, OfflineAccess::Always, Some(30 * 86_400)),
+    ] {
         let presented = Presented::Code(Some(Pointer { scope, ..pointer() }));
         let context = (&scope_table(), offline, KEY);
         match plan(&client(|_| {}), &code(None, None), presented, context) {
