@@ -13,6 +13,8 @@ mod data;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod envelope;
+#[cfg(test)]
 #[path = "../fixture/mod.rs"]
 mod fixture;
 #[cfg(test)]
