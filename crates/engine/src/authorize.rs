@@ -8,23 +8,20 @@ use kimbai_core::authorize::{
 };
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::{Client, ConsentPolicy};
-use kimbai_core::grant::{CodeBinding, EndReason, Grant, LogIn, Opening, Seen, ShortDigest, Start, State, Verdict};
+use kimbai_core::grant::{CodeBinding, EndReason, Grant, LogIn, Opening, Seen, ShortDigest, Start, State};
 use kimbai_core::number::{Generation, GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{Pointer, TokenKind};
-use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
+use kimbai_keyring::{SealedToken, SignedJwt};
 use kimbai_store::ConsentAnswer;
 
 use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
-use crate::engine::{About, Engine, until_known};
+use crate::engine::{About, Engine};
 use crate::error::EngineError;
 use crate::id_token::Occasion;
 use crate::realm::Realm;
 use crate::session::{SignedIn, session_id};
-
-/// Ids are 32 random bits within a second: a collision is drawn again, a few times.
-const DRAWS_MAX: usize = 4;
 
 /// What is to be answered to an authorization request.
 #[derive(Debug)]
@@ -243,18 +240,10 @@ impl Engine {
         Ok(Authorized::Code { target, code, id_token: id_token.transpose()? })
     }
 
-    /// Opens a grant under a fresh id and seals its code.
+    /// Opens a grant and seals its code.
     async fn open(&self, realm: &Realm, opening: Opening) -> Result<(GrantId, SealedToken), EngineError> {
-        for _ in 0..DRAWS_MAX {
-            let id = GrantId::new(self.store.now(), random_u32());
-            let opening = Opening { id, ..opening };
-            let attempt = Self::attempt();
-            let outcome = until_known(|| self.store.open(realm.number, opening, attempt)).await?;
-            if let Verdict::Done(Seen { grant, .. }) = outcome.verdict {
-                return Ok((id, seal_code(realm, &grant)?));
-            }
-        }
-        Err(EngineError::Stored("no free grant id was drawn".to_owned()))
+        let (Seen { grant, .. }, _) = self.open_grant(realm, opening).await?;
+        Ok((grant.id, seal_code(realm, &grant)?))
     }
 
     async fn consents(

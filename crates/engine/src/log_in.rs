@@ -1,4 +1,4 @@
-//! Logging a person in by name and password.
+//! Logging a person in by name and password: on the log-in page, and where a partner sends both.
 //!
 //! An attempt is counted in the store before its password is looked at, so that 200 parallel guesses are 200 guesses. A name that
 //! does not exist is counted, locked and hashed alike. A browser that has logged the user in before has a count of its own, so that
@@ -12,6 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::engine::{About, Engine};
 use crate::error::EngineError;
+use crate::password_pool::PasswordPlace;
 use crate::realm::Realm;
 use crate::session::{BrowserSecret, SessionSecret, SignedIn, session_id, view};
 use crate::source::Source;
@@ -81,6 +82,15 @@ impl From<StoreError> for LogInRefusal {
     }
 }
 
+/// A person whose name and password were right.
+pub(crate) struct Checked {
+    pub(crate) user: UserRow,
+    /// Against which the password was verified.
+    hash: String,
+    /// Under what the attempt was counted.
+    counted: (LogInKey, LogInKey),
+}
+
 impl Engine {
     /// Logs a person in and makes a session, whose secret is new.
     ///
@@ -93,17 +103,41 @@ impl Engine {
         browser: &BrowserSecret,
         source: Source,
     ) -> Result<SignedIn, LogInRefusal> {
+        // A place first: who is turned away because the pool is full has not guessed, and has cost next to nothing.
+        let place = realm.password_place().ok_or(LogInRefusal::Busy)?;
+        let digest = realm.keyring.keyed_digest("known browser", browser.bytes());
+        let checked = self.check_password(realm, place, (username, password), (Some(digest), source)).await?;
+        let about = About { user: Some(checked.user.number.0), source: Some(source), ..About::default() };
+        let Some(signed_in) = self.start_session(realm, &checked.user, &checked.hash).await? else {
+            self.record(realm, "log_in_refused", about);
+            return Err(LogInRefusal::Wrong);
+        };
+        self.forgive(realm, &checked).await?;
+        self.store.remember_browser(realm.number, signed_in.user(), digest).await?;
+        self.record(realm, "logged_in", about);
+        Ok(signed_in)
+    }
+
+    /// Counts an attempt, and checks name and password. The counts stay until they are forgiven: who calls this may find something
+    /// else wrong.
+    pub(crate) async fn check_password(
+        &self,
+        realm: &Realm,
+        place: PasswordPlace,
+        (username, password): (&str, &Secret),
+        (browser, source): (Option<[u8; 16]>, Source),
+    ) -> Result<Checked, LogInRefusal> {
         if username.len() > USERNAME_BYTES_MAX || password.expose().len() > PASSWORD_BYTES_MAX {
             return Err(LogInRefusal::Wrong);
         }
-        // A place first: who is turned away because the pool is full has not guessed, and has cost next to nothing.
-        let place = realm.passwords.enter().map_err(|_| LogInRefusal::Busy)?;
         let username = normalised(username);
         let user = self.store.user_by_name(realm.number, username.clone()).await?;
-        let browser_digest = realm.keyring.keyed_digest("known browser", browser.bytes());
-        let is_known = self.knows_browser(realm, user.as_ref(), browser_digest).await?;
-        let (account, source_key) = log_in_keys(realm, &username, source, is_known.then_some(browser_digest));
-        match self.store.count_log_in(realm.number, account, source_key, LIMITS).await? {
+        let known_browser = match browser {
+            Some(browser) => self.knows_browser(realm, user.as_ref(), browser).await?.then_some(browser),
+            None => None,
+        };
+        let counted = log_in_keys(realm, &username, source, known_browser);
+        match self.store.count_log_in(realm.number, counted.0, counted.1, LIMITS).await? {
             LogInVerdict::Allowed => {}
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
             LogInVerdict::Locked { wait_s } => return Err(LogInRefusal::Locked(wait_s)),
@@ -113,20 +147,19 @@ impl Engine {
         let is_right = place.verify(password, stored_hash.as_deref().unwrap_or(NOBODYS_HASH)).await;
         let is_right = is_right.map_err(|_| LogInRefusal::Busy)?;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
-        let signed_in = match (user, &stored_hash) {
-            (Some(user), Some(hash)) if is_right && user.standing.active => {
-                self.start_session(realm, &user, hash).await?
+        match (user, stored_hash) {
+            (Some(user), Some(hash)) if is_right && user.standing.active => Ok(Checked { user, hash, counted }),
+            _ => {
+                self.record(realm, "log_in_refused", about);
+                Err(LogInRefusal::Wrong)
             }
-            _ => None,
-        };
-        let Some(signed_in) = signed_in else {
-            self.record(realm, "log_in_refused", about);
-            return Err(LogInRefusal::Wrong);
-        };
-        self.store.clear_log_in(realm.number, account, source_key).await?;
-        self.store.remember_browser(realm.number, signed_in.user(), browser_digest).await?;
-        self.record(realm, "logged_in", about);
-        Ok(signed_in)
+        }
+    }
+
+    /// Forgets the failures of an account, of which somebody has logged in.
+    pub(crate) async fn forgive(&self, realm: &Realm, checked: &Checked) -> Result<(), StoreError> {
+        let (account, source) = checked.counted;
+        self.store.clear_log_in(realm.number, account, source).await
     }
 
     /// Ends a session; its cookie leads nowhere afterwards.

@@ -71,7 +71,7 @@ impl PasswordPool {
     }
 
     /// A place in the pool or in the queue before it.
-    pub(crate) fn enter(&self) -> Result<Place, Busy> {
+    pub(crate) fn enter(&self) -> Result<PasswordPlace, Busy> {
         let place = Counted(Arc::clone(&self.inside));
         if self.inside.fetch_add(1, Ordering::Relaxed) >= self.at_once + WAITING_MAX {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
@@ -79,24 +79,24 @@ impl PasswordPool {
         }
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = &*jobs {
-            return Ok(Place { jobs: jobs.clone(), place });
+            return Ok(PasswordPlace { jobs: jobs.clone(), place });
         }
         let started = start(self.at_once).map_err(|error| {
             tracing::error!(%error, "the threads for passwords could not be started");
             Busy
         })?;
-        Ok(Place { jobs: jobs.insert(started).clone(), place })
+        Ok(PasswordPlace { jobs: jobs.insert(started).clone(), place })
     }
 }
 
-/// A place in the pool.
+/// A place in a realm's password pool, or in the queue before it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct PasswordPlace {
     jobs: Sender<Job>,
     place: Counted,
 }
 
-impl Place {
+impl PasswordPlace {
     /// Whether a password is the one that was hashed. A malformed hash fits no password.
     pub(crate) async fn verify(self, password: &Secret, stored_hash: &str) -> Result<bool, Busy> {
         let (password, stored_hash) = (password.clone(), stored_hash.to_owned());

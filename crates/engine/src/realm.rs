@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kimbai_core::audience::AudienceTable;
-use kimbai_core::client::{Client, SealedSecret};
+use kimbai_core::client::{Client, ENVELOPE_KEY_BYTES, SealedSecret};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
 use kimbai_core::realm::RealmSettings;
@@ -16,7 +16,8 @@ use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{RealmKeyring, random_array};
 
-use crate::password_pool::{PasswordPool, PasswordPoolUse};
+use crate::partner::Failures;
+use crate::password_pool::{PasswordPlace, PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
 use crate::signing::RealmSigning;
 use crate::source::Source;
@@ -47,6 +48,9 @@ pub struct Realm {
     moved_s: Arc<AtomicI64>,
     pub(crate) signing: Arc<RealmSigning>,
     rates: Option<Arc<RateLimiters>>,
+    /// The key of nobody, for envelopes of partners that do not exist.
+    pub(crate) envelope_decoy: SealedSecret,
+    pub(crate) failures: Arc<Failures>,
     clients: Arc<RwLock<Clients>>,
 }
 
@@ -97,6 +101,8 @@ impl Realm {
             Some(_) | None => settings.rate_limits.map(|limits| Arc::new(RateLimiters::new(limits))),
         };
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
+        let envelope_decoy = keyring.seal_secret(&random_array::<ENVELOPE_KEY_BYTES>());
+        let failures = before.map_or_else(|| Arc::new(Failures::new()), |before| Arc::clone(&before.failures));
         Self {
             number,
             name,
@@ -111,6 +117,8 @@ impl Realm {
             moved_s,
             signing,
             rates,
+            envelope_decoy,
+            failures,
             clients,
         }
     }
@@ -119,6 +127,12 @@ impl Realm {
     #[must_use]
     pub const fn is_openid(&self, scope: ScopeSet) -> bool {
         !self.openid.is_empty() && scope.contains(self.openid)
+    }
+
+    /// A place in its password pool or in the queue before it; none: it is full.
+    #[must_use]
+    pub fn password_place(&self) -> Option<PasswordPlace> {
+        self.passwords.enter().ok()
     }
 
     /// How its password pool is used.

@@ -53,6 +53,7 @@ impl Engine {
         source: Source,
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials, self.now())?;
+        realm.admit_client(&client)?;
         self.grant_to(realm, &client, &request.grant, source).await
     }
 
@@ -64,7 +65,6 @@ impl Engine {
         request: &TokenGrant,
         source: Source,
     ) -> Result<TokenAnswer, TokenError> {
-        realm.admit_client(client)?;
         let (presented, nonce) = self.presented(realm, request).await?;
         let offline = OfflineAccess::of(client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());

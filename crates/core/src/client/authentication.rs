@@ -101,10 +101,7 @@ pub fn authenticate(
     now_s: u32,
 ) -> Result<(), ClientAuthenticationError> {
     let is_right = |digest: &SecretDigest| match client {
-        Some(client) => client.metadata.secrets.iter().fold(false, |right, secret| {
-            // Compared also when it has ended, so that it takes as long.
-            (equal(&secret.digest, digest) & secret.is_live(now_s)) | right
-        }),
+        Some(client) => has_secret(client, digest, now_s),
         None => equal(&SecretDigest([0; 32]), digest) & false,
     };
     let basic = presented.basic.as_ref().map(is_right);
@@ -129,6 +126,21 @@ pub fn authenticate(
         (_, None, None, Some(Err(fault))) => Err(ClientAuthenticationError::Signature(fault)),
         (_, None, None, None) | (_, Some(_), _, _) | (_, _, Some(_), _) => Err(ClientAuthenticationError::Refused),
     }
+}
+
+/// Whether what a partner's log-in says of its client is right at this second since 1970: both are compared, whatever the first is.
+/// That the request is the partner's, its envelope says.
+#[must_use]
+pub fn proves_partner(partner: &Client, (client_id, secret): (&str, &SecretDigest), now_s: u32) -> bool {
+    let is_named = verify_slices_are_equal(partner.client_id.as_bytes(), client_id.as_bytes()).is_ok();
+    is_named & has_secret(partner, secret, now_s) & partner.standing.active
+}
+
+fn has_secret(client: &Client, digest: &SecretDigest, now_s: u32) -> bool {
+    client.metadata.secrets.iter().fold(false, |right, secret| {
+        // Compared also when it has ended, so that it takes as long.
+        (equal(&secret.digest, digest) & secret.is_live(now_s)) | right
+    })
 }
 
 fn equal(live: &SecretDigest, presented: &SecretDigest) -> bool {

@@ -8,7 +8,7 @@ mod presentation;
 pub(crate) mod tests;
 
 pub use authentication::{
-    BasicCredentials, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate,
+    BasicCredentials, ClientAuthenticationError, ClientCredentials, PresentedSecrets, authenticate, proves_partner,
 };
 pub(crate) use metadata::only_code;
 pub use metadata::{

@@ -1,0 +1,13 @@
+//! What partners ask for: the opening of their envelopes, log-ins and refreshes.
+//!
+//! Whoever calls this puts all refusals behind one wall; which one it was is for the log alone. Knows no platform's spelling.
+
+mod envelope;
+mod failures;
+mod grants;
+mod log_in;
+mod refresh;
+
+pub use envelope::{EnvelopeRefusal, OpenedEnvelope};
+pub(crate) use failures::Failures;
+pub use log_in::{PartnerLogIn, PartnerRefusal};
