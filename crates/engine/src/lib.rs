@@ -46,7 +46,7 @@ pub use engine::{Engine, Store};
 pub use error::{EngineError, TokenError};
 pub use introspect::{Introspection, TokenFacts};
 pub use kimbai_core::claims::UserClaims;
-pub use log_in::{DEMO_PASSWORD_HASH, LogInRefusal};
+pub use log_in::{DEMO_PASSWORDS, LogInRefusal};
 pub use partner::{EnvelopeRefusal, OpenedEnvelope, PartnerLogIn, PartnerRefusal};
 pub use password_pool::{PasswordPlace, PasswordPoolUse};
 pub use rate_limit::Throttled;

@@ -35,13 +35,22 @@ pub(crate) const PASSWORD_BYTES_MAX: usize = 1_024;
 /// A number that no user has: they are counted from 1.
 const NOBODY: UserNumber = UserNumber(0);
 
-/// The hash of the password of the sandbox's people, which everybody knows: made once, so that the sandbox starts at once. Refused
-/// everywhere else.
-pub const DEMO_PASSWORD_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0";
-
-/// What that is the hash of.
-pub(crate) const DEMO_PASSWORD: &str = "kimbai-demo";
+/// The passwords of the sandbox's people, which everybody knows, and their hashes: made once, so that the sandbox starts at once.
+/// Refused everywhere else.
+pub const DEMO_PASSWORDS: [(&str, &str); 3] = [
+    (
+        "kimbai-demo",
+        "$argon2id$v=19$m=19456,t=2,p=1$ppgk15t39lWGiLzIdBSRGg$YqumlV4EG9QBD1DNYpdV3qTEmj1G1g3c51WjdC8x/H0",
+    ),
+    (
+        "Password#123",
+        "$argon2id$v=19$m=19456,t=2,p=1$k6aMbnXd5Var/SS7w6MUBg$m4gJlDW74GNeAkgfe9hQgIuy75Wi70h3dL1Pz4ELI68",
+    ),
+    (
+        "Password#456",
+        "$argon2id$v=19$m=19456,t=2,p=1$oVsGbvcxqPfypokh54eEjA$P7pFX2DwxIQkWb/l3j1HO4Ftzpar4QLezPAgHYXN/wk",
+    ),
+];
 
 /// What becomes of a password that everybody knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +227,12 @@ fn log_in_keys(realm: &Realm, username: &str, source: Source, known_browser: Opt
 
 /// Whether everybody knows the password of this hash.
 pub(crate) fn is_published(hash: &str) -> bool {
-    hash == DEMO_PASSWORD_HASH
+    DEMO_PASSWORDS.iter().any(|(_, published)| *published == hash)
+}
+
+/// Whether everybody knows this password.
+pub(crate) fn is_published_password(password: &str) -> bool {
+    DEMO_PASSWORDS.iter().any(|(published, _)| *published == password)
 }
 
 /// A password's hash for the store: sealed, so that a copy of the store is nothing to guess against.
@@ -248,8 +262,12 @@ mod tests {
     }
 
     #[test]
-    fn the_published_hash_is_that_of_the_published_password() {
-        assert_eq!(kimbai_keyring::verify_password(DEMO_PASSWORD, DEMO_PASSWORD_HASH), Ok(true));
+    fn each_published_hash_is_that_of_its_password() {
+        for (password, hash) in DEMO_PASSWORDS {
+            assert_eq!(kimbai_keyring::verify_password(password, hash), Ok(true), "{password}");
+            assert!(is_published(hash) && is_published_password(password));
+        }
+        assert!(!is_published(NOBODYS_HASH) && !is_published_password(""));
     }
 
     #[test]

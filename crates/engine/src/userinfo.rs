@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::Client;
+use kimbai_core::number::UserNumber;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::Inactive;
 use kimbai_keyring::{JwtKind, SignedJwt};
@@ -35,6 +36,14 @@ pub enum UserInfoForm {
 }
 
 impl Engine {
+    /// The name that a user logs in with; none if there is no such user.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn username(&self, realm: &Realm, user: UserNumber) -> Result<Option<String>, EngineError> {
+        Ok(self.store.user(realm.number, user).await?.map(|row| row.username))
+    }
+
     /// Answers a request at the `UserInfo` endpoint.
     ///
     /// # Errors

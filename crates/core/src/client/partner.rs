@@ -38,6 +38,20 @@ pub struct EnvelopeKey {
     pub ends_s: Option<u32>,
 }
 
+impl Partner {
+    /// A partner whose envelopes are as the platform's documents have them.
+    #[must_use]
+    pub fn new(partner_code: String, key: EnvelopeKey) -> Self {
+        Self {
+            partner_code,
+            keys: vec![key],
+            iv: IvLayout::Prepended,
+            key_spelling: KeySpelling::Hex,
+            answers: AnswerForm::Plain,
+        }
+    }
+}
+
 impl EnvelopeKey {
     /// A key that stays until it is replaced.
     #[must_use]
@@ -167,6 +181,10 @@ pub(super) fn check(metadata: &ClientMetadata, settings: &RealmSettings) -> Resu
             metadata.partner.is_some() != proves,
             "partner and token_endpoint_auth_method partner_envelope need each other",
         ),
+        (
+            settings.partners.is_some() && metadata.grant_types.iter().copied().any(is_of_browsers),
+            "grant_types: in a realm of partners there are password and refresh_token alone",
+        ),
         (has_password && !proves, "the grant type password is for partners alone (RFC 9700 section 2.4)"),
         (
             codes.is_some_and(|code| !is_partner_code(code)),
@@ -177,6 +195,14 @@ pub(super) fn check(metadata: &ClientMetadata, settings: &RealmSettings) -> Resu
     match contradictions.into_iter().find(|(holds, _)| *holds) {
         Some((_, text)) => Err(RegistrationError::Contradiction(text)),
         None => Ok(()),
+    }
+}
+
+/// Whether a grant needs an endpoint that a realm of partners does not have.
+const fn is_of_browsers(grant_type: GrantType) -> bool {
+    match grant_type {
+        GrantType::AuthorizationCode | GrantType::ClientCredentials => true,
+        GrantType::Password | GrantType::RefreshToken => false,
     }
 }
 

@@ -570,6 +570,7 @@ fn partners_are_registered_where_there_are_partners_and_nowhere_else() {
             "for partners alone",
         ),
         (ClientMetadata { secrets: Vec::new(), ..right.clone() }, &of_partners, "needs one"),
+        (metadata(), &of_partners, "password and refresh_token alone"),
         (with(|partner| partner.partner_code = "A B".to_owned()), &of_partners, "partner.partner_code"),
         (with(|partner| partner.keys.clear()), &of_partners, "partner.keys"),
         (with(|partner| partner.keys = vec![partner.keys[0].clone(); 3]), &of_partners, "partner.keys"),

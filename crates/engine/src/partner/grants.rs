@@ -66,7 +66,7 @@ impl Engine {
             grants.extend(slice.grants.into_iter().filter(is_of_partner));
             after = slice.next;
             if after.is_none() {
-                // Their ids begin with the second in which they were opened.
+                grants.sort_by_key(|seen| seen.grant.opened);
                 return Ok(Crowd { grants, grants_max, live_grants_max });
             }
         }

@@ -3,6 +3,7 @@
 pub mod marketplace;
 pub mod oneid;
 pub mod standard;
+pub mod tconnect;
 pub mod tini;
 mod wire;
 
@@ -73,12 +74,17 @@ impl Routes {
     }
 }
 
-/// The routes of a realm, by the dialect its settings name; `None` if there is no such dialect.
+/// The routes of a realm, by the dialect its settings name; `None` if there is no such dialect, or if it has partners in one that
+/// knows none.
 pub(crate) fn routes(settings: &RealmSettings, audience: &Audience) -> Option<Routes> {
+    if settings.partners.is_some() != (settings.dialect == tconnect::NAME) {
+        return None;
+    }
     let routes = match settings.dialect.as_str() {
         standard::NAME => standard::routes(settings),
         marketplace::NAME => marketplace::routes(settings),
         oneid::NAME => oneid::routes(settings),
+        tconnect::NAME => tconnect::routes(settings),
         tini::NAME => tini::routes(settings, audience),
         _ => return None,
     };

@@ -4,7 +4,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::admin::Wire;
 
-use super::{marketplace, oneid, routes, standard, tini};
+use super::{marketplace, oneid, routes, standard, tconnect, tini};
 use crate::http::sites::Sites;
 use crate::site::Audience;
 
@@ -24,6 +24,7 @@ impl Wire for Dialects {
             }
             marketplace::NAME => Some(marketplace::settings(display_name, issuer, vec![offline("offline")])),
             oneid::NAME => Some(oneid::settings(display_name, issuer, oneid::scopes())),
+            tconnect::NAME => Some(tconnect::settings(display_name, issuer)),
             tini::NAME => Some(tini::settings(display_name, issuer, tini::scopes())),
             _ => None,
         }
@@ -35,6 +36,11 @@ impl Wire for Dialects {
             let is_known = |path: &&String| known.as_ref().is_some_and(|known| known.contains_key(*path));
             if let Some(unknown) = settings.paths.platform.keys().find(|path| !is_known(path)) {
                 return Err(format!("realms.{name}: paths.platform: the dialect has no path {unknown:?}"));
+            }
+            let takes_partners = settings.dialect == tconnect::NAME;
+            if settings.partners.is_some() != takes_partners {
+                let (must, dialect) = (if takes_partners { "has" } else { "has no" }, &settings.dialect);
+                return Err(format!("realms.{name}: partners: a realm of the dialect {dialect} {must} partners"));
             }
             match routes(settings, &Audience::Production) {
                 None => return Err(format!("realms.{name}: dialect: there is no dialect {:?}", settings.dialect)),

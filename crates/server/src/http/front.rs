@@ -1,6 +1,6 @@
 //! What goes round every request: its host, its headers' limits, its id, its count, its line in the log.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -32,6 +32,26 @@ pub struct Reason {
     pub mistake: &'static str,
     /// What the caller should do.
     pub explanation: &'static str,
+}
+
+/// That an answer goes out at this delay after its request was there, or, if that is over, at the next multiple of it: attached by
+/// whoever must not say how long it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NotBefore {
+    /// When the request was there.
+    pub(crate) arrived: Instant,
+    /// The delay.
+    pub(crate) delay: Duration,
+}
+
+impl NotBefore {
+    /// The moment, which is later than `now`; at once without a delay.
+    fn moment(self, now: Instant) -> Instant {
+        let delay = self.delay.as_micros();
+        let passed = now.saturating_duration_since(self.arrived).as_micros();
+        let delays = passed.checked_div(delay).and_then(|whole| u32::try_from(whole).ok()?.checked_add(1));
+        delays.map_or(now, |delays| self.arrived + self.delay * delays)
+    }
 }
 
 impl Service for Site {
@@ -86,6 +106,10 @@ async fn route(
         }
         Err(fault) => site.fault(line.place, fault),
     };
+    // The request's place was given back: who waits takes no room from who does not.
+    if let Some(not_before) = response.extensions_mut().remove::<NotBefore>() {
+        tokio::time::sleep_until(not_before.moment(Instant::now()).into()).await;
+    }
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);
     response
@@ -137,5 +161,22 @@ impl Line {
             let target = shown::target(self.place.endpoint, &uri);
             sandbox.record(Recorded::new(request_id, &method, target, status, reason, site.engine.now()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_held_goes_out_at_the_next_multiple_of_its_delay() {
+        let (arrived, ms) = (Instant::now(), Duration::from_millis);
+        for (delay_ms, passed_ms, expect_ms) in
+            [(250, 0, 250), (250, 1, 250), (250, 249, 250), (250, 250, 500), (250, 499, 500), (1, 7, 8), (0, 3, 3)]
+        {
+            let moment = NotBefore { arrived, delay: ms(delay_ms) }.moment(arrived + ms(passed_ms));
+            assert_eq!(moment, arrived + ms(expect_ms), "{delay_ms} {passed_ms}");
+        }
+        assert_eq!(NotBefore { arrived, delay: ms(5) }.moment(arrived.checked_sub(ms(1)).unwrap()), arrived + ms(5));
     }
 }

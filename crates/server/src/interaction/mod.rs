@@ -28,14 +28,16 @@ use crate::http::reply::HttpFault;
 use crate::metrics::Endpoint;
 use crate::site::Call;
 
-/// Adds what people use to a dialect's endpoints.
-pub(crate) fn routes(routes: Routes, settings: &RealmSettings) -> Routes {
+/// Adds what people use to a dialect's endpoints; in a realm without an authorization endpoint, what pages refer to alone.
+pub(crate) fn routes(mut routes: Routes, settings: &RealmSettings) -> Routes {
     let authorize = &settings.paths.authorize;
-    let mut routes = routes
-        .endpoint(authorize, Endpoint::Authorize, authorize::authorize)
-        .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)
-        .endpoint(&format!("{authorize}/account"), Endpoint::Page, account::account)
-        .endpoint(&format!("{authorize}/consent"), Endpoint::Page, consent::consent);
+    if !authorize.is_empty() {
+        routes = routes
+            .endpoint(authorize, Endpoint::Authorize, authorize::authorize)
+            .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)
+            .endpoint(&format!("{authorize}/account"), Endpoint::Page, account::account)
+            .endpoint(&format!("{authorize}/consent"), Endpoint::Page, consent::consent);
+    }
     if let Some(end_session) = &settings.paths.end_session {
         routes = routes.endpoint(end_session, Endpoint::Page, log_out::log_out);
     }

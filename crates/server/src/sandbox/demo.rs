@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kimbai_core::claims::{Address, StandardClaims};
-use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, GrantType, LogInPage};
+use kimbai_core::client::{
+    AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, EnvelopeKey, GrantType, KeySpelling, LogInPage,
+    Partner,
+};
 use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, IdentityRecord, RegisteredAddress};
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::secret::Secret;
-use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
+use kimbai_engine::{DEMO_PASSWORDS, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
 use serde::Serialize;
 
-/// The password of all demo people.
+/// The password of the people of every realm.
 pub const DEMO_PASSWORD: &str = "kimbai-demo";
+
 /// A realm's registration in the sandbox, as the table and `--json` show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Registration {
@@ -40,8 +44,11 @@ pub struct Registration {
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "each is the endpoint of that name")]
 pub struct Endpoints {
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub authorize: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub token: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub revoke: String,
     /// None where only the operator's listener answers it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +82,19 @@ pub struct DemoClient {
     /// Whether it may introspect the realm's tokens.
     #[serde(skip)]
     pub resource_server: bool,
+    /// What it is beside a client, in a realm of partners.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<DemoPartner>,
+}
+
+/// A demo partner, whose key is published.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoPartner {
+    /// What it sends in `Partner-Code`.
+    pub partner_code: Cow<'static, str>,
+    /// The key of its envelopes, in 64 hexadecimal digits; absent: it was replaced, and shown to whoever did that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envelope_key: Option<Cow<'static, str>>,
 }
 
 /// A demo person.
@@ -82,7 +102,7 @@ pub struct DemoClient {
 pub struct DemoUser {
     /// The name to log in with.
     pub username: &'static str,
-    /// The password.
+    /// The password, one of [`DEMO_PASSWORDS`].
     pub password: &'static str,
     /// The full name.
     pub name: &'static str,
@@ -124,14 +144,16 @@ impl Registration {
         // A laptop's tests and benchmarks ask as often as they like.
         let settings = RealmSettings { rate_limits: None, ..settings };
         let url = |path: &str| crate::dialects::standard::endpoint_url(&settings, path);
+        // A realm of partners has none of the three, and no path for them.
+        let url_of = |path: &str| if path.is_empty() { String::new() } else { url(path) };
         for client in clients.iter_mut().filter(|client| !client.redirect_uris.is_empty()) {
             client.redirect_uris.push(url("/sandbox/callback"));
         }
         let is_public = settings.introspection == IntrospectionListener::Public;
         let endpoints = Endpoints {
-            authorize: url(&settings.paths.authorize),
-            token: url(&settings.paths.token),
-            revoke: url(&settings.paths.revoke),
+            authorize: url_of(&settings.paths.authorize),
+            token: url_of(&settings.paths.token),
+            revoke: url_of(&settings.paths.revoke),
             introspect: is_public.then(|| url(&settings.paths.introspect)),
             platform: BTreeMap::new(),
         };
@@ -143,6 +165,13 @@ impl Registration {
     #[must_use]
     pub fn with_platform(mut self, platform: BTreeMap<&'static str, String>) -> Self {
         self.endpoints.platform = platform;
+        self
+    }
+
+    /// The same with these people beside those of every realm.
+    #[must_use]
+    pub fn with_people(mut self, people: Vec<DemoUser>) -> Self {
+        self.users.splice(0..0, people);
         self
     }
 
@@ -158,7 +187,7 @@ impl Registration {
         }
         let realm = engine.put_realm(self.name, &settings).await?;
         for client in &self.clients {
-            engine.put_client(&realm, client.to_new(self)).await?;
+            engine.put_client(&realm, client.to_new(self, &realm)).await?;
         }
         for user in &self.users {
             engine.put_user(&realm, user.to_new()).await?;
@@ -180,6 +209,10 @@ impl Registration {
             client_name: client.metadata.client_name.clone().into(),
             consent: client.metadata.consent,
             resource_server: client.metadata.resource_server,
+            partner: client.partner().map(|partner| DemoPartner {
+                partner_code: partner.partner_code.clone().into(),
+                envelope_key: known.and_then(|known| self.clients.get(known)?.partner.clone()?.envelope_key),
+            }),
         };
         match known.and_then(|known| self.clients.get_mut(known)) {
             Some(known) => *known = shown,
@@ -199,7 +232,22 @@ impl DemoClient {
         roots.map(|origin| format!("{origin}/")).collect()
     }
 
-    fn to_new(&self, registration: &Registration) -> NewClient {
+    /// With its key sealed by the realm; a key that is the client's already stays as it was sealed.
+    fn partner(&self, realm: &Realm) -> Option<Partner> {
+        let DemoPartner { partner_code, envelope_key } = self.partner.as_ref()?;
+        let known = realm.client(&self.client_id).and_then(|client| client.partner().cloned());
+        let Some(key) = envelope_key.as_deref().and_then(|key| KeySpelling::Hex.read(key).ok()) else { return known };
+        let has_key = |known: &Partner| match known.keys.as_slice() {
+            [only] => realm.keyring.open_secret(&only.sealed).is_some_and(|opened| opened.as_slice() == key),
+            _ => false,
+        };
+        known.filter(|known| known.partner_code == **partner_code && has_key(known)).or_else(|| {
+            let sealed = realm.keyring.seal_secret(&key);
+            Some(Partner::new(partner_code.to_string(), EnvelopeKey::lasting(sealed)))
+        })
+    }
+
+    fn to_new(&self, registration: &Registration, realm: &Realm) -> NewClient {
         let origin = origin_of(&registration.issuer).unwrap_or_default();
         NewClient {
             client_id: self.client_id.to_string(),
@@ -215,6 +263,7 @@ impl DemoClient {
                 scope: self.scopes.join(" "),
                 consent: self.consent,
                 resource_server: self.resource_server,
+                partner: self.partner(realm),
                 ..ClientMetadata::new(
                     self.client_name.to_string(),
                     self.token_endpoint_auth_method,
@@ -270,10 +319,15 @@ impl DemoUser {
         }
     }
 
+    /// Empty for a password that is not published: nobody could log in.
+    fn password_hash(&self) -> &'static str {
+        DEMO_PASSWORDS.iter().find(|(password, _)| *password == self.password).map_or("", |(_, hash)| hash)
+    }
+
     fn to_new(&self) -> NewUser {
         NewUser {
             username: self.username.to_owned(),
-            password_hash: DEMO_PASSWORD_HASH.to_owned(),
+            password_hash: self.password_hash().to_owned(),
             claims: UserClaims {
                 sub: self.sub.to_owned(),
                 name: self.name.to_owned(),

@@ -27,7 +27,8 @@ pub(super) async fn index(call: Call) -> Response {
     ];
     let endpoints = endpoints.into_iter().chain(introspect);
     let platform = registration.endpoints.platform.iter().map(|(name, url)| (*name, url));
-    let endpoints: Vec<_> = endpoints.chain(platform).map(|(name, url)| EndpointLine { name, url }).collect();
+    let endpoints = endpoints.chain(platform).filter(|(_, url)| !url.is_empty());
+    let endpoints: Vec<_> = endpoints.map(|(name, url)| EndpointLine { name, url }).collect();
     let people: Vec<_> = registration
         .users
         .iter()

@@ -76,6 +76,16 @@ mod standard;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod tconnect;
+#[cfg(test)]
+mod tconnect_limits;
+#[cfg(test)]
+mod tconnect_timing;
+#[cfg(test)]
+mod tconnect_tokens;
+#[cfg(test)]
+mod tconnect_wall;
+#[cfg(test)]
 mod tini;
 #[cfg(test)]
 mod tini_apps;

@@ -8,8 +8,7 @@ use kimbai_engine::admin::{
     UserView,
 };
 use kimbai_engine::{
-    Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, LogInRefusal, NewUser, SignedIn, TokenAnswer, UserClaims,
-    Visit,
+    Authorized, BrowserSecret, DEMO_PASSWORDS, Engine, LogInRefusal, NewUser, SignedIn, TokenAnswer, UserClaims, Visit,
 };
 use serde_json::{Value, json};
 
@@ -278,14 +277,14 @@ async fn a_subject_has_255_visible_characters_at_most() {
 #[tokio::test]
 async fn the_sandboxs_password_is_refused_in_both_forms() {
     let operator = Operator::new().await;
-    for asked in [json!({ "password": PASSWORD }), json!({ "password_hash": DEMO_PASSWORD_HASH })] {
+    for asked in [json!({ "password": PASSWORD }), json!({ "password_hash": DEMO_PASSWORDS[0].1 })] {
         let mistakes = operator.mistakes(of_marketplace(json!({ "users": { "dung": asked } }))).await;
         assert!(mistakes[0].contains("it is the sandbox's"), "{mistakes:?}");
     }
     assert!(invalid(operator.run(passwd("an", PASSWORD)).await)[0].contains("it is the sandbox's"));
     // A store that a sandbox filled: nobody gets in by what everybody knows.
     let claims = UserClaims { sub: "9".to_owned(), name: "Demo".to_owned(), email: None, ..UserClaims::default() };
-    let demo = NewUser { username: "demo".to_owned(), password_hash: DEMO_PASSWORD_HASH.to_owned(), claims };
+    let demo = NewUser { username: "demo".to_owned(), password_hash: DEMO_PASSWORDS[0].1.to_owned(), claims };
     operator.fixture.engine.put_user(&operator.fixture.realm, demo).await.unwrap();
     assert_eq!(log_in(&operator.fixture, "demo", PASSWORD).await.unwrap_err(), LogInRefusal::Wrong);
 }
@@ -296,7 +295,7 @@ async fn the_sandbox_itself_takes_its_own_password() {
     let master = kimbai_keyring::MasterKey::parse(&fixture.master).unwrap();
     let engine = std::sync::Arc::new(Engine::new(fixture.store.clone(), master).with_demo_people());
     engine.load().await.unwrap();
-    let users = json!({ "d": { "password": PASSWORD }, "e": { "password_hash": DEMO_PASSWORD_HASH } });
+    let users = json!({ "d": { "password": PASSWORD }, "e": { "password_hash": DEMO_PASSWORDS[0].1 } });
     let manifest = read(of_marketplace(json!({ "users": users })));
     administration(&engine).run(Apply { manifest, prune: Prune::Keep, agreed: None }).await.unwrap();
     let fixture = Fixture { engine, ..fixture };

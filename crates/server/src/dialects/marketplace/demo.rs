@@ -34,6 +34,7 @@ pub fn registration(issuer: &str) -> Registration {
         client_name: "Sổ Bán Hàng".into(),
         consent: None,
         resource_server: false,
+        partner: None,
     };
     let in_house_app = DemoClient {
         client_id: "3750000000000017".into(),
@@ -46,6 +47,7 @@ pub fn registration(issuer: &str) -> Registration {
         consent: None,
         // The realm has no other resource server to try introspection with.
         resource_server: true,
+        partner: None,
     };
     Registration::new(NAME, settings("Tiki Marketplace", issuer, scopes), vec![public_app, in_house_app])
 }

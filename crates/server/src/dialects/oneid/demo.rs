@@ -22,6 +22,7 @@ pub fn registration(issuer: &str) -> Registration {
         client_name: "1MG".into(),
         consent: Some(ConsentPolicy::Remembered),
         resource_server: false,
+        partner: None,
     };
     let web = DemoClient {
         client_id: "1mg-web".into(),

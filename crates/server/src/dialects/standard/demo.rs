@@ -35,6 +35,7 @@ pub fn registration(issuer: &str) -> Registration {
         client_name: "Demo Web".into(),
         consent: None,
         resource_server: false,
+        partner: None,
     };
     let single_page = DemoClient {
         client_id: "demo-spa".into(),

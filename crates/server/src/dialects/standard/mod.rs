@@ -214,7 +214,7 @@ async fn metadata_document(call: Call) -> Response {
 }
 
 /// The JWK Set (RFC 7517 section 5).
-async fn jwk_set(call: Call) -> Response {
+pub(crate) async fn jwk_set(call: Call) -> Response {
     match call.method {
         Method::GET | Method::HEAD => {}
         Method::OPTIONS => return cors::preflight(&call.headers, &call.realm, READ_ONLY),

@@ -60,6 +60,9 @@ struct ActiveToken<'a> {
     aud: Option<Vec<&'a str>>,
     iat: u32,
     exp: u32,
+    /// The partner that it was issued to, where the client is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner_code: Option<&'a str>,
 }
 
 /// The answer to an introspection request; a token that does not work is no more than that.
@@ -87,6 +90,7 @@ fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
         aud: is_for_others.then(|| facts.audience.iter().map(AsRef::as_ref).collect()),
         iat: facts.issued_at_s,
         exp: facts.expiry_s,
+        partner_code: facts.client.partner().map(|partner| partner.partner_code.as_str()),
     };
     serde_json::to_string(&token).unwrap_or_else(|_| r#"{"active":false}"#.to_owned())
 }

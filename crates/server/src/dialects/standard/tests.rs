@@ -104,6 +104,7 @@ pub(crate) async fn tokens(realm: &Realm) -> String {
             refresh_token,
             id_token: None,
             expires_in_s: 3_600,
+            refresh_expires_in_s: 0,
             scope,
             user: None,
             note: None,

@@ -22,6 +22,7 @@ pub fn registration(issuer: &str) -> Registration {
         client_name: "Vé Xem Phim".into(),
         consent: Some(ConsentPolicy::Always),
         resource_server: false,
+        partner: None,
     };
     let internal = DemoClient {
         client_id: "tini-internal".into(),

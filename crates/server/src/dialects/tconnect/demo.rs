@@ -1,0 +1,80 @@
+//! The platform in the sandbox: two partners with a client and a person each, and a resource server that may introspect.
+
+use std::collections::BTreeMap;
+
+use kimbai_core::client::{AuthenticationMethod, GrantType};
+use kimbai_core::realm::{FailureLimits, PartnerSettings, RealmSettings};
+
+use super::{NAME, PARTNERS, path, settings};
+use crate::dialects::standard::endpoint_url;
+use crate::sandbox::demo::{DemoClient, DemoPartner, DemoUser, Registration};
+
+/// What the sandbox registers for the realm at this issuer.
+#[must_use]
+pub fn registration(issuer: &str) -> Registration {
+    // As with rate limits: tests fail as often as they like.
+    let partners = Some(PartnerSettings { failure_limits: FailureLimits::Off, ..PARTNERS });
+    let settings = RealmSettings { partners, ..settings("TCONNECT", issuer) };
+    let demo = DemoClient {
+        client_id: "fMLgZltRRtetnsOHXgxsHQ".into(),
+        client_secret: Some("hUFhGJIqz746zcxsYVtrwhkveDuEfcYd".into()),
+        token_endpoint_auth_method: AuthenticationMethod::PartnerEnvelope,
+        redirect_uris: Vec::new(),
+        scopes: Vec::new(),
+        grant_types: vec![GrantType::Password, GrantType::RefreshToken],
+        client_name: "Demo Partner".into(),
+        consent: None,
+        resource_server: false,
+        partner: Some(DemoPartner {
+            partner_code: "DEMO".into(),
+            envelope_key: Some("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()),
+        }),
+    };
+    let other = DemoClient {
+        client_id: "T3RoZXJQYXJ0bmVyMDAwMQ".into(),
+        client_secret: Some("0therPartnerSecret0123456789abcd".into()),
+        client_name: "Other Partner".into(),
+        partner: Some(DemoPartner {
+            partner_code: "OTHER".into(),
+            envelope_key: Some("202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f".into()),
+        }),
+        ..demo.clone()
+    };
+    let resource_server = DemoClient {
+        client_id: "tconnect-api".into(),
+        client_secret: Some("demo-tconnect-api-secret-0123456".into()),
+        token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
+        grant_types: Vec::new(),
+        client_name: "Open API".into(),
+        resource_server: true,
+        partner: None,
+        ..demo.clone()
+    };
+    let url = |name| endpoint_url(&settings, path(&settings, name));
+    let mut platform = BTreeMap::from([("login", url("log_in")), ("refresh", url("refresh")), ("qr", url("qr"))]);
+    platform.extend(settings.paths.jwks.as_ref().map(|path| ("jwks", endpoint_url(&settings, path))));
+    Registration::new(NAME, settings, vec![demo, other, resource_server]).with_platform(platform).with_people(people())
+}
+
+/// The two that log in here, beside the people of every realm.
+fn people() -> Vec<DemoUser> {
+    let demo = DemoUser {
+        username: "demo@yourdomain.vn",
+        password: "Password#123",
+        name: "Lê Minh Khôi",
+        email: "demo@yourdomain.vn",
+        sub: "101",
+        gender: "male",
+        birthdate: "1992-04-30",
+    };
+    let other = DemoUser {
+        username: "other@yourdomain.vn",
+        password: "Password#456",
+        name: "Phạm Thùy Dung",
+        email: "other@yourdomain.vn",
+        sub: "102",
+        gender: "female",
+        birthdate: "1994-11-20",
+    };
+    vec![demo, other]
+}

@@ -1,0 +1,163 @@
+//! Errors on the wire: what is judged before an envelope is looked at, each in its way, and the one answer to all else.
+//!
+//! The platform's documents have no error bodies: these have its status and a message.
+
+use axum::response::Response;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use kimbai_core::realm::ErrorForm;
+use kimbai_engine::{PartnerRefusal, Throttled, TokenError};
+use serde::Serialize;
+
+use super::request::Unread;
+use crate::explanation;
+use crate::http::front::Reason;
+use crate::http::reply::{self, HttpFault};
+use crate::site::Call;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    status: u16,
+    message: &'a str,
+}
+
+fn render(status: StatusCode, message: &str) -> Response {
+    let body = Body { status: status.as_u16(), message };
+    reply::json(status, serde_json::to_string(&body).unwrap_or_default())
+}
+
+/// What is wrong with the HTTP of a request.
+pub(super) fn fault(fault: HttpFault, _form: ErrorForm) -> Response {
+    let message = match fault {
+        HttpFault::NotFound => "not found",
+        HttpFault::Misdirected => "no realm of this server has this host",
+        HttpFault::Method(_) => "method not allowed",
+        HttpFault::ContentType(_) => "the content type is not application/json",
+        HttpFault::Body(_) => "the body is too large, too slow or incomplete",
+        HttpFault::Headers => "too many or too long headers",
+        HttpFault::Throttled(_) => "too many requests",
+        HttpFault::Overloaded => "the server cannot answer now",
+    };
+    let why = match fault {
+        HttpFault::ContentType(_) => Reason { explanation: "Send application/json.", ..explanation::fault(fault) },
+        HttpFault::NotFound
+        | HttpFault::Misdirected
+        | HttpFault::Method(_)
+        | HttpFault::Body(_)
+        | HttpFault::Headers
+        | HttpFault::Throttled(_)
+        | HttpFault::Overloaded => explanation::fault(fault),
+    };
+    let mut response = fault.with_header(render(fault.status(), message));
+    response.extensions_mut().insert(why);
+    response
+}
+
+/// The one answer to everything that is wrong with or behind an envelope; what goes round it says nothing either.
+pub(super) fn unauthorized(why: Reason) -> Response {
+    let mut response = render(StatusCode::UNAUTHORIZED, "unauthorized");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response.extensions_mut().insert(why);
+    response
+}
+
+/// An attempt of who has failed too often.
+pub(super) fn too_many_failures(throttled: Throttled) -> Response {
+    let (mistake, explanation) = ("more than 20 failures in a minute", "Wait as Retry-After says.");
+    let detail = format!("too many failures of this source or partner, wait {} s", throttled.wait_s);
+    throttle(throttled.wait_s, Reason { name: "too_many_failures", detail, mistake, explanation })
+}
+
+/// A log-in that was right, of a person who has too many live ones.
+pub(super) fn too_many_grants(refusal: &PartnerRefusal, wait_s: u32) -> Response {
+    let (mistake, explanation) = ("a log-in for every call", "Keep the access token until it expires, and refresh it.");
+    throttle(wait_s, Reason { name: "too_many_grants", detail: refusal.to_string(), mistake, explanation })
+}
+
+fn throttle(wait_s: u32, why: Reason) -> Response {
+    let mut response = render(StatusCode::TOO_MANY_REQUESTS, "too many requests");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+    response.extensions_mut().insert(why);
+    response
+}
+
+/// Why a request was not read.
+pub(super) fn unread(unread: Unread) -> Reason {
+    let (name, mistake, explanation) = match unread {
+        Unread::CodeMissing | Unread::CodeTwice | Unread::Code => {
+            ("partner_code", "no Partner-Code, two, or none that could be one", "Send the header Partner-Code once.")
+        }
+        Unread::Body => ("json", "a body that is not one JSON object", "Send {\"data\":\"<hex>\"}."),
+        Unread::DataMissing | Unread::DataType => {
+            ("data", "no data, or data that is not a string", "Send {\"data\":\"<hex>\"}.")
+        }
+        Unread::Envelope(refusal) => return envelope(refusal),
+        Unread::Member(_) => (
+            "field",
+            "an object without a member that is needed",
+            "Log in with username, password, client_id and client_secret, refresh with refresh_token; each is a string.",
+        ),
+        Unread::GrantType => ("field", "a grant_type other than password", "Send password, or leave it out."),
+    };
+    Reason { name, detail: unread.to_string(), mistake, explanation }
+}
+
+fn envelope(refusal: kimbai_engine::EnvelopeRefusal) -> Reason {
+    use kimbai_engine::EnvelopeRefusal::{Envelope, Json, Partner, Utf8};
+    use kimbai_keyring::EnvelopeFault;
+    let (name, mistake, explanation) = match refusal {
+        Partner => ("partner", "a Partner-Code that no enabled partner has", "Compare it with the table at /."),
+        Envelope(EnvelopeFault::Hex) => ("hex", "data that is not hexadecimal", "Write two digits for each byte."),
+        Envelope(EnvelopeFault::Length) => (
+            "length",
+            "data that is not whole blocks",
+            "Send hex(IV || cipher text): 32 bytes at least, and a multiple of 16.",
+        ),
+        Envelope(EnvelopeFault::Padding) => (
+            "padding",
+            "a wrong key or IV layout, most likely",
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 bytes that the key's 64 digits mean, IV in front.",
+        ),
+        Utf8 => ("utf8", "a wrong key or IV layout, most likely", "Compare the key, and where the IV is."),
+        Json => ("json", "an envelope that does not hold one JSON object", "Encrypt a JSON object, each member once."),
+    };
+    Reason { name, detail: refusal.to_string(), mistake, explanation }
+}
+
+/// Why a token request of a partner was refused.
+pub(super) fn token(call: &Call, error: &TokenError) -> Reason {
+    match error {
+        TokenError::Refused(refusal) => {
+            if let kimbai_core::token::TokenRefusal::Grant(refusal) = refusal {
+                call.site.metrics.count_grant_refusal(*refusal);
+            }
+            explanation::refusal(*refusal)
+        }
+        TokenError::Throttled(throttled) => explanation::throttled(*throttled),
+        TokenError::Failed(failure) => {
+            // The caller is told 401: 503 would say that the envelope opened.
+            tracing::error!(error = failure as &dyn std::error::Error, "a request of a partner could not be answered");
+            explanation::failure(failure)
+        }
+    }
+}
+
+/// Why nobody was logged in.
+pub(super) fn log_in(call: &Call, refusal: &PartnerRefusal) -> Reason {
+    match refusal {
+        PartnerRefusal::Client => Reason {
+            name: "invalid_client",
+            detail: refusal.to_string(),
+            mistake: "a client_id or client_secret that is not this partner's",
+            explanation: "Compare both with the table at /.",
+        },
+        PartnerRefusal::Person(refusal) => explanation::log_in(refusal),
+        PartnerRefusal::TooManyGrants { .. } => Reason {
+            name: "too_many_grants",
+            detail: refusal.to_string(),
+            mistake: "a log-in for every call",
+            explanation: "Keep the access token until it expires, and refresh it.",
+        },
+        PartnerRefusal::Token(error) => token(call, error),
+    }
+}

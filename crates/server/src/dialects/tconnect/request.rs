@@ -1,0 +1,121 @@
+//! Reading requests: the one `Partner-Code` header, `{"data": "<hex>"}`, and the JSON object in the envelope.
+//!
+//! Unknown members are ignored, also in the envelope; one that is there twice is a mistake, at any depth.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, Method};
+use kimbai_core::client::is_partner_code;
+use kimbai_core::secret::Secret;
+use kimbai_engine::{EnvelopeRefusal, PartnerLogIn, PasswordPlace};
+use kimbai_keyring::parse_object;
+use serde_json::{Map, Value};
+
+use crate::http::body;
+use crate::http::reply::HttpFault;
+use crate::site::Call;
+
+const PARTNER_CODE: HeaderName = HeaderName::from_static("partner-code");
+const JSON: &str = "application/json";
+/// The one `grant_type` that a log-in may name.
+const PASSWORD: &str = "password";
+
+/// What is wrong with a request itself. The caller is told none of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unread {
+    /// No `Partner-Code`.
+    #[error("there is no header Partner-Code")]
+    CodeMissing,
+    /// Two or more.
+    #[error("the header Partner-Code is there twice")]
+    CodeTwice,
+    /// One that no partner has.
+    #[error("the header Partner-Code is not 1 to 64 printable ASCII characters without spaces")]
+    Code,
+    /// The body is not JSON, or no object.
+    #[error("the body is not one JSON object without repeated members")]
+    Body,
+    /// No `data` in it.
+    #[error("the body has no member data")]
+    DataMissing,
+    /// It is there and no string.
+    #[error("data is not a string")]
+    DataType,
+    /// The envelope.
+    #[error("{0}")]
+    Envelope(EnvelopeRefusal),
+    /// What was in the envelope lacks a member, or has it in another type.
+    #[error("the envelope holds no member {0} that is a string")]
+    Member(&'static str),
+    /// `grant_type` is there and not `password`.
+    #[error("the envelope holds a grant_type other than password")]
+    GrantType,
+}
+
+/// Reads the body of a POST of JSON.
+pub(super) async fn json_body(call: &Call, body: Body) -> Result<Bytes, HttpFault> {
+    if call.method != Method::POST {
+        return Err(HttpFault::Method("POST"));
+    }
+    let body = body::read(body).await?;
+    let mut types = call.headers.get_all(CONTENT_TYPE).iter();
+    let is_json = match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
+        (Some(value), None) => value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON)),
+        _ => false,
+    };
+    if is_json { Ok(body) } else { Err(HttpFault::ContentType(JSON)) }
+}
+
+/// The partner that a request says it comes from.
+pub(super) fn partner_code(headers: &HeaderMap) -> Result<&str, Unread> {
+    let mut values = headers.get_all(PARTNER_CODE).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Err(Unread::CodeMissing),
+        (Some(_), Some(_)) => Err(Unread::CodeTwice),
+        (Some(code), None) => code.to_str().ok().filter(|code| is_partner_code(code)).ok_or(Unread::Code),
+    }
+}
+
+/// The digits of the envelope.
+pub(super) fn digits(body: &[u8]) -> Result<String, Unread> {
+    match parse_object(body).ok_or(Unread::Body)?.remove("data") {
+        Some(Value::String(digits)) => Ok(digits),
+        Some(_) => Err(Unread::DataType),
+        None => Err(Unread::DataMissing),
+    }
+}
+
+/// A log-in.
+pub(super) fn log_in(mut members: Map<String, Value>, place: PasswordPlace) -> Result<PartnerLogIn, Unread> {
+    let mut text = |name| take(&mut members, name);
+    let (username, password) = (text("username")?, text("password")?);
+    let (client_id, client_secret) = (text("client_id")?, text("client_secret")?);
+    // The platform's blog sends it, its reference does not.
+    match members.get("grant_type").map(Value::as_str) {
+        None | Some(Some(PASSWORD)) => {}
+        Some(_) => return Err(Unread::GrantType),
+    }
+    let (password, client_secret) = (Secret::new(password), Secret::new(client_secret));
+    Ok(PartnerLogIn { place, username, password, client_id, client_secret })
+}
+
+/// A refresh.
+pub(super) fn refresh_token(mut members: Map<String, Value>) -> Result<Secret, Unread> {
+    take(&mut members, "refresh_token").map(Secret::new)
+}
+
+/// The token of the one `Authorization: Bearer` header (RFC 6750 section 2.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.to_owned()))
+}
+
+fn take(members: &mut Map<String, Value>, name: &'static str) -> Result<String, Unread> {
+    match members.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(_) | None => Err(Unread::Member(name)),
+    }
+}
