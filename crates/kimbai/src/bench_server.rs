@@ -10,17 +10,19 @@ use clap::Args;
 use kimbai_core::client::{AuthenticationMethod, ClientMetadata, GrantType};
 use kimbai_core::secret::Secret;
 use kimbai_core::signing::SigningAlgorithm;
-use kimbai_engine::{Engine, NewClient};
+use kimbai_engine::{DEMO_PASSWORDS, Engine, NewClient, NewUser, Realm, UserClaims};
 use kimbai_keyring::KeyFile;
-use kimbai_server::dialects::standard;
+use kimbai_server::dialects::{standard, tconnect};
 use kimbai_server::metrics::Metrics;
-use kimbai_server::sandbox::demo::Registration;
+use kimbai_server::sandbox::demo::{DEMO_PASSWORD, Registration};
 use kimbai_server::{Audience, Site};
 use kimbai_store::Clock;
 use kimbai_store::postgres::{Options, PostgresStore, StoreUrl};
 use serde_json::json;
 
-use crate::bench::apps::{OPENID_SCOPES, OPENID_SECRET, openid_client_id};
+use crate::bench::apps::{
+    EDDSA_PARTNERS, OPENID_SCOPES, OPENID_SECRET, PARTNERS_PEOPLE, cheap_person, openid_client_id, person,
+};
 use crate::bench::cores;
 use crate::boot::{self, MASTER_KEY_FILE, Running};
 use crate::config::LogFormat;
@@ -108,9 +110,52 @@ fn openid_client(algorithm: SigningAlgorithm, redirect_uri: &str) -> NewClient {
     }
 }
 
+/// Makes the realm of partners fit for being measured, and one beside it whose tokens are signed by `EdDSA`.
+fn add_partner_realms(realms: &mut Vec<(u16, Registration)>, port_base: u16) -> anyhow::Result<()> {
+    let (name, offset) = EDDSA_PARTNERS;
+    let port = port_base.checked_add(offset).context("--port-base is too large")?;
+    let mut eddsa = tconnect::demo::registration(&format!("http://localhost:{port}"));
+    eddsa.name = name;
+    eddsa.settings.signing.algorithms = vec![SigningAlgorithm::EdDsa];
+    realms.push((port, eddsa));
+    let partners = realms.iter_mut().filter_map(|(_, realm)| realm.settings.partners.as_mut());
+    // As many grants as a bench makes; and what a failure costs is measured, not how long it is held back.
+    partners.for_each(|partners| {
+        (partners.grants_max, partners.live_grants_max) = (GRANTS_MAX, GRANTS_MAX);
+        partners.failed_refresh_answer_ms = 1;
+    });
+    Ok(())
+}
+
+/// Adds the people whom partners log in, unless an earlier start, or the server that made the realms, did.
+async fn add_people(engine: &Engine, realm: &Realm) -> anyhow::Result<()> {
+    let costly = DEMO_PASSWORDS.iter().find(|(password, _)| *password == DEMO_PASSWORD).map_or("", |(_, hash)| hash);
+    let last = cheap_person(PARTNERS_PEOPLE - 1);
+    if engine.user_by_name(realm, &last).await?.is_some() {
+        return Ok(());
+    }
+    for number in 0..PARTNERS_PEOPLE {
+        for (username, hash) in [(person(number), costly), (cheap_person(number), CHEAP_HASH)] {
+            let claims = UserClaims { sub: username.clone(), name: username.clone(), ..UserClaims::default() };
+            engine.put_user(realm, NewUser { username, password_hash: hash.to_owned(), claims }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The most that a realm allows.
+const GRANTS_MAX: u32 = 10_000;
+/// Of [`CHEAP_PASSWORD`](crate::bench::apps::CHEAP_PASSWORD), with 8 KiB and one pass.
+const CHEAP_HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$a2ltYmFpIGJlbmNoIDEuLg$QYRImfQDlohZupVxe3ZX38z66NSfRquKK3+aFs32eto";
+
 async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     let mut realms = boot::registrations("http", args.port_base)?;
+    add_partner_realms(&mut realms, args.port_base)?;
     let engine = engine(args, &realms).await?;
+    for (_, registration) in realms.iter().filter(|(_, registration)| registration.settings.partners.is_some()) {
+        add_people(&engine, &*engine.realm(registration.name).context("a realm is missing")?).await?;
+    }
     let standard = realms.iter_mut().map(|(_, realm)| realm).find(|realm| realm.name == standard::NAME);
     add_openid_clients(&engine, standard.context("there is no standard realm")?).await?;
     let metrics = Arc::new(Metrics::default());

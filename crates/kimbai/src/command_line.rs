@@ -86,13 +86,14 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// Options that concern one command alone, though others have the same name for the like of it.
-const OWN: [(&str, &str); 9] = [
+const OWN: [(&str, &str); 10] = [
     ("kimbai sign tini", "secret"),
     ("kimbai sign tini", "url"),
     ("kimbai sandbox", "data"),
     ("kimbai sandbox", "json"),
     ("kimbai sandbox", "listen"),
     ("kimbai sandbox", "log"),
+    ("kimbai key import", "key"),
     ("kimbai bench", "realm"),
     ("kimbai bench", "store"),
     ("kimbai export", "realm"),

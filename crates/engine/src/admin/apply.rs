@@ -1,14 +1,15 @@
 //! `apply`: makes it so. What is half right is not begun. Realms and clients of a manifest are one change of the store; users follow in
 //! slices, and then who is enabled and disabled: an apply that is cut short is finished by the same apply.
 
-use kimbai_core::client::ClientSecret;
+use kimbai_core::client::{ClientMetadata, ClientSecret, EnvelopeKey};
+use kimbai_keyring::RealmKeyring;
 use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, PlainSecret};
 use super::passwords::{NewPassword, Passwords, hash_of};
-use super::plan::{IntendedClient, IntendedRealm, IntendedSecret, IntendedUser, Prune, Step, intend};
-use super::{AdminError, Administration, Command, Order, clients};
+use super::plan::{IntendedClient, IntendedKey, IntendedRealm, IntendedSecret, IntendedUser, Prune, Step, intend};
+use super::{AdminError, Administration, Command, Order, clients, partners};
 use crate::end_session::EndedSessions;
 use crate::engine::About;
 use crate::realm::{Realm, RealmFace};
@@ -47,6 +48,9 @@ pub struct Applied {
     pub steps: Vec<Step>,
     /// The secrets that were made; they are shown once.
     pub made_secrets: Vec<MadeSecret>,
+    /// The keys of partners' envelopes that were made; they are shown once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made_keys: Vec<MadeKey>,
 }
 
 /// A client secret that was made because none was given.
@@ -58,6 +62,19 @@ pub struct MadeSecret {
     pub client_id: String,
     /// Its secret.
     pub client_secret: PlainSecret,
+}
+
+/// A key of a partner's envelopes that was made because none was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeKey {
+    /// The partner's realm.
+    pub realm: String,
+    /// The client that the partner is.
+    pub client_id: String,
+    /// The partner.
+    pub partner_code: String,
+    /// Its key, as the partner spells it.
+    pub key: PlainSecret,
 }
 
 impl Command for Plan {
@@ -100,12 +117,12 @@ impl Apply {
         for realm in &intended.realms {
             Box::pin(draft(administration, realm, &mut drafted)).await?;
         }
-        let Drafted { changes, users, made_secrets } = drafted;
+        let Drafted { changes, users, made_secrets, made_keys } = drafted;
         match Box::pin(carry_out(administration, &intended.realms, changes, &users)).await {
-            Ok(()) => Ok(Applied { steps: intended.steps, made_secrets }),
+            Ok(()) => Ok(Applied { steps: intended.steps, made_secrets, made_keys }),
             Err(error) => {
                 reload(administration, &intended.realms).await;
-                Err(with_lost(error, &made_secrets))
+                Err(with_lost_keys(with_lost(error, &made_secrets), &made_keys))
             }
         }
     }
@@ -154,6 +171,19 @@ fn with_lost(error: AdminError, made_secrets: &[MadeSecret]) -> AdminError {
     ))
 }
 
+/// The same of partners and the keys of their envelopes.
+fn with_lost_keys(error: AdminError, made_keys: &[MadeKey]) -> AdminError {
+    let AdminError::Unavailable(text) = error else { return error };
+    if made_keys.is_empty() {
+        return AdminError::Unavailable(text);
+    }
+    let partners = made_keys.iter().map(|made| made.partner_code.as_str()).collect::<Vec<_>>().join(", ");
+    AdminError::Unavailable(format!(
+        "{text}; if `kimbai partner list` shows {partners} now, nobody knows the key that was made: `kimbai partner rotate-key` makes \
+         another"
+    ))
+}
+
 /// What a manifest changes.
 #[derive(Default)]
 struct Drafted {
@@ -162,6 +192,7 @@ struct Drafted {
     /// Of each user.
     users: Vec<Vec<Change>>,
     made_secrets: Vec<MadeSecret>,
+    made_keys: Vec<MadeKey>,
 }
 
 async fn draft(
@@ -174,12 +205,21 @@ async fn draft(
         drafted.changes.extend(realm.changes.iter().cloned());
     }
     for client in intended.clients.iter().filter(|client| client.is_put) {
-        let (change, made) = client_draft(&realm.face(), client)?;
+        let mut metadata = client.metadata.clone();
+        let key = draft_key(&realm.keyring, client, &mut metadata);
+        let (change, secret) = client_draft(&realm.face(), client, metadata)?;
         drafted.changes.push(change);
-        drafted.made_secrets.extend(made.map(|client_secret| MadeSecret {
-            realm: intended.name.clone(),
-            client_id: client.client_id.clone(),
+        let (realm, client_id) = (&intended.name, &client.client_id);
+        drafted.made_secrets.extend(secret.map(|client_secret| MadeSecret {
+            realm: realm.clone(),
+            client_id: client_id.clone(),
             client_secret,
+        }));
+        drafted.made_keys.extend(key.map(|(partner_code, key)| MadeKey {
+            realm: realm.clone(),
+            client_id: client_id.clone(),
+            partner_code,
+            key,
         }));
     }
     for client in &intended.removed {
@@ -191,8 +231,11 @@ async fn draft(
     Ok(())
 }
 
-fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Change, Option<PlainSecret>), AdminError> {
-    let mut metadata = client.metadata.clone();
+fn client_draft(
+    realm: &RealmFace<'_>,
+    client: &IntendedClient,
+    mut metadata: ClientMetadata,
+) -> Result<(Change, Option<PlainSecret>), AdminError> {
     let (client_secret, made) = match &client.secret {
         IntendedSecret::Kept => (None, None),
         IntendedSecret::Given(secret) => (Some(secret.clone()), None),
@@ -207,6 +250,25 @@ fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Chang
     };
     let client = NewClient { client_id: client.client_id.clone(), client_secret, metadata };
     Ok((client_change(realm, client)?, made))
+}
+
+/// Puts a partner's key into its metadata; its code and key, if the key was made.
+fn draft_key(
+    keyring: &RealmKeyring,
+    client: &IntendedClient,
+    metadata: &mut ClientMetadata,
+) -> Option<(String, PlainSecret)> {
+    let partner = metadata.partner.as_mut()?;
+    let (key, made) = match &client.key {
+        IntendedKey::Kept => return None,
+        IntendedKey::Given(key) => (key.clone(), None),
+        IntendedKey::Made => {
+            let (key, text) = partners::new_key(partner.key_spelling);
+            (key, Some((partner.partner_code.clone(), text)))
+        }
+    };
+    partner.keys = vec![EnvelopeKey::lasting(keyring.seal_secret(key.expose()))];
+    made
 }
 
 async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
@@ -273,5 +335,14 @@ mod tests {
         assert_eq!(with_lost(unavailable(), &[]), unavailable());
         let failed = AdminError::Failed("broken".to_owned());
         assert_eq!(with_lost(failed.clone(), &[made]), failed);
+        let [realm, client_id, partner_code] = ["main", "shop", "SHOP"].map(str::to_owned);
+        let key = PlainSecret::new("a key that nobody saw".to_owned());
+        let made = MadeKey { realm, client_id, partner_code, key };
+        let told = with_lost_keys(unavailable(), std::slice::from_ref(&made)).to_string();
+        assert!(told.contains("SHOP") && told.contains("rotate-key") && !told.contains("a key"), "{told}");
+        assert_eq!(
+            (with_lost_keys(unavailable(), &[]), with_lost_keys(failed.clone(), &[made])),
+            (unavailable(), failed)
+        );
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use kimbai_core::claims::UserClaims;
-use kimbai_core::client::{Client, ClientMetadata};
+use kimbai_core::client::{Client, ClientMetadata, Partner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, SecretHash, UserManifest, difference};
+use super::partner_manifest::{PartnerManifest, Said, sealed_text};
 use super::users::each_user;
 use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
@@ -31,7 +32,7 @@ pub enum ExportSecrets {
     /// Nothing: applied elsewhere, clients get new secrets and users have no password.
     LeftOut,
     /// Their hashes. Those of client secrets fit their realm's keys alone, and are refused elsewhere; those of passwords fit anywhere,
-    /// and can be guessed against.
+    /// and can be guessed against. Keys of partners' envelopes as they are sealed, which open under their realm's keys alone.
     Hashes,
 }
 
@@ -105,11 +106,23 @@ fn client_manifest(realm: &Realm, client: &Client, secrets: ExportSecrets) -> Cl
     let silent: Option<ClientMetadata> = serde_json::from_value(Value::Object(required.clone())).ok();
     let mut metadata = difference(&serde_json::to_value(silent).unwrap_or(Value::Null), &value);
     metadata.remove("secrets");
+    metadata.remove("partner");
     metadata.append(&mut required);
     let newest = client.metadata.secrets.last().filter(|_| secrets == ExportSecrets::Hashes);
     ClientManifest {
         client_secret: newest.map(|secret| SecretHash::of(&realm.keyring, secret.digest).text()),
         disabled: (!client.standing.active).then_some(true),
+        partner: client
+            .partner()
+            .map_or(Said::Nothing, |partner| Said::Given(partner_manifest(realm, partner, secrets))),
         metadata,
     }
+}
+
+/// All that is said of a partner, and its newest key if it is asked for, as it is sealed.
+fn partner_manifest(realm: &Realm, partner: &Partner, secrets: ExportSecrets) -> PartnerManifest {
+    let Ok(Value::Object(mut settings)) = serde_json::to_value(partner) else { return PartnerManifest::default() };
+    settings.remove("keys");
+    let newest = partner.keys.first().filter(|_| secrets == ExportSecrets::Hashes);
+    PartnerManifest { key: newest.map(|key| sealed_text(&realm.keyring, &key.sealed)), settings }
 }

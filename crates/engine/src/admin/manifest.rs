@@ -16,6 +16,7 @@ use kimbai_keyring::RealmKeyring;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::partner_manifest::{PartnerManifest, Said};
 use crate::setup::{SECRET_CHARACTERS_MIN, is_long_enough};
 
 /// All that a set of files asks for.
@@ -51,7 +52,10 @@ pub struct ClientManifest {
     /// Whether it may do nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
-    /// The keys of [`ClientMetadata`], without its secrets.
+    /// What it is as a partner.
+    #[serde(default, skip_serializing_if = "Said::is_nothing")]
+    pub partner: Said<PartnerManifest>,
+    /// The keys of [`ClientMetadata`], without its secrets and what it is as a partner.
     #[serde(flatten)]
     pub metadata: Map<String, Value>,
 }
@@ -174,7 +178,7 @@ impl SecretHash {
 }
 
 /// What tells a realm's key from another, and nothing else of it.
-fn key_check(keyring: &RealmKeyring) -> [u8; 4] {
+pub(super) fn key_check(keyring: &RealmKeyring) -> [u8; 4] {
     let [a, b, c, d, ..] = keyring.keyed_digest("client secret hash", b"");
     [a, b, c, d]
 }
@@ -208,25 +212,29 @@ impl ClientManifest {
         if self.metadata.contains_key("secrets") {
             return Err("unknown field `secrets`: give `client_secret`".to_owned());
         }
-        let base = match standing {
+        let mut base = match standing {
             Some(metadata) => serde_json::to_value(metadata).map_err(|error| error.to_string())?,
             None => self.defaults(client_id),
         };
+        self.partner.lay_over(&mut base)?;
         read_over(base, &self.metadata)
     }
 
-    /// A client with redirect URIs logs people in, and so does one that signs its requests; any other acts for itself.
+    /// A client with redirect URIs logs people in, and so do one that signs its requests and a partner; any other acts for itself.
     fn defaults(&self, client_id: &str) -> Value {
         let has_redirects = self.metadata.get("redirect_uris").is_some_and(|uris| *uris != json!([]));
         let signs = self.metadata.get("token_endpoint_auth_method") == Some(&json!("request_signature"));
-        let grant_types = if has_redirects || signs {
+        let is_partner = matches!(self.partner, Said::Given(_));
+        let grant_types = if is_partner {
+            json!(["password", "refresh_token"])
+        } else if has_redirects || signs {
             json!(["authorization_code", "refresh_token"])
         } else {
             json!(["client_credentials"])
         };
         json!({
             "client_name": client_id,
-            "token_endpoint_auth_method": "client_secret_basic",
+            "token_endpoint_auth_method": if is_partner { "partner_envelope" } else { "client_secret_basic" },
             "grant_types": grant_types,
             "scope": "",
         })
@@ -290,7 +298,7 @@ fn read_over<T: serde::de::DeserializeOwned>(mut base: Value, over: &Map<String,
     serde_json::from_value(base).map_err(|error| error.to_string())
 }
 
-fn lay_over(base: &mut Value, over: &Value) {
+pub(super) fn lay_over(base: &mut Value, over: &Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
@@ -366,7 +374,7 @@ fn by_name(value: &Value) -> Option<BTreeMap<&str, &Value>> {
 }
 
 /// The bytes behind so many hex digits.
-fn bytes_of_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
+pub(super) fn bytes_of_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if hex.len() != 2 * N || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
@@ -377,7 +385,7 @@ fn bytes_of_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -13,6 +13,8 @@ mod follow;
 mod grants;
 mod keys;
 mod manifest;
+mod partner_manifest;
+mod partners;
 mod passwords;
 mod plan;
 mod signing_keys;
@@ -27,7 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-pub use self::apply::{Applied, Apply, MadeSecret, Plan};
+pub use self::apply::{Applied, Apply, MadeKey, MadeSecret, Plan};
 pub use self::audit::{AuditLine, AuditList};
 pub use self::backup::{Backup, BackupLook, BackupState, BackupWritten};
 pub use self::clients::{
@@ -38,6 +40,10 @@ pub use self::export::{Export, ExportSecrets};
 pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
 pub use self::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest};
+pub use self::partner_manifest::{PartnerManifest, Said};
+pub use self::partners::{
+    PartnerAdd, PartnerAdded, PartnerList, PartnerRotateKey, PartnerSetActivity, PartnerView, RotatedKey,
+};
 pub use self::plan::{Action, Kind, Prune, Step};
 pub use self::signing_keys::{KeyImport, KeyList, KeyRetire, KeyRotate, Rotation, SigningKeyState, SigningKeyView};
 pub use self::users::{UserAdd, UserAdded, UserList, UserPasswd, UserSetActivity};
@@ -132,6 +138,10 @@ impl Administration {
             ClientRotateSecret,
             ClientSetActivity,
             ClientRemove,
+            PartnerAdd,
+            PartnerList,
+            PartnerRotateKey,
+            PartnerSetActivity,
             UserAdd,
             UserPasswd,
             UserSetActivity,

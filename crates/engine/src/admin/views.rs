@@ -33,7 +33,7 @@ impl From<Enabled> for Activity {
 }
 
 impl Enabled {
-    const fn of(active: bool) -> Self {
+    pub(super) const fn of(active: bool) -> Self {
         if active { Self::Enabled } else { Self::Disabled }
     }
 }
@@ -69,6 +69,9 @@ pub struct ClientView {
     /// Whom to ask about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<String>,
+    /// What its requests name it by, if it is a partner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner_code: Option<String>,
     /// Whether it may introspect the realm's tokens.
     pub resource_server: bool,
     /// Of each live secret when it ends, in RFC 3339; none: until it is replaced.
@@ -92,6 +95,7 @@ impl ClientView {
             client_uri: metadata.client_uri.clone(),
             owner: metadata.owner.clone(),
             contacts: metadata.contacts.clone(),
+            partner_code: client.partner().map(|partner| partner.partner_code.clone()),
             resource_server: metadata.resource_server,
             secrets_end: live.map(|secret| secret.ends_s.map(|end| Micros::from_unix_s(end).to_rfc3339())).collect(),
         }

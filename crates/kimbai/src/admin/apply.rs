@@ -18,8 +18,8 @@ use crate::exit::ExitStatus;
 /// Makes realms, clients and users as files say.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Secrets in a file: `client_secret`, `password` and `password_hash` may be given as \"env:NAME\" or \"file:PATH\"; a client secret that
-is left out is made, and printed once. What a file does not name stays as it is; a realm's or client's `unset = [\"KEY\"]` names keys
+Secrets in a file: `client_secret`, `partner.key`, `password` and `password_hash` may be given as \"env:NAME\" or \"file:PATH\"; a
+client secret or a partner's key that is left out is made, and printed once. What a file does not name stays as it is; a realm's or client's `unset = [\"KEY\"]` names keys
 that shall have no value. With --plan the exit status is 0 when nothing would
 change, 2 when something would, and 1 when it cannot be said. The store must be there: `kimbai serve` makes it.
 
@@ -61,7 +61,7 @@ pub(super) async fn run(args: ApplyArgs) -> anyhow::Result<ExitStatus> {
     let reach = args.place.reach().await?;
     let steps = reach.run(Plan { manifest: manifest.clone(), prune }).await?;
     if steps.is_empty() {
-        let nothing = Applied { steps, made_secrets: Vec::new() };
+        let nothing = Applied { steps, made_secrets: Vec::new(), made_keys: Vec::new() };
         args.place.say(&nothing, |_| NOTHING.to_owned())?;
         return Ok(ExitStatus::Done);
     }
@@ -187,6 +187,14 @@ fn done_text(applied: &Applied) -> String {
             .map(|made| [made.realm.clone(), made.client_id.clone(), made.client_secret.expose().to_owned()]);
         out += "\nThese client secrets were made. They are not shown again:\n";
         out += &output::table(["REALM", "CLIENT", "SECRET"], &rows.collect::<Vec<_>>());
+    }
+    if !applied.made_keys.is_empty() {
+        let rows = applied
+            .made_keys
+            .iter()
+            .map(|made| [made.realm.clone(), made.partner_code.clone(), made.key.expose().to_owned()]);
+        out += "\nThese keys of partners' envelopes were made. They are not shown again:\n";
+        out += &output::table(["REALM", "PARTNER", "KEY"], &rows.collect::<Vec<_>>());
     }
     out
 }

@@ -137,7 +137,7 @@ struct Presentation {
 struct RotateSecret {
     #[command(flatten)]
     one: One,
-    /// How long the secret it has stays live: 90s, 15m, 24h, 7d.
+    /// How long what it has stays live: 90s, 15m, 24h, 7d.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration::parse)]
     overlap: Seconds,
     #[command(flatten)]
@@ -145,7 +145,7 @@ struct RotateSecret {
 }
 
 #[derive(Args)]
-struct GivenSecret {
+pub(super) struct GivenSecret {
     /// Its secret: `env:NAME`, `file:PATH`, or - for standard input [default: one is made].
     #[arg(long, value_name = "SOURCE")]
     secret: Option<String>,
@@ -159,7 +159,7 @@ impl std::fmt::Debug for GivenSecret {
 }
 
 impl GivenSecret {
-    fn read(&self) -> anyhow::Result<Option<PlainSecret>> {
+    pub(super) fn read(&self) -> anyhow::Result<Option<PlainSecret>> {
         self.secret.as_deref().map(|text| secret::of_option("--secret", text)).transpose()
     }
 }
@@ -217,7 +217,7 @@ async fn add(args: Add) -> anyhow::Result<()> {
     let client_secret = args.secret.read()?;
     let metadata = args.metadata()?;
     let One { client_id, realm: InRealm { realm, place } } = args.one;
-    let client = ClientManifest { client_secret, disabled: None, metadata };
+    let client = ClientManifest { client_secret, metadata, ..ClientManifest::default() };
     let added = place.reach().await?.run(ClientAdd { realm, client_id, client }).await?;
     place.say(&added, |ClientAdded { client, client_secret }| client_text(client) + &made_text(client_secret.as_ref()))
 }
@@ -351,6 +351,7 @@ fn client_text(client: &ClientView) -> String {
     if responses != ["code"] {
         facts.push(("responses", responses.join(", ")));
     }
+    facts.extend(client.partner_code.clone().map(|code| ("partner_code", code)));
     facts.extend(client.access_token_format.as_ref().map(|format| ("access_tokens", name(format))));
     output::facts(&facts)
 }
@@ -361,7 +362,7 @@ fn made_text(secret: Option<&PlainSecret>) -> String {
 }
 
 /// The word that a value is on the wire.
-fn name<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn name<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

@@ -11,8 +11,9 @@ use super::output::{self, Form};
 /// Writes realms, clients and users in the form that `apply` reads.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Secrets cannot be read back. With --hashes, the file is for this installation: hashes of client secrets fit its keys alone, and are
-refused elsewhere. Without, clients that are made from the export get new secrets, and users have no password.
+Secrets cannot be read back. With --hashes, the file is for this installation: hashes of client secrets, and sealed keys of partners,
+fit its keys alone, and are refused elsewhere. Without, clients that are made from the export get new secrets and partners new keys,
+and users have no password.
 
 Examples:
   kimbai export > kimbai-realms.toml
@@ -25,7 +26,8 @@ pub(crate) struct ExportArgs {
     /// What to write.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "toml", conflicts_with = "json")]
     format: Format,
-    /// Write the hashes of secrets as well. Passwords can be guessed against theirs: keep the file as you keep secrets.
+    /// Write the hashes of secrets and the sealed keys as well. Passwords can be guessed against theirs: keep the file as you keep
+    /// secrets.
     #[arg(long)]
     hashes: bool,
     #[command(flatten)]

@@ -12,6 +12,7 @@ mod key;
 pub(crate) mod manifest;
 mod master_key;
 mod output;
+mod partner;
 mod progress;
 pub(crate) mod reach;
 mod restore;
@@ -39,6 +40,8 @@ pub(crate) enum AdminCommand {
     Export(export::ExportArgs),
     /// Makes, lists, disables and removes clients, and gives them new secrets.
     Client(client::ClientArgs),
+    /// Makes, lists and disables partners, and gives them new keys.
+    Partner(partner::PartnerArgs),
     /// Makes, lists and disables users, and gives them new passwords.
     User(user::UserArgs),
     /// Lists and revokes grants: what users have given to clients.
@@ -107,6 +110,7 @@ pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
             AdminCommand::Apply(args) => return Box::pin(apply::run(args)).await,
             AdminCommand::Export(args) => Box::pin(export::run(args)).await,
             AdminCommand::Client(args) => Box::pin(client::run(args)).await,
+            AdminCommand::Partner(args) => Box::pin(partner::run(args)).await,
             AdminCommand::User(args) => Box::pin(user::run(args)).await,
             AdminCommand::Grant(args) => Box::pin(grant::run(args)).await,
             AdminCommand::Key(args) => Box::pin(key::run(args)).await,

@@ -12,6 +12,8 @@ pub(crate) enum App {
     Signing,
     /// An app whose ID tokens are signed so.
     OpenId(SigningAlgorithm),
+    /// The demo partner, in a realm that signs its tokens so.
+    Partner(SigningAlgorithm),
 }
 
 /// What an app of OpenID Connect asks for: who it is, with name and mail address, and to stay.
@@ -22,4 +24,21 @@ pub(crate) const OPENID_SECRET: &str = "kimbai-bench-secret-0123456789abcdef";
 /// The `client_id` of the app whose ID tokens are signed so.
 pub(crate) fn openid_client_id(algorithm: SigningAlgorithm) -> String {
     format!("bench-{}", algorithm.name().to_ascii_lowercase())
+}
+
+/// The realm of partners that the bench's server has beside the demo one, and how far its port is from the first.
+pub(crate) const EDDSA_PARTNERS: (&str, u16) = ("tconnect-eddsa", 8);
+/// So many people of the bench's own are logged in by its partner, one after the other: a person has only so many grants.
+pub(crate) const PARTNERS_PEOPLE: u32 = 100;
+/// The password of those whose log-in is not measured. Its hash is next to nothing, so that 10,000 grants are made in seconds.
+pub(crate) const CHEAP_PASSWORD: &str = "kimbai-bench";
+
+/// The name of such a person.
+pub(crate) fn cheap_person(number: u32) -> String {
+    format!("bench-{}@example.vn", number % PARTNERS_PEOPLE)
+}
+
+/// The name of a person whose password costs what the demo people's costs.
+pub(crate) fn person(number: u32) -> String {
+    format!("bench-person-{}@example.vn", number % PARTNERS_PEOPLE)
 }

@@ -25,9 +25,9 @@ pub(super) async fn log_in(worker: &mut Worker, app: App) -> anyhow::Result<()> 
         target: &target,
         connection: worker.connection(),
         cookies: CookieJar::default(),
-        page: target.authorize_url(&query),
+        page: target.oauth()?.authorize_url(&query),
     };
-    visit.run(&target.client(app)?.redirect_uri).await.context("log-in through the pages")?;
+    visit.run(&target.oauth()?.client(app)?.redirect_uri).await.context("log-in through the pages")?;
     let cookies = visit.cookies;
     worker.start_browsing(cookies)
 }
@@ -43,7 +43,7 @@ pub(super) struct FilledIn {
 pub(super) async fn fill_in(worker: &mut Worker, user: &User) -> anyhow::Result<FilledIn> {
     let query = worker.authorization_query(App::Plain, "form-of-the-bench")?;
     let target = worker.target();
-    let page = target.authorize_url(&query);
+    let page = target.oauth()?.authorize_url(&query);
     let mut visit = Visit { target: &target, connection: worker.connection(), cookies: CookieJar::default(), page };
     let answer = visit.fetch(Template::get(&visit.page)?, String::new()).await?;
     let (action, body) = decision(&String::from_utf8_lossy(&answer.body), user)
@@ -79,7 +79,7 @@ impl Visit<'_> {
                 continue;
             }
             let body = String::from_utf8_lossy(&answer.body);
-            let Some((action, submission)) = decision(&body, &self.target.user) else {
+            let Some((action, submission)) = decision(&body, &self.target.oauth()?.user) else {
                 bail!("{} is neither a log-in nor a consent page: {answer}", self.page);
             };
             self.page = self.page.join(&action).context("form action")?;

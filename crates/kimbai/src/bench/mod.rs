@@ -16,9 +16,11 @@ mod histogram;
 mod html;
 mod load;
 mod log_in_flood;
+mod oauth;
 mod open_loop;
 mod openid;
 mod overload;
+mod partner;
 mod prepare;
 mod realms;
 mod report;
@@ -56,6 +58,7 @@ Examples:
   kimbai bench
   kimbai bench --case refresh --seconds 30 --connections 128
   kimbai bench --realm tini --case refresh_graphql --case wrong_signature
+  kimbai bench --realm tconnect
   kimbai bench --url http://localhost:4600
   kimbai bench --store postgres://localhost/bench --servers 2")]
 pub(crate) struct BenchArgs {
@@ -135,7 +138,7 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
 }
 
 /// The realm at each of the servers.
-fn targets(realm: &Realm, servers: &Servers) -> anyhow::Result<Vec<Arc<Target>>> {
+fn targets(realm: &'static Realm, servers: &Servers) -> anyhow::Result<Vec<Arc<Target>>> {
     let first = servers.first();
     let at = |server: &ServerProcess| {
         let ports = i32::from(server.port_base()) - i32::from(first.port_base());
@@ -146,12 +149,12 @@ fn targets(realm: &Realm, servers: &Servers) -> anyhow::Result<Vec<Arc<Target>>>
 
 impl BenchArgs {
     fn chosen_cases(&self) -> anyhow::Result<Vec<Selection>> {
-        let fits = |case: &Selection| self.url.is_none() || !case.needs_own_server();
+        let realm = realms::find(&self.realm)?;
+        let fits = |case: &Selection| self.url.is_none() || !case.needs_own_server(realm);
         if let Some(case) = self.cases.iter().find(|case| !fits(case)) {
             bail!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
         }
-        let realm = realms::find(&self.realm)?;
-        ensure!(self.soak.is_none() || realm.signing.is_none(), "--soak drives the standard token endpoint");
+        ensure!(self.soak.is_none() || realm.takes_forms(), "--soak drives the standard token endpoint");
         if let Some(case) = self.cases.iter().find(|case| !case.is_of(realm)) {
             bail!("the realm `{}` has no case `{case}`", realm.name);
         }
@@ -203,7 +206,7 @@ impl Bench {
     }
 
     async fn closed_loop(&self, case: Case, prepared: &mut Prepared) -> anyhow::Result<CaseReport> {
-        match case.needs() {
+        match case.needs(realms::find(&self.args.realm)?) {
             Needs::Nothing => {}
             Needs::Grants(app) => prepared.mint(app, self.args.grants).await?,
             Needs::Session(app) => prepared.log_in(app).await?,

@@ -5,10 +5,25 @@ use anyhow::bail;
 
 use super::openid::OpenIdPaths;
 
-/// What a realm needs from its driver.
+/// A realm, and how its apps ask.
 #[derive(Debug)]
 pub(super) struct Realm {
     pub(super) name: &'static str,
+    pub(super) apps: Apps,
+}
+
+/// How the apps of a realm ask.
+#[derive(Debug)]
+pub(super) enum Apps {
+    /// By codes and forms, or by requests that they sign.
+    OAuth(OAuthApps),
+    /// By envelopes.
+    Partners(DemoPartner),
+}
+
+/// What a realm of OAuth needs from its driver.
+#[derive(Debug)]
+pub(super) struct OAuthApps {
     /// Asked for in every authorization; holds the one that brings a refresh token.
     pub(super) scopes: &'static [&'static str],
     pub(super) proof_key: ProofKey,
@@ -26,6 +41,32 @@ pub(super) struct Realm {
 pub(super) enum ProofKey {
     S256,
     None,
+}
+
+/// A partner of the sandbox, and the person whom it logs in; all of it is published.
+#[derive(Debug)]
+pub(super) struct DemoPartner {
+    pub(super) partner_code: &'static str,
+    /// The key of its envelopes in hex digits.
+    pub(super) key: &'static str,
+    pub(super) client: DemoClient,
+    pub(super) username: &'static str,
+    pub(super) password: &'static str,
+}
+
+impl Realm {
+    /// Of its apps, if they are those of OAuth.
+    pub(super) const fn oauth(&self) -> Option<&OAuthApps> {
+        match &self.apps {
+            Apps::OAuth(apps) => Some(apps),
+            Apps::Partners(_) => None,
+        }
+    }
+
+    /// Whether its apps send forms.
+    pub(super) fn takes_forms(&self) -> bool {
+        self.oauth().is_some_and(|apps| apps.signing.is_none())
+    }
 }
 
 /// Paths and registrations of the sandbox.
@@ -69,74 +110,98 @@ const TINI_HOST: DemoClient = DemoClient {
     token_endpoint_auth_method: "client_secret_basic",
 };
 
-static REALMS: [Realm; 3] = [
+static REALMS: [Realm; 4] = [
     Realm {
         name: "standard",
-        scopes: &["orders.read", "orders.write", "offline_access"],
-        proof_key: ProofKey::S256,
-        client_id_beside_basic: false,
-        signing: None,
-        openid: Some(OpenIdPaths { discovery: ".well-known/openid-configuration", jwks: "jwks", userinfo: "userinfo" }),
-        demo: Demo {
-            authorize: "authorize",
-            token: "token",
-            introspect: "introspect",
-            app: DemoClient {
-                client_id: "demo-web",
-                client_secret: "demo-web-secret-0123456789abcdef",
-                token_endpoint_auth_method: "client_secret_basic",
+        apps: Apps::OAuth(OAuthApps {
+            scopes: &["orders.read", "orders.write", "offline_access"],
+            proof_key: ProofKey::S256,
+            client_id_beside_basic: false,
+            signing: None,
+            openid: Some(OpenIdPaths {
+                discovery: ".well-known/openid-configuration",
+                jwks: "jwks",
+                userinfo: "userinfo",
+            }),
+            demo: Demo {
+                authorize: "authorize",
+                token: "token",
+                introspect: "introspect",
+                app: DemoClient {
+                    client_id: "demo-web",
+                    client_secret: "demo-web-secret-0123456789abcdef",
+                    token_endpoint_auth_method: "client_secret_basic",
+                },
+                service: DemoClient {
+                    client_id: "demo-service",
+                    client_secret: "demo-service-secret-0123456789ab",
+                    token_endpoint_auth_method: "client_secret_basic",
+                },
+                redirect_uri: "http://localhost:8080/callback",
             },
-            service: DemoClient {
-                client_id: "demo-service",
-                client_secret: "demo-service-secret-0123456789ab",
-                token_endpoint_auth_method: "client_secret_basic",
-            },
-            redirect_uri: "http://localhost:8080/callback",
-        },
+        }),
     },
     Realm {
         name: "marketplace",
-        scopes: &["offline", "product", "order", "inventory"],
-        proof_key: ProofKey::None,
-        client_id_beside_basic: true,
-        signing: None,
-        openid: None,
-        demo: Demo {
-            authorize: "sc/oauth2/auth",
-            token: "sc/oauth2/token",
-            introspect: "sc/oauth2/introspect",
-            app: DemoClient {
-                client_id: "7590139168389961",
-                client_secret: "tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew",
-                token_endpoint_auth_method: "client_secret_basic",
+        apps: Apps::OAuth(OAuthApps {
+            scopes: &["offline", "product", "order", "inventory"],
+            proof_key: ProofKey::None,
+            client_id_beside_basic: true,
+            signing: None,
+            openid: None,
+            demo: Demo {
+                authorize: "sc/oauth2/auth",
+                token: "sc/oauth2/token",
+                introspect: "sc/oauth2/introspect",
+                app: DemoClient {
+                    client_id: "7590139168389961",
+                    client_secret: "tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew",
+                    token_endpoint_auth_method: "client_secret_basic",
+                },
+                service: DemoClient {
+                    client_id: "3750000000000017",
+                    client_secret: "demo-inhouse-secret-0123456789ab",
+                    token_endpoint_auth_method: "client_secret_post",
+                },
+                redirect_uri: "https://example.com/tiki/callback",
             },
-            service: DemoClient {
-                client_id: "3750000000000017",
-                client_secret: "demo-inhouse-secret-0123456789ab",
-                token_endpoint_auth_method: "client_secret_post",
-            },
-            redirect_uri: "https://example.com/tiki/callback",
-        },
+        }),
     },
     Realm {
         name: "tini",
-        scopes: &["offline", "user_profile"],
-        proof_key: ProofKey::None,
-        client_id_beside_basic: false,
-        signing: Some(DemoClient {
-            client_id: "RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W",
-            client_secret: "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
-            token_endpoint_auth_method: "request_signature",
+        apps: Apps::OAuth(OAuthApps {
+            scopes: &["offline", "user_profile"],
+            proof_key: ProofKey::None,
+            client_id_beside_basic: false,
+            signing: Some(DemoClient {
+                client_id: "RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W",
+                client_secret: "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
+                token_endpoint_auth_method: "request_signature",
+            }),
+            openid: None,
+            demo: Demo {
+                authorize: "oauth2/auth",
+                token: "oauth2/token",
+                introspect: "oauth2/introspect",
+                app: TINI_HOST,
+                service: TINI_HOST,
+                redirect_uri: "http://localhost:8080/callback",
+            },
         }),
-        openid: None,
-        demo: Demo {
-            authorize: "oauth2/auth",
-            token: "oauth2/token",
-            introspect: "oauth2/introspect",
-            app: TINI_HOST,
-            service: TINI_HOST,
-            redirect_uri: "http://localhost:8080/callback",
-        },
+    },
+    Realm {
+        name: "tconnect",
+        apps: Apps::Partners(DemoPartner {
+            partner_code: "DEMO",
+            key: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            client: DemoClient {
+                client_id: "fMLgZltRRtetnsOHXgxsHQ",
+                client_secret: "hUFhGJIqz746zcxsYVtrwhkveDuEfcYd",
+                token_endpoint_auth_method: "partner_envelope",
+            },
+            username: "demo@yourdomain.vn",
+            password: "Password#123",
+        }),
     },
 ];
 
@@ -149,7 +214,7 @@ mod tests {
         assert_eq!(find("marketplace").unwrap().name, "marketplace");
         assert_eq!(
             find("haravan").unwrap_err().to_string(),
-            "unknown realm `haravan`: the bench knows standard, marketplace, tini"
+            "unknown realm `haravan`: the bench knows standard, marketplace, tini, tconnect"
         );
     }
 }

@@ -27,14 +27,14 @@ impl Selection {
     pub(super) fn is_of(self, realm: &Realm) -> bool {
         match self {
             Self::Closed(case) => case.is_of(realm),
-            Self::Start | Self::Overload | Self::LogInFlood => realm.signing.is_none(),
+            Self::Start | Self::Overload | Self::LogInFlood => realm.takes_forms(),
         }
     }
 
     /// Whether it needs the server that `kimbai bench` starts itself.
-    pub(super) fn needs_own_server(self) -> bool {
+    pub(super) fn needs_own_server(self, realm: &Realm) -> bool {
         match self {
-            Self::Closed(case) => case.needs_own_server(),
+            Self::Closed(case) => case.needs_own_server(realm),
             Self::Start | Self::LogInFlood => true,
             Self::Overload => false,
         }
@@ -43,7 +43,7 @@ impl Selection {
 
 impl ValueEnum for Selection {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Selection; 18] = [
+        const ALL: [Selection; 19] = [
             Selection::Closed(Case::Floor),
             Selection::Closed(Case::ClientCredentials),
             Selection::Closed(Case::Refresh),
@@ -59,6 +59,7 @@ impl ValueEnum for Selection {
             Selection::Closed(Case::RefreshGraphql),
             Selection::Closed(Case::RefreshRest),
             Selection::Closed(Case::WrongSignature),
+            Selection::Closed(Case::WrongEnvelope),
             Selection::Start,
             Selection::Overload,
             Selection::LogInFlood,

@@ -47,6 +47,21 @@ fn cases_of_openid_connect_and_the_log_in_are_answered_rightly() {
 }
 
 #[test]
+fn cases_of_partners_are_answered_rightly() {
+    let words = "bench --realm tconnect --connections 6 --seconds 1 --grants 12";
+    let output = Command::new(BINARY).args(words.split(' ')).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let reports: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let cases = ["floor", "refresh", "refresh_eddsa", "login", "wrong_envelope"];
+    assert_eq!(reports.iter().map(|report| report["case"].as_str().unwrap()).collect::<Vec<_>>(), cases);
+    for report in &reports {
+        assert_eq!(report["errors"], 0, "{report}");
+        assert!(report["requests"].as_u64() > Some(0), "{report}");
+    }
+}
+
+#[test]
 fn a_case_whose_clients_a_sandbox_does_not_have_is_refused_before_it_is_asked() {
     for case in ["floor", "code_es256", "refresh_eddsa", "refresh_rs256", "userinfo"] {
         let words = format!("bench --url http://localhost:1 --case {case}");

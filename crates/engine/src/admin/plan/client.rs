@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kimbai_core::client::{AuthenticationMethod, Client, ClientMetadata, ClientSecret, SealedSecret, SecretDigest};
+use kimbai_core::client::{
+    AuthenticationMethod, Client, ClientMetadata, ClientSecret, Partner, SealedSecret, SecretDigest,
+};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeTable;
 use kimbai_core::secret::Secret;
 use kimbai_store::Activity;
 
+use super::partner::IntendedKey;
 use super::{Action, Kind, Planner, Prune, Step, as_json, changed_activity, describe};
 use crate::admin::manifest::{ClientManifest, GivenSecret, changed_keys};
 use crate::realm::Realm;
@@ -20,6 +23,7 @@ pub(in crate::admin) struct IntendedClient {
     /// With the secrets it has.
     pub(in crate::admin) metadata: ClientMetadata,
     pub(in crate::admin) secret: IntendedSecret,
+    pub(in crate::admin) key: IntendedKey,
     pub(in crate::admin) activity: Option<Activity>,
     /// Whether anything but its activity changes.
     pub(in crate::admin) is_put: bool,
@@ -59,6 +63,7 @@ impl Planner<'_> {
                 Err(mistake) => self.mistake(&format!("realms.{name}.clients.{client_id}"), &mistake),
             }
         }
+        self.check_partner_codes((name, realm), &clients);
         clients
     }
 
@@ -75,7 +80,9 @@ impl Planner<'_> {
             metadata.secrets.clear();
         }
         let secret = self.secret(asked, &metadata, realm)?;
+        let key = self.key(asked, &metadata, realm)?;
         let mut checked = metadata.clone();
+        key.stand_in(&mut checked);
         if let Some(some) = secret.in_place_of() {
             checked.secrets = vec![some];
         }
@@ -87,11 +94,14 @@ impl Planner<'_> {
         if known.is_some() && !matches!(secret, IntendedSecret::Kept) {
             changes.push("client_secret".to_owned());
         }
+        if known.is_some() && !matches!(key, IntendedKey::Kept) {
+            changes.push("partner.key".to_owned());
+        }
         let is_put = known.is_none() || !changes.is_empty();
         let activity = changed_activity(asked.disabled, known.as_ref().map(|client| client.standing.active));
         changes.extend(activity.map(describe));
         self.step(known.is_some(), Kind::Client, (realm_name, client_id), changes);
-        Ok(IntendedClient { client_id: client_id.to_owned(), metadata, secret, activity, is_put })
+        Ok(IntendedClient { client_id: client_id.to_owned(), metadata, secret, key, activity, is_put })
     }
 
     fn secret(
@@ -174,9 +184,12 @@ impl Planner<'_> {
     }
 }
 
-/// The changed keys of a client's metadata; of its secrets only that one of them goes.
+/// The changed keys of a client's metadata; of its secrets only that one of them goes, and nothing of envelope keys.
 fn without_secrets(before: &ClientMetadata, after: &ClientMetadata) -> Vec<String> {
-    let plain = |metadata: &ClientMetadata| as_json(&ClientMetadata { secrets: Vec::new(), ..metadata.clone() });
+    let plain = |metadata: &ClientMetadata| {
+        let partner = metadata.partner.clone().map(|partner| Partner { keys: Vec::new(), ..partner });
+        as_json(&ClientMetadata { secrets: Vec::new(), partner, ..metadata.clone() })
+    };
     let mut changes = changed_keys(&plain(before), &plain(after));
     if before.secrets.len() > after.secrets.len() {
         changes.push("client_secret".to_owned());

@@ -1,6 +1,7 @@
 //! What a manifest would change: read from what stands, checked as a whole, shown before anything is done.
 
 mod client;
+mod partner;
 mod user;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use self::client::{IntendedClient, IntendedSecret};
+pub(super) use self::partner::IntendedKey;
 pub(super) use self::user::IntendedUser;
 use super::manifest::{Manifest, RealmManifest, changed_keys};
 use super::passwords::Passwords;

@@ -6,21 +6,28 @@ use super::document::Document;
 use crate::admin::secret;
 use crate::config::Problem;
 
-/// Where references may stand: in which table of a realm, at which key.
-const PLACES: [(&str, &str); 3] = [("clients", "client_secret"), ("users", "password"), ("users", "password_hash")];
+/// Where references may stand: in which table of a realm, at which key, dotted.
+const PLACES: [(&str, &[&str]); 4] = [
+    ("clients", &["client_secret"]),
+    ("clients", &["partner", "key"]),
+    ("users", &["password"]),
+    ("users", &["password_hash"]),
+];
 
 /// Replaces all references of a file; what could not be is a problem each.
 pub(super) fn resolve(document: &mut Document) -> Vec<Problem> {
     let mut value = std::mem::take(&mut document.value);
     let mut unresolved = Vec::new();
     for (realm, content) in members(Some(&mut value), "realms") {
-        for (table, key) in PLACES {
+        for (table, keys) in PLACES {
             for (name, party) in members(Some(content), table) {
-                let Some(Value::String(text)) = party.get_mut(key) else { continue };
+                let found = keys.iter().try_fold(party, |value, key| value.get_mut(*key));
+                let Some(Value::String(text)) = found else { continue };
                 match secret::of_reference(text, &document.directory) {
                     Some(Ok(secret)) => secret.expose().clone_into(text),
                     Some(Err(reason)) => {
-                        unresolved.push((["realms", realm, table, name, key].map(str::to_owned), reason));
+                        let path = ["realms", realm, table, name].into_iter().chain(keys.iter().copied());
+                        unresolved.push((path.map(str::to_owned).collect::<Vec<_>>(), reason));
                     }
                     None => {}
                 }
@@ -28,9 +35,9 @@ pub(super) fn resolve(document: &mut Document) -> Vec<Problem> {
         }
     }
     document.value = value;
-    let problem = |(path, reason): &([String; 5], String)| {
+    let problem = |(path, reason): &(Vec<String>, String)| {
         let advice = "set the variable, or give a file that this user may read, relative to the manifest";
-        document.problem(&path.each_ref().map(String::as_str), reason, advice)
+        document.problem(&path.iter().map(String::as_str).collect::<Vec<_>>(), reason, advice)
     };
     unresolved.iter().map(problem).collect()
 }

@@ -155,14 +155,17 @@ fn secrets_come_from_files_beside_the_manifest() {
     fs::write(place.path().join("one"), "a-secret-of-22-characters\n").unwrap();
     let text = format!(
         "{REALM}[realms.main.clients.web]\nclient_secret = 'file:one'\n[realms.main.users.an]\npassword = 'file:one'\n[realms.main.users.binh]\n\
-         password_hash = 'file:one'\n"
+         password_hash = 'file:one'\n\
+         [realms.main.clients.web.partner]\nkey = 'file:one'\n"
     );
     let manifest = read_texts(place.path(), &[("a.toml", &text)]).unwrap();
     let main = &manifest.realms["main"];
+    let web = &main.clients.as_ref().unwrap()["web"];
     let secrets = [
-        main.clients.as_ref().unwrap()["web"].client_secret.as_ref(),
+        web.client_secret.as_ref(),
+        web.partner.given().unwrap().key.as_ref(),
         main.users["an"].password.as_ref(),
         main.users["binh"].password_hash.as_ref(),
     ];
-    assert_eq!(secrets.map(|secret| secret.unwrap().expose()), ["a-secret-of-22-characters"; 3]);
+    assert_eq!(secrets.map(|secret| secret.unwrap().expose()), ["a-secret-of-22-characters"; 4]);
 }

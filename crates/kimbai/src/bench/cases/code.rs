@@ -12,8 +12,8 @@ use crate::bench::apps::App;
 use crate::bench::connection::{Answer, Template};
 use crate::bench::cookies::CookieJar;
 use crate::bench::forms::location;
+use crate::bench::oauth::CODE_CHALLENGE;
 use crate::bench::realms::ProofKey;
-use crate::bench::target::CODE_CHALLENGE;
 
 /// A browser that is logged in.
 #[derive(Debug)]
@@ -27,14 +27,14 @@ impl Worker {
     /// Keeps the cookies of a log-in for the case's requests.
     pub(in crate::bench) fn start_browsing(&mut self, cookies: CookieJar) -> anyhow::Result<()> {
         let header = cookies.header().context("the log-in set no cookies")?;
-        let authorize = self.target.authorize.clone().with(COOKIE, header);
+        let authorize = self.target.oauth()?.authorize.clone().with(COOKIE, header);
         self.browser = Some(Browser { cookies, authorize, visits: 0 });
         Ok(())
     }
 
     /// The query of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1).
     pub(in crate::bench) fn authorization_query(&self, app: App, state: &str) -> anyhow::Result<String> {
-        let client = self.target.client(app)?;
+        let client = self.target.oauth()?.client(app)?;
         let mut query = Serializer::new(String::new());
         query.append_pair("response_type", "code");
         query.append_pair("client_id", &client.client_id);
@@ -44,7 +44,7 @@ impl Worker {
         if let App::OpenId(_) = app {
             query.append_pair("nonce", state);
         }
-        if self.target.proof_key == ProofKey::S256 {
+        if self.target.oauth()?.proof_key == ProofKey::S256 {
             query.append_pair("code_challenge", CODE_CHALLENGE);
             query.append_pair("code_challenge_method", "S256");
         }
@@ -60,7 +60,7 @@ impl Worker {
         let template = authorize.with_query(&self.authorization_query(app, &state)?)?;
         let answer = self.connection.exchange(&template, Bytes::new()).await?;
         self.keep_cookies(&answer)?;
-        let code = code_of(&answer, &target.client(app)?.redirect_uri, &state)?;
+        let code = code_of(&answer, &target.oauth()?.client(app)?.redirect_uri, &state)?;
         let answer = self.redeem(app, &code).await?;
         grant_of(&answer, app).map(drop)
     }
@@ -72,7 +72,7 @@ impl Worker {
         let browser = self.browser.as_mut().context("not logged in")?;
         browser.cookies.take(&answer.headers);
         let header = browser.cookies.header().context("the session was ended")?;
-        browser.authorize = self.target.authorize.clone().with(COOKIE, header);
+        browser.authorize = self.target.oauth()?.authorize.clone().with(COOKIE, header);
         Ok(())
     }
 }

@@ -20,8 +20,8 @@ pub(super) fn check(id_token: Option<&str>, app: App) -> anyhow::Result<()> {
     match (app, id_token) {
         (App::OpenId(algorithm), Some(id_token)) => check_shape(id_token, algorithm),
         (App::OpenId(algorithm), None) => Err(anyhow::anyhow!("expected an ID token of {}", algorithm.name())),
-        (App::Plain | App::Signing, None) => Ok(()),
-        (App::Plain | App::Signing, Some(_)) => {
+        (App::Plain | App::Signing | App::Partner(_), None) => Ok(()),
+        (App::Plain | App::Signing | App::Partner(_), Some(_)) => {
             Err(anyhow::anyhow!("expected no ID token: `openid` was not asked for"))
         }
     }

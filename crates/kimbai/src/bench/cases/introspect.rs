@@ -21,12 +21,12 @@ impl Worker {
     pub(super) async fn introspect(&mut self, app: App) -> anyhow::Result<()> {
         let target = self.target();
         let form = format!("token={}", encoded(&self.grants(app).next()?.access_token));
-        let answer = self.post(&target.introspect, &form).await?;
+        let answer = self.post(&target.oauth()?.introspect, &form).await?;
         ensure!(answer.status == StatusCode::OK, "expected status 200: {answer}");
         let state: IntrospectionAnswer<'_> =
             serde_json::from_slice(&answer.body).with_context(|| format!("expected JSON: {answer}"))?;
         ensure!(state.active, "expected an active token: {answer}");
-        let client_id = target.client(app)?.client_id.as_str();
+        let client_id = target.oauth()?.client(app)?.client_id.as_str();
         ensure!(state.client_id.as_deref() == Some(client_id), "expected the client's id: {answer}");
         Ok(())
     }

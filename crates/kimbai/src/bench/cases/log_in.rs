@@ -13,7 +13,7 @@ impl Worker {
     /// Keeps a filled-in form for the case's requests.
     pub(in crate::bench) async fn take_form(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        self.form = Some(forms::fill_in(self, &target.user).await?);
+        self.form = Some(forms::fill_in(self, &target.oauth()?.user).await?);
         Ok(())
     }
 

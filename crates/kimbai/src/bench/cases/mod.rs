@@ -7,6 +7,7 @@ mod id_token;
 mod introspect;
 mod log_in;
 mod openid;
+mod partner;
 mod signed;
 mod token;
 
@@ -54,7 +55,7 @@ pub(super) enum Case {
     Floor,
     /// An access token for a service.
     ClientCredentials,
-    /// A durable rotation.
+    /// A durable rotation; of a partner one whose two tokens are signed by RS256.
     Refresh,
     /// The state of a live access token.
     Introspect,
@@ -62,7 +63,7 @@ pub(super) enum Case {
     Code,
     /// The same with an ID token signed by ES256.
     CodeEs256,
-    /// A durable rotation with a new ID token signed by `EdDSA`.
+    /// A durable rotation with a new ID token signed by `EdDSA`; of a partner one whose two tokens are.
     RefreshEddsa,
     /// A durable rotation with a new ID token signed by RS256.
     RefreshRs256,
@@ -80,6 +81,8 @@ pub(super) enum Case {
     RefreshRest,
     /// A request that another secret signed.
     WrongSignature,
+    /// A refresh that another key sealed.
+    WrongEnvelope,
 }
 
 /// What must exist before a case begins.
@@ -103,8 +106,24 @@ enum Home {
     /// Those whose apps sign.
     Signed,
     OpenId,
+    /// Those whose apps are partners.
+    Partners,
 }
 
+impl Home {
+    fn is(self, realm: &Realm) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Forms => realm.takes_forms(),
+            Self::Signed => realm.oauth().is_some_and(|apps| apps.signing.is_some()),
+            Self::OpenId => realm.oauth().is_some_and(|apps| apps.openid.is_some()),
+            Self::Partners => realm.oauth().is_none(),
+        }
+    }
+}
+
+const PARTNER: App = App::Partner(SigningAlgorithm::Rs256);
+const EDDSA_PARTNER: App = App::Partner(SigningAlgorithm::EdDsa);
 const ES256: App = App::OpenId(SigningAlgorithm::Es256);
 const EDDSA: App = App::OpenId(SigningAlgorithm::EdDsa);
 const RS256: App = App::OpenId(SigningAlgorithm::Rs256);
@@ -114,7 +133,7 @@ const RS256: App = App::OpenId(SigningAlgorithm::Rs256);
 pub(super) const LOG_INS_AT_ONCE: usize = 4;
 
 impl Case {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Floor,
         Self::ClientCredentials,
         Self::Refresh,
@@ -130,49 +149,52 @@ impl Case {
         Self::RefreshGraphql,
         Self::RefreshRest,
         Self::WrongSignature,
+        Self::WrongEnvelope,
     ];
 
-    /// Its name, the realms that have it, and what it needs.
-    const fn facts(self) -> (&'static str, Home, Needs) {
+    /// Its name, and what it needs in the realms that have it.
+    const fn facts(self) -> (&'static str, &'static [(Home, Needs)]) {
         match self {
-            Self::Floor => ("floor", Home::Every, Needs::Nothing),
-            Self::ClientCredentials => ("client_credentials", Home::Forms, Needs::Nothing),
-            Self::Refresh => ("refresh", Home::Forms, Needs::Grants(App::Plain)),
-            Self::Introspect => ("introspect", Home::Forms, Needs::Grants(App::Plain)),
-            Self::Code => ("code", Home::Forms, Needs::Session(App::Plain)),
-            Self::CodeEs256 => ("code_es256", Home::OpenId, Needs::Session(ES256)),
-            Self::RefreshEddsa => ("refresh_eddsa", Home::OpenId, Needs::Grants(EDDSA)),
-            Self::RefreshRs256 => ("refresh_rs256", Home::OpenId, Needs::Grants(RS256)),
-            Self::Userinfo => ("userinfo", Home::OpenId, Needs::Grants(EDDSA)),
-            Self::Discovery => ("discovery", Home::OpenId, Needs::Nothing),
-            Self::Jwks => ("jwks", Home::OpenId, Needs::Nothing),
-            Self::Login => ("login", Home::Forms, Needs::LogInForm),
-            Self::RefreshGraphql => ("refresh_graphql", Home::Signed, Needs::Grants(App::Signing)),
-            Self::RefreshRest => ("refresh_rest", Home::Signed, Needs::Grants(App::Signing)),
-            Self::WrongSignature => ("wrong_signature", Home::Signed, Needs::Nothing),
+            Self::Floor => ("floor", &[(Home::Every, Needs::Nothing)]),
+            Self::ClientCredentials => ("client_credentials", &[(Home::Forms, Needs::Nothing)]),
+            Self::Refresh => {
+                ("refresh", &[(Home::Forms, Needs::Grants(App::Plain)), (Home::Partners, Needs::Grants(PARTNER))])
+            }
+            Self::Introspect => ("introspect", &[(Home::Forms, Needs::Grants(App::Plain))]),
+            Self::Code => ("code", &[(Home::Forms, Needs::Session(App::Plain))]),
+            Self::CodeEs256 => ("code_es256", &[(Home::OpenId, Needs::Session(ES256))]),
+            Self::RefreshEddsa => (
+                "refresh_eddsa",
+                &[(Home::OpenId, Needs::Grants(EDDSA)), (Home::Partners, Needs::Grants(EDDSA_PARTNER))],
+            ),
+            Self::RefreshRs256 => ("refresh_rs256", &[(Home::OpenId, Needs::Grants(RS256))]),
+            Self::Userinfo => ("userinfo", &[(Home::OpenId, Needs::Grants(EDDSA))]),
+            Self::Discovery => ("discovery", &[(Home::OpenId, Needs::Nothing)]),
+            Self::Jwks => ("jwks", &[(Home::OpenId, Needs::Nothing)]),
+            Self::Login => ("login", &[(Home::Forms, Needs::LogInForm), (Home::Partners, Needs::Nothing)]),
+            Self::RefreshGraphql => ("refresh_graphql", &[(Home::Signed, Needs::Grants(App::Signing))]),
+            Self::RefreshRest => ("refresh_rest", &[(Home::Signed, Needs::Grants(App::Signing))]),
+            Self::WrongSignature => ("wrong_signature", &[(Home::Signed, Needs::Nothing)]),
+            Self::WrongEnvelope => ("wrong_envelope", &[(Home::Partners, Needs::Nothing)]),
         }
     }
 
-    /// Whether a realm has it: one whose app signs has the signed requests alone.
+    /// Whether a realm has it.
     pub(super) fn is_of(self, realm: &Realm) -> bool {
-        let (_, home, _) = self.facts();
-        match home {
-            Home::Every => true,
-            Home::Forms => realm.signing.is_none(),
-            Home::Signed => realm.signing.is_some(),
-            Home::OpenId => realm.openid.is_some(),
-        }
+        let (_, homes) = self.facts();
+        homes.iter().any(|(home, _)| home.is(realm))
     }
 
-    pub(super) fn needs(self) -> Needs {
-        let (_, _, needs) = self.facts();
-        needs
+    /// What it needs in a realm.
+    pub(super) fn needs(self, realm: &Realm) -> Needs {
+        let (_, homes) = self.facts();
+        homes.iter().find(|(home, _)| home.is(realm)).map_or(Needs::Nothing, |(_, needs)| *needs)
     }
 
     /// Whether only the server that `kimbai bench` starts itself has the floor, or the app, that it asks for.
-    pub(super) fn needs_own_server(self) -> bool {
-        match self.needs() {
-            Needs::Grants(App::OpenId(_)) | Needs::Session(App::OpenId(_)) => true,
+    pub(super) fn needs_own_server(self, realm: &Realm) -> bool {
+        match self.needs(realm) {
+            Needs::Grants(App::OpenId(_) | App::Partner(_)) | Needs::Session(App::OpenId(_)) => true,
             Needs::Nothing | Needs::Grants(_) | Needs::Session(_) | Needs::LogInForm => self == Self::Floor,
         }
     }
@@ -185,7 +207,7 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, _, _) = self.facts();
+        let (name, _) = self.facts();
         f.write_str(name)
     }
 }
@@ -199,17 +221,21 @@ pub(super) struct Worker {
     grants: BTreeMap<App, Grants>,
     browser: Option<Browser>,
     form: Option<FilledIn>,
+    /// Connections to realms beside its own, by their ports.
+    beside: BTreeMap<u16, Connection>,
+    log_ins: u32,
 }
 
 impl Worker {
     pub(super) fn new(number: u32, target: Arc<Target>) -> Self {
-        let connection = target.connection();
-        Self { number, target, connection, grants: BTreeMap::new(), browser: None, form: None }
+        let connection = target.connection(target.port());
+        let (grants, beside) = (BTreeMap::new(), BTreeMap::new());
+        Self { number, target, connection, grants, browser: None, form: None, beside, log_ins: 0 }
     }
 
     /// A worker that comes from a loopback address of its own.
     pub(super) fn from_source(number: u32, target: Arc<Target>, source: Ipv4Addr) -> Self {
-        let connection = target.connection().coming_from(source);
+        let connection = target.connection(target.port()).coming_from(source);
         Self { connection, ..Self::new(number, target) }
     }
 
@@ -225,9 +251,22 @@ impl Worker {
         &mut self.connection
     }
 
+    /// The connection to a port of the server: its realm's, or one beside it.
+    fn connection_to(&mut self, port: u16) -> &mut Connection {
+        if port == self.target.port() {
+            return &mut self.connection;
+        }
+        self.beside.entry(port).or_insert_with(|| self.target.connection(port))
+    }
+
     /// Once through a case.
     pub(super) async fn iterate(&mut self, case: Case) -> anyhow::Result<()> {
+        let is_partner = self.target.is_of_partners();
         match case {
+            Case::Refresh if is_partner => self.refresh_in_envelope(SigningAlgorithm::Rs256).await,
+            Case::RefreshEddsa if is_partner => self.refresh_in_envelope(SigningAlgorithm::EdDsa).await,
+            Case::Login if is_partner => self.log_in_in_envelope().await,
+            Case::WrongEnvelope => self.present_wrong_envelope().await,
             Case::Floor => self.floor().await,
             Case::ClientCredentials => self.client_credentials().await,
             Case::Refresh => self.refresh(App::Plain).await,
@@ -278,12 +317,18 @@ mod tests {
         assert_eq!(of("standard"), [&forms[..], &openid, &["login"]].concat());
         assert_eq!(of("marketplace"), [&forms[..], &["login"]].concat());
         assert_eq!(of("tini"), ["floor", "refresh_graphql", "refresh_rest", "wrong_signature"]);
+        assert_eq!(of("tconnect"), ["floor", "refresh", "refresh_eddsa", "login", "wrong_envelope"]);
     }
 
     #[test]
     fn what_only_the_benchs_own_server_has_is_not_asked_of_another() {
-        let alone: Vec<_> = Case::ALL.into_iter().filter(|case| case.needs_own_server()).collect();
+        let alone = |name: &str| {
+            let realm = realms::find(name).unwrap();
+            let of_realm = Case::ALL.into_iter().filter(|case| case.is_of(realm));
+            of_realm.filter(|case| case.needs_own_server(realm)).collect::<Vec<_>>()
+        };
         let expect = [Case::Floor, Case::CodeEs256, Case::RefreshEddsa, Case::RefreshRs256, Case::Userinfo];
-        assert_eq!(alone, expect);
+        assert_eq!(alone("standard"), expect);
+        assert_eq!(alone("tconnect"), [Case::Floor, Case::Refresh, Case::RefreshEddsa]);
     }
 }

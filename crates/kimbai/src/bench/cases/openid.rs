@@ -68,7 +68,7 @@ impl Worker {
 }
 
 fn openid(target: &Target) -> anyhow::Result<&OpenId> {
-    target.openid.as_ref().context("the realm is no OpenID provider")
+    target.oauth()?.openid.as_ref().context("the realm is no OpenID provider")
 }
 
 fn json<'a, T: Deserialize<'a>>(answer: &'a Answer) -> anyhow::Result<T> {

@@ -17,21 +17,21 @@ impl Worker {
     /// Rotates the grant whose turn it is, over GraphQL.
     pub(super) async fn refresh_over_graphql(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let signing = target.signing.as_ref().context("no app signs here")?;
+        let signing = target.oauth()?.signing.as_ref().context("no app signs here")?;
         self.rotate(|refresh_token| Ok((signing.graphql.clone(), signing.refresh_over_graphql(refresh_token)))).await
     }
 
     /// Rotates the grant whose turn it is, by REST.
     pub(super) async fn refresh_by_rest(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let signing = target.signing.as_ref().context("no app signs here")?;
+        let signing = target.oauth()?.signing.as_ref().context("no app signs here")?;
         self.rotate(|refresh_token| signing.refresh(refresh_token)).await
     }
 
     /// Presents what another secret signed.
     pub(super) async fn present_wrong_signature(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let signing = target.signing.as_ref().context("no app signs here")?;
+        let signing = target.oauth()?.signing.as_ref().context("no app signs here")?;
         let (template, body) = signing.wrong(NO_TOKEN)?;
         let answer = self.send(&template, body).await?;
         let refused = answer.body.windows(17).any(|text| text == b"invalid_signature");
@@ -45,7 +45,7 @@ impl Worker {
     /// Exchanges a code that the sandbox made for the app.
     pub(super) async fn exchange(&mut self, code: &str) -> anyhow::Result<Grant> {
         let target = self.target();
-        let signing = target.signing.as_ref().context("no app signs here")?;
+        let signing = target.oauth()?.signing.as_ref().context("no app signs here")?;
         let (template, body) = signing.exchange(code)?;
         grant_of(&self.send(&template, body).await?)
     }

@@ -11,8 +11,9 @@ use super::grants::Grant;
 use super::{Shed, Worker, id_token};
 use crate::bench::apps::App;
 use crate::bench::connection::Answer;
+use crate::bench::oauth::CODE_VERIFIER;
 use crate::bench::realms::ProofKey;
-use crate::bench::target::{CODE_VERIFIER, Endpoint};
+use crate::bench::target::Endpoint;
 
 #[derive(Deserialize)]
 struct TokenAnswer<'a> {
@@ -39,7 +40,7 @@ const FLOOR_FORM: &str = "grant_type=refresh_token&refresh_token=\
 impl Worker {
     pub(super) async fn floor(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let answer = self.post(&target.floor, FLOOR_FORM).await?;
+        let answer = self.post(target.floor(), FLOOR_FORM).await?;
         ensure!(answer.status == StatusCode::OK, "expected status 200: {answer}");
         let fixed: serde_json::Value =
             serde_json::from_slice(&answer.body).with_context(|| format!("expected JSON: {answer}"))?;
@@ -49,7 +50,7 @@ impl Worker {
 
     pub(super) async fn client_credentials(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let answer = self.post(&target.token_of_service, "grant_type=client_credentials").await?;
+        let answer = self.post(&target.oauth()?.token_of_service, "grant_type=client_credentials").await?;
         let tokens = tokens(&answer)?;
         ensure!(tokens.refresh_token.is_none(), "expected no refresh token (RFC 6749 section 4.4.3): {answer}");
         Ok(())
@@ -61,7 +62,7 @@ impl Worker {
         let target = self.target();
         let grant = self.grants(app).next()?;
         let form = format!("grant_type=refresh_token&refresh_token={}", encoded(&grant.refresh_token));
-        let answer = self.post(&target.client(app)?.token, &form).await?;
+        let answer = self.post(&target.oauth()?.client(app)?.token, &form).await?;
         let next = grant_of(&answer, app)?;
         self.grants(app).rotate_to(next).with_context(|| answer.to_string())
     }
@@ -69,41 +70,54 @@ impl Worker {
     /// Presents a refresh token that nobody issued.
     pub(in crate::bench) async fn present_forged_token(&mut self) -> anyhow::Result<()> {
         let target = self.target();
-        let answer = self.post(&target.client(App::Plain)?.token, FLOOR_FORM).await?;
+        let answer = self.post(&target.oauth()?.client(App::Plain)?.token, FLOOR_FORM).await?;
         let refused =
             answer.status == StatusCode::BAD_REQUEST && answer.body.windows(13).any(|w| w == b"invalid_grant");
         ensure!(refused, "expected status 400, invalid_grant: {answer}");
         Ok(())
     }
 
-    /// Makes a grant without the pages, by the sandbox's own endpoint and a token request.
+    /// Makes a grant without the pages: of a partner by its log-in, of others by the sandbox's own endpoint and a token request.
     pub(in crate::bench) async fn mint(&mut self, app: App) -> anyhow::Result<()> {
-        let target = self.target();
-        let wish = Bytes::from(target.wish(app)?.to_string());
-        let answer = self.connection.exchange(&target.sandbox_code, wish).await?;
-        if answer.status != StatusCode::OK {
-            bail!("a code could not be had from the sandbox: {answer}");
-        }
-        let CodeAnswer { code } =
-            serde_json::from_slice(&answer.body).with_context(|| format!("expected a code: {answer}"))?;
         let grant = match app {
-            App::Signing => self.exchange(&code).await?,
-            App::Plain | App::OpenId(_) => grant_of(&self.redeem(app, &code).await?, app)?,
+            App::Partner(algorithm) => self.mint_in_envelope(algorithm).await?,
+            App::Signing => {
+                let code = self.sandbox_code(app).await?;
+                self.exchange(&code).await?
+            }
+            App::Plain | App::OpenId(_) => {
+                let code = self.sandbox_code(app).await?;
+                grant_of(&self.redeem(app, &code).await?, app)?
+            }
         };
         self.grants(app).push(grant);
         Ok(())
     }
 
+    async fn sandbox_code(&mut self, app: App) -> anyhow::Result<String> {
+        let target = self.target();
+        let oauth = target.oauth()?;
+        let wish = Bytes::from(oauth.wish(app)?.to_string());
+        let answer = self.connection.exchange(&oauth.sandbox_code, wish).await?;
+        if answer.status != StatusCode::OK {
+            bail!("a code could not be had from the sandbox: {answer}");
+        }
+        let CodeAnswer { code } =
+            serde_json::from_slice(&answer.body).with_context(|| format!("expected a code: {answer}"))?;
+        Ok(code)
+    }
+
     /// Presents an authorization code.
     pub(super) async fn redeem(&mut self, app: App, code: &str) -> anyhow::Result<Answer> {
         let target = self.target();
-        let client = target.client(app)?;
+        let oauth = target.oauth()?;
+        let client = oauth.client(app)?;
         let mut form = format!(
             "grant_type=authorization_code&code={}&redirect_uri={}",
             encoded(code),
             encoded(&client.redirect_uri)
         );
-        if target.proof_key == ProofKey::S256 {
+        if oauth.proof_key == ProofKey::S256 {
             form.push_str("&code_verifier=");
             form.push_str(CODE_VERIFIER);
         }

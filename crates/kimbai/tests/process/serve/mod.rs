@@ -12,6 +12,7 @@ mod sandbox;
 mod silence;
 mod start_time;
 mod stop;
+mod tconnect;
 mod tini;
 mod tls;
 mod visit;

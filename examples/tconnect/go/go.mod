@@ -1,0 +1,3 @@
+module kimbai/examples/tconnect
+
+go 1.26.0
