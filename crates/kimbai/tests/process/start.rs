@@ -63,11 +63,54 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
     let realms = document["realms"].as_array().unwrap();
     let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["standard", "tini", "marketplace", "oneid"]);
+    assert_eq!(names, ["standard", "tini", "marketplace", "tconnect", "oneid"]);
     assert_eq!(realms[0], standard(base));
     assert_eq!(realms[1], tini(base + 1));
     assert_eq!(realms[2], marketplace(base + 2));
-    assert_eq!(realms[3], oneid(base + 5));
+    assert_eq!(realms[3], tconnect(base + 3));
+    assert_eq!(realms[4], oneid(base + 5));
+}
+
+fn tconnect(port: u16) -> Value {
+    let base = format!("http://localhost:{port}");
+    let partner = |names: [&str; 3], secret: &str, key: &str| {
+        let [client_id, client_name, partner_code] = names;
+        json!({
+            "client_id": client_id, "client_secret": secret, "client_name": client_name, "scopes": [], "redirect_uris": [],
+            "token_endpoint_auth_method": "partner_envelope", "grant_types": ["password", "refresh_token"],
+            "partner_code": partner_code, "envelope_key": key,
+        })
+    };
+    let demo = partner(
+        ["fMLgZltRRtetnsOHXgxsHQ", "Demo Partner", "DEMO"],
+        "hUFhGJIqz746zcxsYVtrwhkveDuEfcYd",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    );
+    let other = partner(
+        ["T3RoZXJQYXJ0bmVyMDAwMQ", "Other Partner", "OTHER"],
+        "0therPartnerSecret0123456789abcd",
+        "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
+    );
+    let resource_server = json!({
+        "client_id": "tconnect-api", "client_secret": "demo-tconnect-api-secret-0123456", "client_name": "Open API",
+        "scopes": [], "redirect_uris": [], "token_endpoint_auth_method": "client_secret_basic", "grant_types": [],
+    });
+    let person = |username: &str, password: &str, name: &str, sub: &str| {
+        json!({ "username": username, "password": password, "name": name, "email": username, "sub": sub })
+    };
+    let mut users = vec![
+        person("demo@yourdomain.vn", "Password#123", "Lê Minh Khôi", "101"),
+        person("other@yourdomain.vn", "Password#456", "Phạm Thùy Dung", "102"),
+    ];
+    users.extend(people().as_array().unwrap().iter().cloned());
+    let endpoints = json!({
+        "login": format!("{base}/openapi/v1/auth/login"), "refresh": format!("{base}/openapi/v1/auth/refresh"),
+        "qr": format!("{base}/openapi/v1/qr"), "jwks": format!("{base}/.well-known/jwks.json"),
+    });
+    json!({
+        "name": "tconnect", "issuer": base, "endpoints": endpoints, "clients": [demo, other, resource_server],
+        "users": users,
+    })
 }
 
 fn oneid(port: u16) -> Value {

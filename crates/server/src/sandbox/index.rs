@@ -7,7 +7,7 @@ use kimbai_pages::{ClientLine, CommandLine, EndpointLine, PersonLine, RealmLink,
 use url::form_urlencoded::Serializer;
 
 use super::callback::authentication;
-use super::demo::{DemoClient, Registration};
+use super::demo::{DemoClient, DemoPartner, Registration};
 use crate::dialects::standard::error;
 use crate::http::reply::{self, HttpFault, PageSources};
 use crate::site::{Audience, Call};
@@ -113,6 +113,7 @@ impl Registration {
                 format!("curl -s {token} {authentication} -d grant_type=client_credentials"),
             ));
         }
+        commands.extend(self.clients.iter().find_map(|client| self.partner_command(client)).map(|line| ("log-in", line)));
         let signs = |client: &&DemoClient| client.token_endpoint_auth_method == AuthenticationMethod::RequestSignature;
         if let Some(client) = self.clients.iter().find(signs) {
             commands.push(("signed requests", self.signed_command(client)));
@@ -120,6 +121,21 @@ impl Registration {
             commands.push(("authorization_code", self.code_command(client)));
         }
         commands
+    }
+
+    /// A log-in of the realm's first person, in an envelope that the command line seals.
+    fn partner_command(&self, client: &DemoClient) -> Option<String> {
+        let DemoPartner { partner_code, envelope_key: Some(key) } = client.partner.as_ref()? else { return None };
+        let (user, url) = (self.users.first()?, self.endpoints.platform.get("login")?);
+        let (client_id, secret) = (&client.client_id, client.client_secret.as_deref()?);
+        let said = format!(
+            "{{\"username\":\"{}\",\"password\":\"{}\",\"client_id\":\"{client_id}\",\"client_secret\":\"{secret}\"}}",
+            user.username, user.password
+        );
+        Some(format!(
+            "echo '{said}' |\n  kimbai envelope seal --key-hex {key} --json |\n  curl -s {url} -H 'Partner-Code: \
+             {partner_code}' -H 'Content-Type: application/json' -d @-"
+        ))
     }
 
     /// A code without pages, exchanged at once by a request that the command line signs.
