@@ -95,9 +95,7 @@ fn tconnect(port: u16) -> Value {
         "client_id": "tconnect-api", "client_secret": "demo-tconnect-api-secret-0123456", "client_name": "Open API",
         "scopes": [], "redirect_uris": [], "token_endpoint_auth_method": "client_secret_basic", "grant_types": [],
     });
-    let person = |username: &str, password: &str, name: &str, sub: &str| {
-        json!({ "username": username, "password": password, "name": name, "email": username, "sub": sub })
-    };
+    let person = |username: &str, password: &str, name: &str, sub: &str| json!({ "username": username, "password": password, "name": name, "email": username, "sub": sub });
     let mut users = vec![
         person("demo@yourdomain.vn", "Password#123", "Lê Minh Khôi", "101"),
         person("other@yourdomain.vn", "Password#456", "Phạm Thùy Dung", "102"),

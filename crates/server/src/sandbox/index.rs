@@ -113,7 +113,8 @@ impl Registration {
                 format!("curl -s {token} {authentication} -d grant_type=client_credentials"),
             ));
         }
-        commands.extend(self.clients.iter().find_map(|client| self.partner_command(client)).map(|line| ("log-in", line)));
+        commands
+            .extend(self.clients.iter().find_map(|client| self.partner_command(client)).map(|line| ("log-in", line)));
         let signs = |client: &&DemoClient| client.token_endpoint_auth_method == AuthenticationMethod::RequestSignature;
         if let Some(client) = self.clients.iter().find(signs) {
             commands.push(("signed requests", self.signed_command(client)));
