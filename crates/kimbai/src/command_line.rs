@@ -86,7 +86,7 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// Options that concern one command alone, though others have the same name for the like of it.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 11] = [
     ("kimbai sign tini", "secret"),
     ("kimbai sign tini", "url"),
     ("kimbai sandbox", "data"),
@@ -94,6 +94,7 @@ const OWN: [(&str, &str); 10] = [
     ("kimbai sandbox", "listen"),
     ("kimbai sandbox", "log"),
     ("kimbai key import", "key"),
+    ("kimbai partner add", "client-id"),
     ("kimbai bench", "realm"),
     ("kimbai bench", "store"),
     ("kimbai export", "realm"),

@@ -46,7 +46,7 @@ pub(super) struct Target {
 #[derive(Debug)]
 enum Apps {
     OAuth(Box<OAuth>),
-    Partners(Partner),
+    Partners(Box<Partner>),
 }
 
 impl Target {
@@ -63,7 +63,7 @@ impl Target {
                 let (rs256, eddsa) = (issuer(realm.name)?, issuer(EDDSA_PARTNERS.0)?);
                 let places = [(SigningAlgorithm::Rs256, rs256.clone()), (SigningAlgorithm::EdDsa, eddsa)];
                 let partner = Partner::new(demo, &places, People::OfTheBench)?;
-                Ok(Self::new(rs256, Apps::Partners(partner)))
+                Ok(Self::new(rs256, Apps::Partners(Box::new(partner))))
             }
         }
     }
@@ -81,7 +81,7 @@ impl Target {
                 let issuer = parse_url(base)?;
                 let places = [(SigningAlgorithm::Rs256, issuer.clone())];
                 let partner = Partner::new(demo, &places, People::OfTheSandbox)?;
-                Ok(Self::new(issuer, Apps::Partners(partner)))
+                Ok(Self::new(issuer, Apps::Partners(Box::new(partner))))
             }
         }
     }
@@ -91,7 +91,7 @@ impl Target {
         let port = u16::try_from(i32::from(self.port) + ports).context("another server's port")?;
         let apps = match self.apps {
             Apps::OAuth(oauth) => Apps::OAuth(oauth),
-            Apps::Partners(partner) => Apps::Partners(partner.shifted(ports)?),
+            Apps::Partners(partner) => Apps::Partners(Box::new(partner.shifted(ports)?)),
         };
         Ok(Self { port, apps, ..self })
     }
