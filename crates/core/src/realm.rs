@@ -159,8 +159,10 @@ pub enum SettingsError {
     /// What holds for partners is refused.
     #[error("partners.{0}")]
     Partners(&'static str),
-    /// Nobody could verify them, we neither.
-    #[error("refresh_token_format: JWTs need paths.jwks and signing.algorithms that are RS256 or EdDSA")]
+    /// A retry could not be answered alike.
+    #[error(
+        "refresh_token_format: JWTs need partners, paths.jwks and signing.algorithms that begin with RS256 or EdDSA"
+    )]
     RefreshTokenFormat,
 }
 
@@ -220,14 +222,19 @@ impl RealmSettings {
         }
     }
 
-    /// A retry gets the same refresh token to the byte: what signs it must sign the same thing alike.
+    /// A retry gets the same refresh token to the byte: what signs it must sign the same thing alike. Clients that are no partners
+    /// may ask for another algorithm.
     fn check_refresh_tokens(&self) -> Result<(), SettingsError> {
         let is_alike = |algorithm: &SigningAlgorithm| match algorithm {
             SigningAlgorithm::Rs256 | SigningAlgorithm::EdDsa => true,
             SigningAlgorithm::Es256 => false,
         };
         match self.refresh_token_format {
-            RefreshTokenFormat::Jwt if !(self.signs() && self.signing.algorithms.first().is_some_and(is_alike)) => {
+            RefreshTokenFormat::Jwt
+                if self.partners.is_none()
+                    || !self.signs()
+                    || !self.signing.algorithms.first().is_some_and(is_alike) =>
+            {
                 Err(SettingsError::RefreshTokenFormat)
             }
             RefreshTokenFormat::Jwt | RefreshTokenFormat::Opaque => Ok(()),
