@@ -270,7 +270,7 @@ async fn a_client_stops_being_a_partner_when_a_file_says_so() {
     let halfway = operator.mistakes(of_realm(&json!({ "shop": { "partner": null } }))).await;
     assert!(halfway[0].contains("need each other"), "{halfway:?}");
     let plain = json!({ "shop": {
-        "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": ["client_credentials"],
+        "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": [],
     } });
     operator.apply(of_realm(&plain)).await.unwrap();
     assert!(operator.run(list()).await.unwrap().is_empty());
