@@ -32,7 +32,9 @@ struct Sample {
 impl Sample {
     fn of(values: &[f64]) -> Self {
         let mut sample = Self::default();
-        values.iter().for_each(|value| sample.add(*value));
+        for value in values {
+            sample.add(*value);
+        }
         sample
     }
 
