@@ -14,6 +14,7 @@ use crate::client::only_code;
 use crate::redirect_uri::{UriError, check_web_uri};
 use crate::scope::{OPENID, ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
 use crate::signing::{SigningSettings, SigningSettingsError};
+use crate::token::Payload;
 
 /// The settings of one realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,6 +182,12 @@ impl RealmSettings {
     #[must_use]
     pub const fn signs(&self) -> bool {
         self.paths.jwks.is_some() && !self.signing.algorithms.is_empty()
+    }
+
+    /// Whether its access tokens may be JWTs: their `jti` says all that a long token says.
+    #[must_use]
+    pub const fn signs_access_tokens(&self) -> bool {
+        self.signs() && matches!(self.token_shape.payload(), Payload::Long)
     }
 
     fn check_response_types(&self) -> Result<(), SettingsError> {
@@ -391,14 +398,28 @@ pub enum TokenTypeSpelling {
     LowerCase,
 }
 
-/// How the 64 bytes of a sealed token are spelt.
+/// How long a sealed token is, and how it is spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenShape {
-    /// 86 base64url characters.
+    /// 64 bytes, as 86 base64url characters.
     Whole,
-    /// Two halves of 43 base64url characters with a dot between them.
+    /// 64 bytes, as two halves of 43 base64url characters with a dot between them.
     Halves,
+    /// 32 bytes, as 64 hexadecimal digits in lower case. They have no room for a part of a grant's scope, nor for what there is no
+    /// grant of; nor is there room in them for the claims of a JWT.
+    Hex,
+}
+
+impl TokenShape {
+    /// How much a token of this shape says.
+    #[must_use]
+    pub const fn payload(self) -> Payload {
+        match self {
+            Self::Whole | Self::Halves => Payload::Long,
+            Self::Hex => Payload::Short,
+        }
+    }
 }
 
 /// Whether the consent page lets a person leave scopes out.

@@ -52,7 +52,7 @@ impl Engine {
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials, self.now())?;
         realm.admit_client(&client)?;
-        let (presented, nonce) = presented(realm, &request.grant);
+        let (presented, nonce) = self.presented(realm, &request.grant).await?;
         let offline = offline_scope(&client, realm.offline);
         let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
@@ -81,6 +81,45 @@ impl Engine {
         self.answer(realm, (&client, &outcome, scope), settled, (source, identity, nonce)).await
     }
 
+    /// The sealed credential of a request, opened, and the nonce that came with it.
+    async fn presented(&self, realm: &Realm, grant: &TokenGrant) -> Result<(Presented, Option<String>), EngineError> {
+        let open = |kind, token: &str| realm.keyring.open(&[kind], token);
+        match grant {
+            TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
+                Some((sealed, nonce)) => {
+                    let opened = open(TokenKind::Code, sealed);
+                    Ok((self.completed(realm, opened, Presented::Code).await?, nonce))
+                }
+                None => Ok((Presented::Code(None), None)),
+            },
+            TokenGrant::RefreshToken { refresh_token, .. } => {
+                let opened = open(TokenKind::Refresh, refresh_token.expose());
+                Ok((self.completed(realm, opened, Presented::Refresh).await?, None))
+            }
+            TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
+                Ok((Presented::Nothing, None))
+            }
+        }
+    }
+
+    /// What was opened; a short pointer with what its row says, which never changes.
+    async fn completed(
+        &self,
+        realm: &Realm,
+        opened: Option<Opened>,
+        presented: fn(Option<Pointer>) -> Presented,
+    ) -> Result<Presented, EngineError> {
+        match opened {
+            Some(Opened::Pointer(_, pointer)) => Ok(presented(Some(pointer))),
+            Some(Opened::Short(_, short)) => {
+                let look = self.store.lookup(realm.number, short.grant).await?;
+                let complete = |seen: Seen| presented(Some(short.complete(&seen.grant).0));
+                Ok(look.seen.map_or(Presented::Gone, complete))
+            }
+            Some(Opened::Rowless(_)) | None => Ok(presented(None)),
+        }
+    }
+
     /// What signed tokens need, loaded before a code is redeemed: redeeming it is the last thing that can fail.
     async fn identity_before(
         &self,
@@ -90,7 +129,7 @@ impl Engine {
     ) -> Result<Option<Identity>, EngineError> {
         let scope = match presented {
             Presented::Code(Some(code)) if realm.names_user(client, code.scope) => code.scope,
-            Presented::Code(_) | Presented::Refresh(_) | Presented::Nothing => return Ok(None),
+            Presented::Code(_) | Presented::Refresh(_) | Presented::Gone | Presented::Nothing => return Ok(None),
         };
         match self.store.lookup(realm.number, id).await?.seen {
             Some(seen) => self.identity_of(realm, client, (&seen.grant, scope)).await,
@@ -176,25 +215,5 @@ pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::LastGeneration => "last_generation",
         EndReason::RevokedByOperator => "revoked_by_operator",
         EndReason::SessionEnded => "session_ended",
-    }
-}
-
-/// The sealed credential of a request, opened, and the nonce that came with it.
-fn presented(realm: &Realm, grant: &TokenGrant) -> (Presented, Option<String>) {
-    let open = |kind, token: &str| match realm.keyring.open(&[kind], token) {
-        Some(Opened::Pointer(_, pointer)) => Some(pointer),
-        Some(Opened::Rowless(_)) | None => None,
-    };
-    match grant {
-        TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
-            Some((sealed, nonce)) => (Presented::Code(open(TokenKind::Code, sealed)), nonce),
-            None => (Presented::Code(None), None),
-        },
-        TokenGrant::RefreshToken { refresh_token, .. } => {
-            (Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose())), None)
-        }
-        TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
-            (Presented::Nothing, None)
-        }
     }
 }

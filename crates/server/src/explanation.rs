@@ -42,6 +42,11 @@ pub(crate) fn refusal(refusal: TokenRefusal) -> Reason {
             &refusal,
             ("more scope than there is to give", "Ask for what was granted, or let the user authorize again."),
         ),
+        TokenRefusal::ScopeNotNarrowed => reason(
+            "scope_not_narrowed",
+            &refusal,
+            ("a part of the granted scope, in a realm with short tokens", "Leave the parameter scope out."),
+        ),
         TokenRefusal::Grant(refusal) => grant(refusal),
     }
 }

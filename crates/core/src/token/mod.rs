@@ -11,8 +11,8 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use introspect::{Inactive, IntrospectionReach, Live, introspect, introspect_rowless};
+pub use introspect::{Inactive, IntrospectionReach, Live, introspect, introspect_rowless, introspect_short};
 pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, offline_scope, plan};
-pub use pointer::{Pointer, Rowless, TokenKind};
+pub use pointer::{Payload, Pointer, Rowless, ShortPointer, TokenKind};
 pub use refusal::{Refusal, RequestFault, TokenRefusal};
 pub use settle::{Issued, Note, Refused, Retries, Settled, issue_rowless, settle_redemption, settle_rotation};

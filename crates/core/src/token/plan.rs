@@ -7,7 +7,7 @@ use crate::pkce::CodeChallenge;
 use crate::scope::{ScopeSet, ScopeTable};
 use crate::secret::Secret;
 
-use super::pointer::Pointer;
+use super::pointer::{Payload, Pointer};
 use super::refusal::{Refusal, RequestFault, TokenRefusal};
 
 /// An access token request (RFC 6749 sections 4.1.3, 4.4.2, 6).
@@ -77,15 +77,19 @@ pub enum Presented {
     Code(Option<Pointer>),
     /// A refresh token.
     Refresh(Option<Pointer>),
+    /// A short code or refresh token whose grant is not there any more.
+    Gone,
     /// None is needed.
     Nothing,
 }
 
-/// The number of the realm's newest sealing key.
+/// The number of the realm's newest sealing key, and what it seals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealingKeys {
     /// With which new generations are sealed.
     pub newest: u8,
+    /// How much the tokens say.
+    pub payload: Payload,
 }
 
 /// What to do for a token request.
@@ -137,13 +141,23 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let scope = requested(scope.as_deref(), token.scope, scopes)?;
+            if keys.payload == Payload::Short && scope != token.scope {
+                return Err(TokenRefusal::ScopeNotNarrowed);
+            }
             let rotation =
                 Rotation { client: client.number, generation: token.generation, rotated_low: token.time, terms };
             Ok(Plan::Rotate(token.grant, rotation, scope))
         }
+        // They would have no row, and say too little without one.
+        (TokenGrant::ClientCredentials { .. }, _) if keys.payload == Payload::Short => {
+            Err(TokenRefusal::UnauthorizedClient)
+        }
         (TokenGrant::ClientCredentials { scope }, _) => {
             let scope = requested(scope.as_deref(), client.scope.intersection(scopes.live()), scopes)?;
             Ok(Plan::Rowless(scope))
+        }
+        (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, Presented::Gone) => {
+            refused(Refusal::Unknown)
         }
         (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, _) => refused(Refusal::Forged),
         (TokenGrant::Incomplete { missing, .. }, _) => Err(TokenRefusal::Malformed(RequestFault::Missing(missing))),

@@ -194,6 +194,12 @@ pub(crate) fn refused(refusal: TokenRefusal, form: ErrorForm) -> WireError {
             "The scope is beyond what was granted.",
             "Ask for the scopes that the client is registered for and the user agreed to, or fewer.",
         ),
+        TokenRefusal::ScopeNotNarrowed => wire(
+            bad,
+            "invalid_scope",
+            "The scope cannot be narrowed.",
+            "Leave the parameter out: a token of this realm has the whole scope of its grant.",
+        ),
         TokenRefusal::Grant(refusal) => grant(refusal),
     }
 }

@@ -58,7 +58,8 @@ struct ActiveToken<'a> {
     /// Left out where it is the issuer alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<Vec<&'a str>>,
-    iat: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<u32>,
     exp: u32,
 }
 

@@ -155,6 +155,7 @@ fn refusals() -> Vec<TokenRefusal> {
         TokenRefusal::Scope(ScopeError::Malformed),
         TokenRefusal::Scope(ScopeError::Unknown),
         TokenRefusal::ScopeNotGranted,
+        TokenRefusal::ScopeNotNarrowed,
     ];
     let grants = [
         Refusal::Forged,
