@@ -9,7 +9,7 @@ use crate::client::tests::{OFFLINE, ORDER};
 use crate::grant::{
     Active, CodeBinding, EndReason, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State, Terms,
 };
-use crate::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
+use crate::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, UserNumber};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
 
@@ -49,6 +49,7 @@ fn grant(state: State) -> Grant {
         id: GrantId(5),
         client: MINE,
         user: UserNumber(9),
+        organization: OrganizationNumber::NONE,
         client_epoch: 1,
         user_epoch: 2,
         scope: SCOPE,
