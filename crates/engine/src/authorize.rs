@@ -9,12 +9,12 @@ use kimbai_core::authorize::{
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::{Client, ConsentPolicy};
 use kimbai_core::grant::{CodeBinding, EndReason, LogIn, Opening, ShortDigest, Verdict};
-use kimbai_core::number::{Generation, GrantId, UserNumber};
+use kimbai_core::number::{Generation, GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
-use kimbai_store::ConsentAnswer;
+use kimbai_store::{ConsentAnswer, ConsentOf};
 
 use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
@@ -215,7 +215,13 @@ impl Engine {
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
             let answer = ConsentAnswer { asked, agreed };
-            self.store.put_consent(realm.number, user, client.number, answer).await?;
+            self.store
+                .put_consent(
+                    realm.number,
+                    ConsentOf { user, client: client.number, organization: OrganizationNumber::NONE },
+                    answer,
+                )
+                .await?;
         }
         let session = ShortDigest(session_id(realm, &signed_in.secret).0);
         let log_in = LogIn { session, requested };
@@ -267,7 +273,10 @@ impl Engine {
         if client.consent != ConsentPolicy::Remembered {
             return Ok(None);
         }
-        let row = self.store.consent(realm.number, user, client.number).await?;
+        let row = self
+            .store
+            .consent(realm.number, ConsentOf { user, client: client.number, organization: OrganizationNumber::NONE })
+            .await?;
         Ok(row.map(|row| Consents { scope: row.scope }))
     }
 

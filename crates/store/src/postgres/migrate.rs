@@ -21,12 +21,16 @@ struct Migration {
 }
 
 /// All of them, in order.
-const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "ledger_and_registry",
-    sql: include_str!("migrations/0001_ledger_and_registry.sql"),
-    oldest: 1,
-}];
+const ALL: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "ledger_and_registry",
+        sql: include_str!("migrations/0001_ledger_and_registry.sql"),
+        oldest: 1,
+    },
+    // Who knows no organisations would write consents by a key that is gone.
+    Migration { number: 3, name: "organizations", sql: include_str!("migrations/0003_organizations.sql"), oldest: 3 },
+];
 
 /// A change of the schema that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
