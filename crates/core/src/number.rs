@@ -25,6 +25,10 @@ number!(
     UserNumber(u32)
 );
 number!(
+    /// An organization's immutable number within its realm: a shop, a company, whoever it is that users act for.
+    OrganizationNumber(u32)
+);
+number!(
     /// A grant's number within its realm: 32 bits of seconds, then 32 random bits, so that rows lie in the order of their making.
     GrantId(u64)
 );
@@ -32,6 +36,11 @@ number!(
     /// Random mark that a mutating verb leaves in its row, by which a repetition recognises its own success.
     AttemptId(u64)
 );
+
+impl OrganizationNumber {
+    /// Of no organization: they are counted from 1.
+    pub const NONE: Self = Self(0);
+}
 
 impl GrantId {
     /// A time-ordered id from the store's time and 32 random bits.

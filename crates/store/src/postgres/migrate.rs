@@ -21,12 +21,15 @@ struct Migration {
 }
 
 /// All of them, in order.
-const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "ledger_and_registry",
-    sql: include_str!("migrations/0001_ledger_and_registry.sql"),
-    oldest: 1,
-}];
+const ALL: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "ledger_and_registry",
+        sql: include_str!("migrations/0001_ledger_and_registry.sql"),
+        oldest: 1,
+    },
+    Migration { number: 2, name: "organizations", sql: include_str!("migrations/0002_organizations.sql"), oldest: 1 },
+];
 
 /// A change of the schema that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
