@@ -5,7 +5,7 @@
 //! Source: RFC 9700 section 4.14; RFC 6749 sections 4.1.2, 6.
 
 use crate::claims::RequestedClaims;
-use crate::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
+use crate::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, UserNumber};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
 
@@ -36,6 +36,8 @@ pub struct Grant {
     pub client: ClientNumber,
     /// The user who gave it.
     pub user: UserNumber,
+    /// The organization for which the user gave it.
+    pub organization: OrganizationNumber,
     /// The client's epoch when it was opened.
     pub client_epoch: u32,
     /// The user's epoch when it was opened.
@@ -82,6 +84,9 @@ pub struct CodeBinding {
 }
 
 impl CodeBinding {
+    /// That of a grant which never had a code: none answers to it.
+    pub const NONE: Self = Self { redirect_uri: ShortDigest::ABSENT, code_challenge: ShortDigest::ABSENT };
+
     /// The same binding, and to the nonce that travels with the code (OpenID Connect Core section 3.1.2.1). It shares the column of the
     /// challenge: either both are right or none is.
     #[must_use]
@@ -173,6 +178,8 @@ pub struct Opening {
     pub client: ClientNumber,
     /// The user who gives it.
     pub user: UserNumber,
+    /// The organization for which the user gives it.
+    pub organization: OrganizationNumber,
     /// The client's epoch as the caller knows it.
     pub client_epoch: u32,
     /// The user's epoch as the caller knows it.
@@ -183,12 +190,24 @@ pub struct Opening {
     pub auth_time_s: u32,
     /// What is kept of the log-in and the request for OpenID Connect.
     pub log_in: LogIn,
-    /// What the code is bound to.
-    pub binding: CodeBinding,
-    /// How long the code may be redeemed, in seconds.
-    pub code_lifetime_s: u32,
+    /// What it begins with.
+    pub start: Start,
     /// How long the grant may live, in seconds.
     pub absolute_lifetime_s: u32,
+}
+
+/// What a grant begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// An authorization code.
+    Code {
+        /// What it is bound to.
+        binding: CodeBinding,
+        /// How long it may be redeemed, in seconds.
+        lifetime_s: u32,
+    },
+    /// The tokens of its first generation: nothing travels through a browser.
+    Tokens(Terms),
 }
 
 /// What policy decided about the tokens of a new generation; the row keeps it, and a re-derivation reads only the row.
@@ -301,10 +320,17 @@ impl Opening {
     #[must_use]
     pub fn grant(&self, now: Micros, attempt: AttemptId) -> Grant {
         let absolute_end = now.plus_s(self.absolute_lifetime_s);
+        let (binding, state) = match self.start {
+            Start::Code { binding, lifetime_s } => {
+                (binding, State::Code { end: now.plus_s(lifetime_s).min(absolute_end) })
+            }
+            Start::Tokens(terms) => (CodeBinding::NONE, State::Active(Active::first(&terms, now, absolute_end))),
+        };
         Grant {
             id: self.id,
             client: self.client,
             user: self.user,
+            organization: self.organization,
             client_epoch: self.client_epoch,
             user_epoch: self.user_epoch,
             scope: self.scope,
@@ -312,10 +338,36 @@ impl Opening {
             log_in: self.log_in,
             opened: now,
             absolute_end,
-            binding: self.binding,
+            binding,
             attempt,
-            state: State::Code { end: now.plus_s(self.code_lifetime_s).min(absolute_end) },
+            state,
         }
+    }
+}
+
+impl Active {
+    /// The first generation.
+    fn first(terms: &Terms, now: Micros, absolute_end: Micros) -> Self {
+        Self {
+            generation: Generation::FIRST,
+            redeemed: now,
+            rotated: now,
+            previous_rotation: now.low_bits(),
+            access_expiry_s: terms.access_expiry_s(now, absolute_end),
+            idle_end: terms.idle_end(now, absolute_end),
+            access_revoked_through: Generation::CODE,
+            sealing_key: terms.sealing_key,
+        }
+    }
+}
+
+impl Terms {
+    fn access_expiry_s(&self, now: Micros, absolute_end: Micros) -> u32 {
+        now.as_unix_s().saturating_add(self.access_lifetime_s).min(absolute_end.as_unix_s())
+    }
+
+    fn idle_end(&self, now: Micros, absolute_end: Micros) -> Micros {
+        self.idle_lifetime_s.map_or(absolute_end, |idle| now.plus_s(idle).min(absolute_end))
     }
 }
 
@@ -326,16 +378,7 @@ impl Grant {
         let State::Code { end } = self.state else { return None };
         let holds = now < end && self.client == redemption.client && self.binding == redemption.binding;
         holds.then(|| {
-            let active = Active {
-                generation: Generation::FIRST,
-                redeemed: now,
-                rotated: now,
-                previous_rotation: now.low_bits(),
-                access_expiry_s: self.access_expiry_s(&redemption.terms, now),
-                idle_end: self.idle_end(&redemption.terms, now),
-                access_revoked_through: Generation::CODE,
-                sealing_key: redemption.terms.sealing_key,
-            };
+            let active = Active::first(&redemption.terms, now, self.absolute_end);
             Self { attempt, state: State::Active(active), ..self.clone() }
         })
     }
@@ -355,8 +398,8 @@ impl Grant {
                 generation: next,
                 rotated: now,
                 previous_rotation: active.rotated.low_bits(),
-                access_expiry_s: self.access_expiry_s(&rotation.terms, now),
-                idle_end: self.idle_end(&rotation.terms, now),
+                access_expiry_s: rotation.terms.access_expiry_s(now, self.absolute_end),
+                idle_end: rotation.terms.idle_end(now, self.absolute_end),
                 sealing_key: rotation.terms.sealing_key,
                 ..active
             };
@@ -386,14 +429,6 @@ impl Grant {
             State::Active(active) => now >= active.idle_end.max(Micros::from_unix_s(active.access_expiry_s)),
             State::Ended { .. } => true,
         }
-    }
-
-    fn access_expiry_s(&self, terms: &Terms, now: Micros) -> u32 {
-        now.as_unix_s().saturating_add(terms.access_lifetime_s).min(self.absolute_end.as_unix_s())
-    }
-
-    fn idle_end(&self, terms: &Terms, now: Micros) -> Micros {
-        terms.idle_lifetime_s.map_or(self.absolute_end, |idle| now.plus_s(idle).min(self.absolute_end))
     }
 }
 

@@ -25,7 +25,7 @@ number!(
     UserNumber(u32)
 );
 number!(
-    /// An organisation's immutable number within its realm, such as a shop's; the first is 1.
+    /// An organization's immutable number within its realm: a shop, a company, whoever it is that users act for.
     OrganizationNumber(u32)
 );
 number!(
@@ -38,7 +38,7 @@ number!(
 );
 
 impl OrganizationNumber {
-    /// No organisation.
+    /// Of no organization: they are counted from 1.
     pub const NONE: Self = Self(0);
 }
 

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use kimbai_core::grant::{
     Active, CodeBinding, EndReason, Grant, LogIn, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation,
-    Seen, ShortDigest, Standing, State, Terms, Verdict,
+    Seen, ShortDigest, Standing, Start, State, Terms, Verdict,
 };
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, Retries, Settled, settle_redemption, settle_rotation};
@@ -41,13 +41,13 @@ impl World {
             id: GrantId(1),
             client: OWNER,
             user: UserNumber(1),
+            organization: OrganizationNumber::NONE,
             client_epoch: 0,
             user_epoch: 0,
             scope: ScopeSet(3),
             auth_time_s: 0,
             log_in: LogIn::NONE,
-            binding: BINDING,
-            code_lifetime_s: CODE_S,
+            start: Start::Code { binding: BINDING, lifetime_s: CODE_S },
             absolute_lifetime_s: 365 * 86_400,
         };
         let row = opening.grant(now, AttemptId(0));

@@ -8,10 +8,9 @@ use kimbai_core::authorize::{
 };
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::{Client, ConsentPolicy};
-use kimbai_core::grant::{CodeBinding, EndReason, LogIn, Opening, ShortDigest, Verdict};
+use kimbai_core::grant::{CodeBinding, EndReason, Grant, LogIn, Opening, Seen, ShortDigest, Start, State, Verdict};
 use kimbai_core::number::{Generation, GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
-use kimbai_core::time::Micros;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
 use kimbai_store::{ConsentAnswer, ConsentOf};
@@ -257,8 +256,8 @@ impl Engine {
             let opening = Opening { id, ..opening };
             let attempt = Self::attempt();
             let outcome = until_known(|| self.store.open(realm.number, opening, attempt)).await?;
-            if matches!(outcome.verdict, Verdict::Done(_)) {
-                return Ok((id, seal_code(realm, &opening, outcome.now)?));
+            if let Verdict::Done(Seen { grant, .. }) = outcome.verdict {
+                return Ok((id, seal_code(realm, &grant)?));
             }
         }
         Err(EngineError::Stored("no free grant id was drawn".to_owned()))
@@ -315,25 +314,28 @@ fn opening(
         id: GrantId(0),
         client: client.number,
         user,
+        organization: OrganizationNumber::NONE,
         client_epoch: client.standing.epoch,
         user_epoch,
         scope,
         auth_time_s,
         log_in,
-        binding,
-        code_lifetime_s: client.lifetimes.code_s,
+        start: Start::Code { binding, lifetime_s: client.lifetimes.code_s },
         absolute_lifetime_s: client.lifetimes.refresh_absolute_s,
     }
 }
 
-fn seal_code(realm: &Realm, opening: &Opening, now: Micros) -> Result<SealedToken, EngineError> {
+fn seal_code(realm: &Realm, grant: &Grant) -> Result<SealedToken, EngineError> {
+    let State::Code { end } = grant.state else {
+        return Err(EngineError::Stored("a grant that was to begin with a code did not".to_owned()));
+    };
     let pointer = Pointer {
-        grant: opening.id,
+        grant: grant.id,
         generation: Generation::CODE,
-        time: now.plus_s(opening.code_lifetime_s).as_unix_s(),
-        client: opening.client,
-        issued_at_s: now.as_unix_s(),
-        scope: opening.scope,
+        time: end.as_unix_s(),
+        client: grant.client,
+        issued_at_s: grant.opened.as_unix_s(),
+        scope: grant.scope,
     };
     let newest = realm.keyring.sealing_keys().newest;
     realm.keyring.seal(TokenKind::Code, &pointer, newest).map_err(|error| EngineError::Stored(error.to_string()))

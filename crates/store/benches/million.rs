@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kimbai_core::grant::{CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::grant::{
+    CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, Start, State, Terms, Verdict,
+};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore, restore};
 use kimbai_store::{BackupProgress, Change, Clock, Ledger, Registry, Upkeep};
@@ -129,17 +131,17 @@ async fn activate(store: Arc<SqliteStore>, number: u64) {
         id: id(number),
         client: client(number),
         user: UserNumber(1 + u32::try_from((spread(number) >> 20) % USERS).unwrap()),
+        organization: OrganizationNumber::NONE,
         client_epoch: 0,
         user_epoch: 0,
         scope: ScopeSet(0b111_1111),
         auth_time_s: 1_790_000_000,
         log_in: LogIn::NONE,
-        binding: binding(number),
-        code_lifetime_s: 60,
+        start: Start::Code { binding: binding(number), lifetime_s: 60 },
         absolute_lifetime_s: 365 * 86_400,
     };
     store.open(REALM, opening, AttemptId(spread(number))).await.unwrap();
-    let redemption = Redemption { client: opening.client, binding: opening.binding, terms: TERMS };
+    let redemption = Redemption { client: opening.client, binding: binding(number), terms: TERMS };
     store.redeem(REALM, opening.id, redemption, AttemptId(spread(number) ^ 1)).await.unwrap();
 }
 

@@ -14,8 +14,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kimbai_core::grant::{CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::grant::{
+    CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, Start, State, Terms, Verdict,
+};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_postgres_fixture::{Server, Version};
 use kimbai_store::Ledger;
@@ -153,13 +155,13 @@ async fn open(store: Arc<PostgresStore>, id: GrantId) -> Seen {
         id,
         client: CLIENT,
         user: UserNumber(1),
+        organization: OrganizationNumber::NONE,
         client_epoch: 0,
         user_epoch: 0,
         scope: ScopeSet(7),
         auth_time_s: 1_790_000_000,
         log_in: LogIn::NONE,
-        binding: BINDING,
-        code_lifetime_s: 60,
+        start: Start::Code { binding: BINDING, lifetime_s: 60 },
         absolute_lifetime_s: 365 * 86_400,
     };
     store.open(REALM, opening, AttemptId(1)).await.unwrap();

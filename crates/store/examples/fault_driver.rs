@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kimbai_core::grant::{CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict};
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::grant::{
+    CodeBinding, LogIn, Opening, Redemption, Rotation, Seen, ShortDigest, Start, State, Terms, Verdict,
+};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::sqlite::{Location, LogLimits, Options, SqliteStore};
 use kimbai_store::{AuditEvent, BackupError, Clock, Ledger, Registry, StoreError, Upkeep};
@@ -131,13 +133,13 @@ async fn begin(store: &SqliteStore, id: GrantId) -> Seen {
         id,
         client: CLIENT,
         user: UserNumber(1),
+        organization: OrganizationNumber::NONE,
         client_epoch: 0,
         user_epoch: 0,
         scope: ScopeSet(1),
         auth_time_s: 0,
         log_in: LogIn::NONE,
-        binding: BINDING,
-        code_lifetime_s: 600,
+        start: Start::Code { binding: BINDING, lifetime_s: 600 },
         absolute_lifetime_s: 86_400,
     };
     let redemption = Redemption { client: CLIENT, binding: BINDING, terms: TERMS };

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation, Seen};
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 
 use crate::StoreError;
@@ -86,6 +86,8 @@ pub enum GrantsOf {
     User(UserNumber),
     /// Those that a client was given.
     Client(ClientNumber),
+    /// Those that were given for an organization.
+    Organization(OrganizationNumber),
 }
 
 /// Some of the grants that are asked for.

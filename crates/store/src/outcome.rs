@@ -1,6 +1,6 @@
 //! What came of a verb, from its row: the one rule by which a repetition knows its own success, alike in every store.
 
-use kimbai_core::grant::{Seen, State, Verdict};
+use kimbai_core::grant::{Seen, Start, State, Verdict};
 use kimbai_core::number::{AttemptId, Generation};
 
 /// Where a verb leads its grant: the generation it has afterwards, that of a code included; `None` is nowhere.
@@ -8,8 +8,14 @@ use kimbai_core::number::{AttemptId, Generation};
 pub(crate) struct Destination(Option<Generation>);
 
 impl Destination {
-    /// An opened grant is a code.
-    pub(crate) const CODE: Self = Self(Some(Generation::CODE));
+    /// An opened grant is a code, or of the first generation.
+    pub(crate) const fn of_opening(start: &Start) -> Self {
+        match start {
+            Start::Code { .. } => Self(Some(Generation::CODE)),
+            Start::Tokens(_) => Self::FIRST,
+        }
+    }
+
     /// A redeemed code is of the first generation.
     pub(crate) const FIRST: Self = Self(Some(Generation::FIRST));
 

@@ -148,6 +148,7 @@ pub(super) const TABLES: &[Table] = &[
             ("sealing_key", Smallint),
             ("session", Bytes),
             ("requested", Bigint),
+            ("organization", Integer),
         ],
     },
     Table {

@@ -1,4 +1,4 @@
-//! Lists of grants, by realm, user or client, each by an index of its own.
+//! Lists of grants, by realm, user, client or organization, each by an index of its own.
 
 use kimbai_core::number::{GrantId, RealmNumber};
 
@@ -19,6 +19,7 @@ pub(super) async fn grants(
         GrantsOf::Realm => (OF_REALM, None),
         GrantsOf::User(user) => (OF_USER, Some(user.0.cast_signed())),
         GrantsOf::Client(client) => (OF_CLIENT, Some(client.0.cast_signed())),
+        GrantsOf::Organization(organization) => (OF_ORGANIZATION, Some(organization.0.cast_signed())),
     };
     let realm = realm.0.cast_signed();
     let (mut live, mut next, mut read_so_far) = (Vec::new(), after, 0);
@@ -64,3 +65,4 @@ macro_rules! grants {
 const OF_REALM: &str = grants!("$4::int IS NULL");
 const OF_USER: &str = grants!("g.\"user\" = $4");
 const OF_CLIENT: &str = grants!("g.client = $4");
+const OF_ORGANIZATION: &str = grants!("g.organization = $4 AND g.organization <> 0");

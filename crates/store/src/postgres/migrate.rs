@@ -28,8 +28,9 @@ const ALL: &[Migration] = &[
         sql: include_str!("migrations/0001_ledger_and_registry.sql"),
         oldest: 1,
     },
+    Migration { number: 2, name: "organizations", sql: include_str!("migrations/0002_organizations.sql"), oldest: 1 },
     // Who knows no organisations would write consents by a key that is gone.
-    Migration { number: 3, name: "organizations", sql: include_str!("migrations/0003_organizations.sql"), oldest: 3 },
+    Migration { number: 3, name: "memberships", sql: include_str!("migrations/0003_memberships.sql"), oldest: 3 },
 ];
 
 /// A change of the schema that is due.

@@ -4,7 +4,7 @@
 
 use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{Active, CodeBinding, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State};
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use tokio_postgres::Row;
@@ -30,6 +30,7 @@ pub(super) fn seen(row: &Row, id: GrantId) -> Result<Option<Seen>, StoreError> {
         id,
         client: ClientNumber(client.cast_unsigned()),
         user: UserNumber(columns.bits()?),
+        organization: OrganizationNumber::NONE,
         client_epoch: columns.bits()?,
         user_epoch: columns.bits()?,
         scope: ScopeSet(columns.next::<i64>()?.cast_unsigned()),
@@ -44,6 +45,7 @@ pub(super) fn seen(row: &Row, id: GrantId) -> Result<Option<Seen>, StoreError> {
     grant.state = columns.state()?;
     let requested = |bits: i64| RequestedClaims::from_bits(bits.cast_unsigned());
     grant.log_in = LogIn { session: columns.digest()?, requested: requested(columns.next()?) };
+    grant.organization = OrganizationNumber(columns.bits()?);
     let standing = Standing { client: columns.standing()?, user: columns.standing()? };
     Ok(Some(Seen { grant, standing }))
 }

@@ -14,7 +14,7 @@ macro_rules! seen_columns {
         "g.client, g.\"user\", g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, \
      g.absolute_end, g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, \
      g.rotated, g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested, \
-     (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
+     g.organization, (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
       WHERE s.realm = g.realm AND s.party = 0::smallint AND s.number = g.client), \
      (SELECT s.epoch::bigint * 2 + s.active::int FROM kimbai.standing AS s \
       WHERE s.realm = g.realm AND s.party = 1::smallint AND s.number = g.\"user\")"
@@ -108,12 +108,16 @@ impl Kind {
                 ("user_epoch", "int"),
                 ("scope", "bigint"),
                 ("auth_time_s", "bigint"),
-                ("redirect_uri", "bytea"),
-                ("code_challenge", "bytea"),
-                ("code_lifetime_s", "bigint"),
                 ("absolute_lifetime_s", "bigint"),
                 ("session", "bytea"),
                 ("requested", "bigint"),
+                ("organization", "int"),
+                ("redirect_uri", "bytea"),
+                ("code_challenge", "bytea"),
+                ("code_lifetime_s", "bigint"),
+                ("access_lifetime_s", "bigint"),
+                ("idle_lifetime_s", "bigint"),
+                ("sealing_key", "int"),
             ],
             Self::Redeem => &[
                 ("realm", "int"),
@@ -151,10 +155,11 @@ impl Kind {
         match self {
             Self::Open => format!(
                 "{time} INSERT INTO kimbai.grants AS g (realm, id, attempt, client, \"user\", client_epoch, user_epoch, \
-                 scope, auth_time_s, redirect_uri, code_challenge, session, requested, opened, absolute_end, state, \
-                 state_end) SELECT v.realm, v.id, v.attempt, v.client, v.\"user\", v.client_epoch, v.user_epoch, v.scope, \
-                 v.auth_time_s, v.redirect_uri, v.code_challenge, v.session, v.requested, t.now, t.now + v.absolute_lifetime_s * 1000000, 0, \
-                 t.now + least(v.code_lifetime_s, v.absolute_lifetime_s) * 1000000 FROM t, {values} \
+                 scope, auth_time_s, redirect_uri, code_challenge, session, requested, organization, opened, \
+                 absolute_end, {STARTED}) SELECT v.realm, v.id, v.attempt, v.client, v.\"user\", v.client_epoch, \
+                 v.user_epoch, v.scope, v.auth_time_s, v.redirect_uri, v.code_challenge, v.session, v.requested, \
+                 v.organization, t.now, e.absolute_end, {START} FROM t, {values}, \
+                 LATERAL (SELECT t.now + v.absolute_lifetime_s * 1000000 AS absolute_end) AS e \
                  ON CONFLICT DO NOTHING RETURNING g.opened, g.realm, g.id, {SEEN}"
             ),
             Self::Redeem => format!(
@@ -230,6 +235,18 @@ const OF_CLIENT: &str = "(g.client = v.client) IS TRUE";
 const TERMS: &str = "access_expiry_s = least(greatest(t.now / 1000000, 0) + v.access_lifetime_s, \
      greatest(g.absolute_end / 1000000, 0), 4294967295), \
      state_end = least(t.now + v.idle_lifetime_s * 1000000, g.absolute_end), sealing_key = v.sealing_key";
+
+/// What a grant begins with: without a lifetime of access tokens it is a code.
+const STARTED: &str =
+    "state, state_end, generation, redeemed, rotated, previous_rotation, access_expiry_s, sealing_key";
+const START: &str = "(v.access_lifetime_s IS NOT NULL)::int, \
+     least(t.now + coalesce(v.code_lifetime_s, v.idle_lifetime_s) * 1000000, e.absolute_end), \
+     (v.access_lifetime_s IS NOT NULL)::int, \
+     CASE WHEN v.access_lifetime_s IS NULL THEN 0 ELSE t.now END, \
+     CASE WHEN v.access_lifetime_s IS NULL THEN 0 ELSE t.now END, \
+     CASE WHEN v.access_lifetime_s IS NULL THEN 0 ELSE ((t.now << 32) >> 32)::int END, \
+     CASE WHEN v.access_lifetime_s IS NULL THEN 0 ELSE least(greatest(t.now / 1000000, 0) + v.access_lifetime_s, \
+     greatest(e.absolute_end / 1000000, 0), 4294967295) END, v.sealing_key";
 
 const SEEN: &str = seen_columns!();
 

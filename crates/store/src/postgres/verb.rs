@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use kimbai_core::grant::{EndReason, Look, Opening, Outcome, Redemption, Rotation, Seen, State, Terms, Verdict};
+use kimbai_core::grant::{
+    CodeBinding, EndReason, Look, Opening, Outcome, Redemption, Rotation, Seen, Start, State, Terms, Verdict,
+};
 use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::oneshot;
@@ -168,7 +170,7 @@ impl Verb {
 
     fn end(&self, seen: &Seen) -> End {
         let destination = match self.wish {
-            Wish::Open(_) => Destination::CODE,
+            Wish::Open(opening) => Destination::of_opening(&opening.start),
             Wish::Redeem(_) => Destination::FIRST,
             Wish::Rotate(rotation) => Destination::after(rotation.generation),
             Wish::End(_) | Wish::EndAccess(_) => {
@@ -203,12 +205,11 @@ impl Verb {
                 put(Value::I32(opening.user_epoch.cast_signed()));
                 put(Value::I64(opening.scope.0.cast_signed()));
                 put(Value::I64(opening.auth_time_s.into()));
-                put(Value::Digest(opening.binding.redirect_uri.0));
-                put(Value::Digest(opening.binding.code_challenge.0));
-                put(Value::I64(opening.code_lifetime_s.into()));
                 put(Value::I64(opening.absolute_lifetime_s.into()));
                 put(Value::Digest(opening.log_in.session.0));
                 put(Value::I64(opening.log_in.requested.bits().cast_signed()));
+                put(Value::I32(opening.organization.0.cast_signed()));
+                start(&opening.start, put);
             }
             Wish::Redeem(redemption) => {
                 put(Value::I32(redemption.client.0.cast_signed()));
@@ -226,6 +227,21 @@ impl Verb {
             Wish::EndAccess(generation) => put(Value::I32(generation.number().cast_signed())),
             Wish::Look => {}
         }
+    }
+}
+
+/// What a code has and tokens have not is null, and the other way round.
+fn start(start: &Start, put: &mut impl FnMut(Value)) {
+    let (binding, code_lifetime_s) = match start {
+        Start::Code { binding, lifetime_s } => (*binding, Value::I64((*lifetime_s).into())),
+        Start::Tokens(_) => (CodeBinding::NONE, Value::Null),
+    };
+    put(Value::Digest(binding.redirect_uri.0));
+    put(Value::Digest(binding.code_challenge.0));
+    put(code_lifetime_s);
+    match start {
+        Start::Code { .. } => [Value::Null, Value::Null, Value::I32(0)].into_iter().for_each(put),
+        Start::Tokens(of) => terms(of, put),
     }
 }
 

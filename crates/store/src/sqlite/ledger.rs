@@ -160,6 +160,7 @@ fn live_grants(
         GrantsOf::Realm => (GRANTS_OF_REALM, None),
         GrantsOf::User(user) => (GRANTS_OF_USER, Some(user.0)),
         GrantsOf::Client(client) => (GRANTS_OF_CLIENT, Some(client.0)),
+        GrantsOf::Organization(organization) => (GRANTS_OF_ORGANIZATION, Some(organization.0)),
     };
     let mut statement = connection.prepare_cached(sql)?;
     let mut found = match party {
@@ -193,6 +194,10 @@ const GRANTS_OF_REALM: &str = concat!(seen_rows!(), " AND g.id >= ?2 ORDER BY g.
 const GRANTS_OF_USER: &str = concat!(seen_rows!("grants_of_user"), " AND g.user = ?3 AND g.id >= ?2 ORDER BY g.id");
 const GRANTS_OF_CLIENT: &str =
     concat!(seen_rows!("grants_of_client"), " AND g.client = ?3 AND g.id >= ?2 ORDER BY g.id");
+const GRANTS_OF_ORGANIZATION: &str = concat!(
+    seen_rows!("grants_of_organization"),
+    " AND g.organization = ?3 AND g.organization <> 0 AND g.id >= ?2 ORDER BY g.id"
+);
 
 #[cfg(test)]
 mod tests {

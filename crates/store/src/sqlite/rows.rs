@@ -4,7 +4,7 @@
 
 use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{Active, CodeBinding, Grant, LogIn, PartyStanding, Seen, ShortDigest, Standing, State};
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use rusqlite::types::Type;
@@ -18,13 +18,14 @@ macro_rules! seen_columns {
     () => {
         "g.id, g.client, g.user, g.client_epoch, g.user_epoch, g.scope, g.auth_time_s, g.opened, g.absolute_end, \
          g.redirect_uri, g.code_challenge, g.attempt, g.state, g.state_end, g.generation, g.redeemed, g.rotated, \
-         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested"
+         g.previous_rotation, g.access_expiry_s, g.access_revoked_through, g.sealing_key, g.session, g.requested, \
+         g.organization"
     };
 }
 pub(super) use seen_columns;
 
 /// How many columns those of a grant are; what follows them begins there.
-pub(super) const GRANT_COLUMNS: usize = 23;
+pub(super) const GRANT_COLUMNS: usize = 24;
 
 /// Grants of realm `?1` with the standing of their parties, for [`seen`], by the primary key or the index that is named; a
 /// condition on `g` follows.
@@ -79,6 +80,7 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant> {
         id: columns::id_of(row.get(0)?),
         client: ClientNumber(row.get(1)?),
         user: UserNumber(row.get(2)?),
+        organization: OrganizationNumber(row.get(23)?),
         client_epoch: row.get(3)?,
         user_epoch: row.get(4)?,
         scope: ScopeSet(bits(row, 5)?),

@@ -4,8 +4,8 @@
 //! The look after the update serves refusals and successes alike, and spares the temporary table of `RETURNING`. The
 //! conditions are those of `kimbai_core::grant`; the suite compares the two.
 
-use kimbai_core::grant::{Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms};
-use kimbai_core::number::{AttemptId, GrantId, RealmNumber};
+use kimbai_core::grant::{Active, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms};
+use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, Result, Statement, params};
 
@@ -40,7 +40,7 @@ impl<'c> Verbs<'c> {
 
     pub(super) fn open(&mut self, verb: &Verb, opening: &Opening) -> Result<Outcome> {
         let row = opening.grant(verb.now, verb.attempt);
-        let State::Code { end } = row.state else { return self.outcome(verb, false, Destination::CODE) };
+        let opened = Opened::of(&row.state);
         let inserted = self.open.execute(params![
             verb.realm.0,
             verb.id(),
@@ -55,12 +55,19 @@ impl<'c> Verbs<'c> {
             row.binding.redirect_uri.0,
             row.binding.code_challenge.0,
             verb.attempt(),
-            columns::CODE,
-            end.0,
+            opened.state,
+            opened.end.0,
             row.log_in.session.0,
             row.log_in.requested.bits().cast_signed(),
+            row.organization.0,
+            opened.generation.number(),
+            opened.redeemed.0,
+            opened.rotated.0,
+            opened.previous_rotation,
+            opened.access_expiry_s,
+            opened.sealing_key,
         ])?;
-        self.outcome(verb, inserted == 1, Destination::CODE)
+        self.outcome(verb, inserted == 1, Destination::of_opening(&opening.start))
     }
 
     pub(super) fn redeem(&mut self, verb: &Verb, redemption: &Redemption) -> Result<Outcome> {
@@ -124,6 +131,57 @@ impl<'c> Verbs<'c> {
     }
 }
 
+/// The columns of a new grant's state; those of tokens are zero in a code.
+struct Opened {
+    state: i64,
+    end: Micros,
+    generation: Generation,
+    redeemed: Micros,
+    rotated: Micros,
+    previous_rotation: u32,
+    access_expiry_s: u32,
+    sealing_key: u8,
+}
+
+impl Opened {
+    fn of(state: &State) -> Self {
+        let code = |end| Self {
+            state: columns::CODE,
+            end,
+            generation: Generation::CODE,
+            redeemed: Micros(0),
+            rotated: Micros(0),
+            previous_rotation: 0,
+            access_expiry_s: 0,
+            sealing_key: 0,
+        };
+        match *state {
+            State::Code { end } => code(end),
+            State::Active(Active {
+                generation,
+                redeemed,
+                rotated,
+                previous_rotation,
+                access_expiry_s,
+                idle_end,
+                access_revoked_through: _,
+                sealing_key,
+            }) => Self {
+                state: columns::ACTIVE,
+                end: idle_end,
+                generation,
+                redeemed,
+                rotated,
+                previous_rotation,
+                access_expiry_s,
+                sealing_key,
+            },
+            // No opening leads there.
+            State::Ended { reason, at } => Self { state: columns::ended_column(reason), ..code(at) },
+        }
+    }
+}
+
 /// What every verb names, and the store's time for it.
 pub(super) struct Verb {
     pub(super) realm: RealmNumber,
@@ -152,8 +210,10 @@ fn idle_end(terms: &Terms, now: Micros) -> i64 {
 }
 
 const OPEN: &str = "INSERT INTO grants (realm, id, client, user, client_epoch, user_epoch, scope, auth_time_s, opened, \
-     absolute_end, redirect_uri, code_challenge, attempt, state, state_end, session, requested) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING";
+     absolute_end, redirect_uri, code_challenge, attempt, state, state_end, session, requested, organization, \
+     generation, redeemed, rotated, previous_rotation, access_expiry_s, sealing_key) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, \
+     ?24) ON CONFLICT DO NOTHING";
 
 const REDEEM: &str = "UPDATE grants SET attempt = ?4, state = 1, state_end = min(?6, absolute_end), generation = 1, \
      redeemed = ?3, rotated = ?3, previous_rotation = ?3 & 4294967295, \

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use kimbai_core::grant::{EndReason, Opening, PartyStanding, Revocation, Standing};
-use kimbai_core::number::{ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 
 use super::Subject;
@@ -38,7 +38,7 @@ pub(super) async fn users_are_listed_in_order_and_by_slices(subject: Subject) {
     assert!(store.users(realm, None, 0).await.unwrap().is_empty());
 }
 
-pub(super) async fn grants_are_listed_by_user_client_and_realm_until_they_are_over(subject: Subject) {
+pub(super) async fn grants_are_listed_by_user_client_organization_and_realm_until_they_are_over(subject: Subject) {
     let scene = Scene::new(subject).await;
     let (store, realm) = (&scene.store, scene.realm);
     let mut ids = Vec::new();
@@ -47,7 +47,8 @@ pub(super) async fn grants_are_listed_by_user_client_and_realm_until_they_are_ov
     }
     let code = scene.opened().await.id;
     ids.push(code);
-    let other = Opening { user: UserNumber(99), client: ClientNumber(98), ..scene.opening() };
+    let organization = OrganizationNumber(97);
+    let other = Opening { user: UserNumber(99), client: ClientNumber(98), organization, ..scene.opening() };
     done(store.open(realm, other, scene.attempt()).await.unwrap());
     let revocation = Revocation::Grant(EndReason::ConsentWithdrawn);
     store.revoke(realm, ids.remove(1), revocation, scene.attempt()).await.unwrap();
@@ -57,11 +58,13 @@ pub(super) async fn grants_are_listed_by_user_client_and_realm_until_they_are_ov
         assert_eq!(ids_of(&scene, of, 100).await, ids);
         assert_eq!(ids_of(&scene, of, 2).await, ids, "in slices");
     }
-    for of in [GrantsOf::User(other.user), GrantsOf::Client(other.client)] {
+    for of in [GrantsOf::User(other.user), GrantsOf::Client(other.client), GrantsOf::Organization(organization)] {
         assert_eq!(ids_of(&scene, of, 100).await, [other.id]);
     }
     let all: Vec<_> = ids.iter().copied().chain([other.id]).collect();
     assert_eq!(ids_of(&scene, GrantsOf::Realm, 2).await, all);
+    let none = GrantsOf::Organization(OrganizationNumber::NONE);
+    assert!(ids_of(&scene, none, 100).await.is_empty(), "grants of no organization are no organization's");
     let beyond = store.grants(realm, GrantsOf::Realm, Some(GrantId(u64::MAX)), 10).await.unwrap();
     assert_eq!(beyond, GrantSlice { grants: Vec::new(), next: None });
 

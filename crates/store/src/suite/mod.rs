@@ -108,7 +108,7 @@ cases! { $
     }
     lists {
         users_are_listed_in_order_and_by_slices
-        grants_are_listed_by_user_client_and_realm_until_they_are_over
+        grants_are_listed_by_user_client_organization_and_realm_until_they_are_over
         grants_are_listed_with_the_standing_of_their_parties
         audit_events_are_filtered
     }

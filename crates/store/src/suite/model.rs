@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
     CodeBinding, EndReason, Grant, LogIn, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, ShortDigest,
-    State, Terms, Verdict,
+    Start, State, Terms, Verdict,
 };
-use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -22,6 +22,7 @@ use super::scene::{Store, StoreClock};
 #[derive(Debug, Clone)]
 enum Step {
     Open(u64, u32, [u32; 2]),
+    OpenWithTokens(u64, u32, u32, Terms),
     Redeem(u64, u32, u8, Terms),
     Rotate(u64, u32, i32, u32, Terms),
     End(u64, EndReason),
@@ -91,9 +92,12 @@ impl History {
                     }
                     continue;
                 }
-                step @ (Step::Open(..) | Step::Redeem(..) | Step::Rotate(..) | Step::End(..) | Step::EndAccess(..)) => {
-                    self.verb(&step)
-                }
+                step @ (Step::Open(..)
+                | Step::OpenWithTokens(..)
+                | Step::Redeem(..)
+                | Step::Rotate(..)
+                | Step::End(..)
+                | Step::EndAccess(..)) => self.verb(&step),
             };
             let Some(verb) = verb else { continue };
             self.attempts += 1;
@@ -143,7 +147,11 @@ impl History {
         match verb {
             Verb::Open(opening) => {
                 let next = (!self.rows.contains_key(&opening.id)).then(|| opening.grant(now, attempt));
-                (opening.id, next, Box::new(|state| matches!(state, State::Code { .. })))
+                let led_there: Box<dyn Fn(&State) -> bool> = match opening.start {
+                    Start::Code { .. } => Box::new(|state| matches!(state, State::Code { .. })),
+                    Start::Tokens(_) => Box::new(|state| generation(state) == Some(Generation::FIRST)),
+                };
+                (opening.id, next, led_there)
             }
             Verb::Redeem(id, redemption) => {
                 let next = self.rows.get(&id).and_then(|row| row.redeem(&redemption, now, attempt));
@@ -163,15 +171,20 @@ impl History {
                 id: GrantId(id),
                 client: ClientNumber(client),
                 user: UserNumber(u32::MAX),
+                organization: OrganizationNumber(u32::MAX),
                 client_epoch: u32::MAX,
                 user_epoch: 0,
                 scope: ScopeSet(u64::MAX),
                 auth_time_s: u32::MAX,
                 log_in: LogIn { session: ShortDigest([0xff; 16]), requested: RequestedClaims::from_bits(u64::MAX) },
-                binding: binding(0),
-                code_lifetime_s,
+                start: Start::Code { binding: binding(0), lifetime_s: code_lifetime_s },
                 absolute_lifetime_s,
             }),
+            Step::OpenWithTokens(id, client, absolute_lifetime_s, terms) => {
+                let code = self.verb(&Step::Open(id, client, [0, absolute_lifetime_s]))?;
+                let Verb::Open(opening) = code else { return None };
+                Verb::Open(Opening { start: Start::Tokens(terms), ..opening })
+            }
             Step::Redeem(id, client, bound, terms) => {
                 let redemption = Redemption { client: ClientNumber(client), binding: binding(bound), terms };
                 Verb::Redeem(GrantId(id), redemption)
@@ -221,6 +234,8 @@ fn step() -> impl Strategy<Value = Step> {
     let other_time = prop_oneof![8 => Just(0_u32), 1 => any::<u32>()];
     prop_oneof![
         3 => (id(), client(), lifetimes).prop_map(|(id, client, lifetimes)| Step::Open(id, client, lifetimes)),
+        1 => (id(), client(), prop_oneof![3 => Just(86_400), 1 => Just(1), 1 => Just(u32::MAX)], terms())
+            .prop_map(|(id, client, absolute_s, terms)| Step::OpenWithTokens(id, client, absolute_s, terms)),
         4 => (id(), client(), prop_oneof![6 => Just(0_u8), 1 => 1_u8..4], terms())
             .prop_map(|(id, client, bound, terms)| Step::Redeem(id, client, bound, terms)),
         8 => (id(), client(), ahead, other_time, terms())

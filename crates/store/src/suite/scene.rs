@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
-    Active, CodeBinding, Grant, LogIn, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, State,
-    Terms, Verdict,
+    Active, CodeBinding, Grant, LogIn, Opening, Outcome, PartyStanding, Redemption, Rotation, Seen, ShortDigest, Start,
+    State, Terms, Verdict,
 };
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 
 use crate::{Activity, Change, Clock, Ledger, Registry, Upkeep};
@@ -84,6 +84,7 @@ impl Scene {
             id: GrantId::new(self.store.now(), random),
             client: self.client,
             user: self.user,
+            organization: OrganizationNumber::NONE,
             client_epoch: 0,
             user_epoch: 0,
             scope: ScopeSet(0x8000_0000_0000_0005),
@@ -92,8 +93,7 @@ impl Scene {
                 session: ShortDigest([9; 16]),
                 requested: RequestedClaims::from_bits(0x8000_0001_4000_0002),
             },
-            binding: BINDING,
-            code_lifetime_s: CODE_S,
+            start: Start::Code { binding: BINDING, lifetime_s: CODE_S },
             absolute_lifetime_s: ABSOLUTE_S,
         }
     }

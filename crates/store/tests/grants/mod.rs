@@ -4,9 +4,9 @@
 
 use kimbai_core::claims::RequestedClaims;
 use kimbai_core::grant::{
-    CodeBinding, Grant, LogIn, Opening, Outcome, Redemption, Rotation, ShortDigest, State, Terms, Verdict,
+    CodeBinding, Grant, LogIn, Opening, Outcome, Redemption, Rotation, ShortDigest, Start, State, Terms, Verdict,
 };
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_store::Ledger;
 use kimbai_store::sqlite::SqliteStore;
@@ -21,13 +21,13 @@ pub(crate) fn opening(id: u64) -> Opening {
         id: GrantId(id),
         client: CLIENT,
         user: UserNumber(1),
+        organization: OrganizationNumber::NONE,
         client_epoch: 0,
         user_epoch: 0,
         scope: ScopeSet(1),
         auth_time_s: 0,
         log_in: LogIn { session: ShortDigest([9; 16]), requested: RequestedClaims::from_bits(u64::MAX) },
-        binding: BINDING,
-        code_lifetime_s: 60,
+        start: Start::Code { binding: BINDING, lifetime_s: 60 },
         absolute_lifetime_s: 86_400,
     }
 }

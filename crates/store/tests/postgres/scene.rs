@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use kimbai_core::grant::{
-    Active, CodeBinding, LogIn, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, State, Terms, Verdict,
+    Active, CodeBinding, LogIn, Opening, Outcome, Redemption, Rotation, Seen, ShortDigest, Start, State, Terms, Verdict,
 };
-use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber, UserNumber};
+use kimbai_core::number::{AttemptId, ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_postgres_fixture::{Database, Server, Version};
 use kimbai_store::postgres::{Options, PostgresStore, Statements};
@@ -92,13 +92,13 @@ impl Scene {
             id: GrantId(id),
             client: self.client,
             user: self.user,
+            organization: OrganizationNumber::NONE,
             client_epoch: 0,
             user_epoch: 0,
             scope: ScopeSet(5),
             auth_time_s: 0,
             log_in: LogIn::NONE,
-            binding: BINDING,
-            code_lifetime_s: 60,
+            start: Start::Code { binding: BINDING, lifetime_s: 60 },
             absolute_lifetime_s: 30 * 86_400,
         }
     }

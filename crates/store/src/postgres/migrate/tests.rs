@@ -126,14 +126,16 @@ async fn two_that_start_at_once_make_one_schema() {
 async fn a_plan_says_what_would_be_done_and_does_nothing() {
     for database in databases() {
         let at = url(&database.url());
-        let due = vec![PlannedMigration { number: 1, name: "ledger_and_registry", oldest: 1 }];
-        let plan = MigrationPlan { found: 0, needed: 1, due };
+        let planned = |step: &Migration| PlannedMigration { number: step.number, name: step.name, oldest: step.oldest };
+        let due: Vec<_> = ALL.iter().map(planned).collect();
+        let needed = u32::try_from(due.len()).unwrap();
+        let plan = MigrationPlan { found: 0, needed, due };
         assert_eq!(plan_migration(&at).await.unwrap(), plan);
         assert_eq!(database.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'kimbai'"), "0");
         let mut steps = Vec::new();
         assert_eq!(migrate(&at, |step| steps.push(*step)).await.unwrap(), plan);
         assert_eq!(steps, plan.due);
-        let nothing = MigrationPlan { found: 1, needed: 1, due: Vec::new() };
+        let nothing = MigrationPlan { found: needed, needed, due: Vec::new() };
         assert_eq!(plan_migration(&at).await.unwrap(), nothing);
         assert_eq!(migrate(&at, |_| panic!("nothing is due")).await.unwrap(), nothing);
     }
