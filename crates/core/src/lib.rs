@@ -13,6 +13,7 @@ pub mod grant;
 pub mod id_token;
 pub mod identity;
 pub mod number;
+pub mod organization;
 pub mod pkce;
 pub mod realm;
 pub mod redirect_uri;

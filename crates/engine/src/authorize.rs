@@ -13,7 +13,7 @@ use kimbai_core::number::{Generation, GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
-use kimbai_store::ConsentAnswer;
+use kimbai_store::{ConsentAnswer, ConsentOf};
 
 use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
@@ -214,7 +214,13 @@ impl Engine {
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
             let answer = ConsentAnswer { asked, agreed };
-            self.store.put_consent(realm.number, user, client.number, answer).await?;
+            self.store
+                .put_consent(
+                    realm.number,
+                    ConsentOf { user, client: client.number, organization: OrganizationNumber::NONE },
+                    answer,
+                )
+                .await?;
         }
         let session = ShortDigest(session_id(realm, &signed_in.secret).0);
         let log_in = LogIn { session, requested };
@@ -266,7 +272,10 @@ impl Engine {
         if client.consent != ConsentPolicy::Remembered {
             return Ok(None);
         }
-        let row = self.store.consent(realm.number, user, client.number).await?;
+        let row = self
+            .store
+            .consent(realm.number, ConsentOf { user, client: client.number, organization: OrganizationNumber::NONE })
+            .await?;
         Ok(row.map(|row| Consents { scope: row.scope }))
     }
 

@@ -20,6 +20,7 @@ mod id_token;
 mod introspect;
 mod issue;
 mod log_in;
+mod organization;
 mod password_pool;
 mod rate_limit;
 mod realm;

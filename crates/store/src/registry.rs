@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kimbai_core::grant::PartyStanding;
-use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
@@ -46,17 +46,27 @@ pub trait Registry: Send + Sync {
     /// The users of a realm in the order of their names, from the first one after `after` on, at most `limit`.
     fn users(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<UserRow>>;
 
-    /// What a user has consented to for a client.
-    fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>>;
-    /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
-    fn put_consent(
+    /// The organisation with this label.
+    fn organization_by_label(&self, realm: RealmNumber, label: String) -> Answer<'_, Option<OrganizationRow>>;
+    /// The organisation with this number.
+    fn organization(&self, realm: RealmNumber, number: OrganizationNumber) -> Answer<'_, Option<OrganizationRow>>;
+    /// The organisations of a realm in the order of their labels, from the first one after `after` on, at most `limit`.
+    fn organizations(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<OrganizationRow>>;
+    /// To which organisations a user belongs, in the order of their labels.
+    fn memberships(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Vec<MembershipRow>>;
+    /// Whether a user belongs to this organisation, and as what.
+    fn membership(
         &self,
         realm: RealmNumber,
         user: UserNumber,
-        client: ClientNumber,
-        answer: ConsentAnswer,
-    ) -> Answer<'_, ()>;
-    /// Forgets a consent; its grants are the caller's to revoke.
+        organization: OrganizationNumber,
+    ) -> Answer<'_, Option<MembershipRow>>;
+
+    /// What a user has consented to for a client and an organisation.
+    fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>>;
+    /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
+    fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()>;
+    /// Forgets what a user has consented to for a client, whatever the organisation; the grants are the caller's to revoke.
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()>;
 
     /// Stores a new browser session.
@@ -174,6 +184,40 @@ pub enum Change {
         /// Its claims, as JSON.
         claims: String,
     },
+    /// Makes an organisation or changes it, by label. An `org_id` that another one has is [`crate::StoreError::Taken`].
+    PutOrganization {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its label.
+        label: String,
+        /// By what clients know it.
+        org_id: String,
+        /// Its name as people read it.
+        name: String,
+        /// What kind of organisation it is; may be empty.
+        category: String,
+    },
+    /// Makes a user a member of an organisation, or gives a member other roles. Both are named, for they may be as new as this;
+    /// nothing without such a user or organisation.
+    PutMembership {
+        /// Their realm.
+        realm: RealmNumber,
+        /// The user's name.
+        username: String,
+        /// The organisation's label.
+        label: String,
+        /// The roles, as a JSON list of names.
+        roles: String,
+    },
+    /// Takes a user out of an organisation.
+    RemoveMembership {
+        /// Their realm.
+        realm: RealmNumber,
+        /// The user's name.
+        username: String,
+        /// The organisation's label.
+        label: String,
+    },
     /// Enables or disables a user; its epoch grows with the step from enabled to disabled. Nothing without such a user.
     SetUserActivity {
         /// Its realm.
@@ -270,6 +314,41 @@ pub struct UserRow {
     pub claims: String,
     /// Its standing.
     pub standing: PartyStanding,
+}
+
+/// An organisation as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationRow {
+    /// Its number in the realm.
+    pub number: OrganizationNumber,
+    /// By what clients know it.
+    pub org_id: String,
+    /// By what operators know it, and the left-most part of its host.
+    pub label: String,
+    /// Its name as people read it.
+    pub name: String,
+    /// What kind of organisation it is; may be empty.
+    pub category: String,
+}
+
+/// A user's place in an organisation, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipRow {
+    /// Where.
+    pub organization: OrganizationRow,
+    /// The roles, as a JSON list of names.
+    pub roles: String,
+}
+
+/// Whose consent, for whom, and for which organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentOf {
+    /// Who gave it.
+    pub user: UserNumber,
+    /// For whom.
+    pub client: ClientNumber,
+    /// For which organisation, or for none.
+    pub organization: OrganizationNumber,
 }
 
 /// A remembered consent.

@@ -77,7 +77,29 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "consents",
-        columns: &[("realm", Integer), ("user", Integer), ("client", Integer), ("scope", Bigint), ("given", Bigint)],
+        columns: &[
+            ("realm", Integer),
+            ("user", Integer),
+            ("client", Integer),
+            ("organization", Integer),
+            ("scope", Bigint),
+            ("given", Bigint),
+        ],
+    },
+    Table {
+        name: "organizations",
+        columns: &[
+            ("realm", Integer),
+            ("number", Integer),
+            ("org_id", Text),
+            ("label", Text),
+            ("name", Text),
+            ("category", Text),
+        ],
+    },
+    Table {
+        name: "memberships",
+        columns: &[("realm", Integer), ("user", Integer), ("organization", Integer), ("roles", Text)],
     },
     Table {
         name: "sessions",

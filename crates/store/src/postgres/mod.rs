@@ -18,6 +18,7 @@ mod locks;
 mod log_in;
 mod migrate;
 mod opened;
+mod organizations;
 mod parties;
 mod pool;
 mod queue;

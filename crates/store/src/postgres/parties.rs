@@ -109,7 +109,7 @@ pub(super) fn standing(row: &Row, first: usize) -> Result<PartyStanding, StoreEr
 }
 
 /// Whether a text can be in the database at all: PostgreSQL keeps none with a NUL in it.
-fn can_be_stored(text: &str) -> bool {
+pub(super) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
 }
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::ledger::{CLIENT, USER};
-use super::{parties, realm_rows, sessions};
+use super::{organizations, parties, realm_rows, sessions};
 use crate::Change;
 
 /// Carries out these changes in their order; the first that fails is the answer.
@@ -29,6 +29,15 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
         Change::RemoveClient { realm, client } => parties::remove_client(connection, *realm, *client),
         Change::PutUser { realm, username, password_hash, claims } => {
             parties::put_user(connection, *realm, username, password_hash, claims)
+        }
+        Change::PutOrganization { realm, label, org_id, name, category } => {
+            organizations::put(connection, *realm, label, (org_id, name, category))
+        }
+        Change::PutMembership { realm, username, label, roles } => {
+            organizations::put_membership(connection, *realm, (username, label), roles)
+        }
+        Change::RemoveMembership { realm, username, label } => {
+            organizations::remove_membership(connection, *realm, (username, label))
         }
         Change::SetUserActivity { realm, user, activity } => {
             parties::set_standing(connection, *realm, (USER, user.0), *activity)

@@ -12,6 +12,7 @@ mod ledger;
 mod log;
 mod log_in;
 mod migrate;
+mod organizations;
 mod part;
 mod parties;
 mod queue;

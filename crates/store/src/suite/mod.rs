@@ -10,6 +10,7 @@ mod codes;
 mod lists;
 mod log_ins;
 mod model;
+mod organizations;
 mod parties;
 mod refresh;
 mod registry;
@@ -88,6 +89,7 @@ cases! { $
         a_client_keeps_its_number
         a_user_keeps_its_number
         a_consent_is_what_was_answered_last_for_each_scope
+        a_consent_is_for_one_organization
         a_session_is_used_and_removed
         ten_browsers_of_a_user_are_remembered
         a_users_sessions_and_browsers_are_ended_together
@@ -95,6 +97,14 @@ cases! { $
         a_replaced_key_keeps_its_place
         of_concurrent_replacements_of_a_key_one_succeeds
         events_are_read_newest_first
+    }
+    organizations {
+        an_organization_keeps_its_number
+        no_two_organizations_have_one_identifier
+        organizations_are_listed_in_order_and_by_slices
+        a_member_has_the_roles_that_were_given_last
+        a_user_and_an_organization_are_made_and_joined_in_one_change
+        who_is_taken_out_is_no_member_and_all_others_stay
     }
     lists {
         users_are_listed_in_order_and_by_slices
