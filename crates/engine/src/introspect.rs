@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
 use kimbai_core::grant::Look;
-use kimbai_core::number::UserNumber;
+use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
@@ -40,6 +40,8 @@ pub struct TokenFacts {
     pub subject: Arc<str>,
     /// The user, where there is one.
     pub user: Option<UserNumber>,
+    /// For which organization the user acts.
+    pub organization: OrganizationNumber,
     /// When it was issued, in seconds since 1970; not known of a short token whose generation has passed.
     pub issued_at_s: Option<u32>,
     /// When it expires, in seconds since 1970.
@@ -208,6 +210,7 @@ impl Engine {
             subject: realm.subject_for(&client, &public),
             client,
             user: Some(live.grant.user),
+            organization: live.grant.organization,
             issued_at_s,
             expiry_s: live.expiry_s,
             requested,
@@ -236,6 +239,7 @@ impl Engine {
             subject: client.client_id.as_str().into(),
             client,
             user: None,
+            organization: OrganizationNumber::NONE,
             issued_at_s: Some(rowless.issued_at_s),
             expiry_s: rowless.expiry_s,
             requested: ClaimSet::EMPTY,
