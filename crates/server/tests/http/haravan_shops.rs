@@ -59,11 +59,30 @@ async fn who_belongs_to_several_shops_chooses_one_on_a_page() {
         let tokens = redeem(&at, &walk.end.parameter("code")).await.expect(200).json();
         let said = said(&at, &tokens).await;
         assert_eq!((&said["orgid"], &said["role"]), (&json!(org_id), &json!(["admin"])));
-        // A consent is for one shop: the choice is asked for again, and each shop's consent once.
-        let again = chi.walk(LOGIN_SCOPE, &[]).await.pages;
-        let elsewhere = if shop == "demo-shop" { "other-shop" } else { "demo-shop" };
-        let other = Person { shop: elsewhere, ..chi.clone() }.walk(LOGIN_SCOPE, &[]).await.pages;
-        assert_eq!((again.as_str(), other.as_str()), ("o", if shop == "demo-shop" { "oc" } else { "o" }));
+        assert_eq!(
+            chi.walk(LOGIN_SCOPE, &[]).await.pages,
+            "o",
+            "the shop is asked for again, the consent is remembered"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_consent_is_remembered_for_one_shop_alone() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let mut chi = Person::new(&at, "chi");
+    for (shop, pages) in [("demo-shop", "loc"), ("other-shop", "oc"), ("demo-shop", "o"), ("other-shop", "o")] {
+        chi.shop = shop;
+        assert_eq!(chi.walk(LOGIN_SCOPE, &[]).await.pages, pages, "{shop}");
+    }
+    // It is withdrawn for all of them.
+    let (realm, chi_number) = (sandbox.realm(&at), sandbox.engine.user_by_name(&sandbox.realm(&at), "chi").await);
+    let (number, _) = chi_number.unwrap().unwrap();
+    assert_eq!(sandbox.engine.withdraw_consent(&realm, number, HARAVAN_APP.client_id).await.unwrap(), 4);
+    for shop in ["demo-shop", "other-shop"] {
+        chi.shop = shop;
+        assert_eq!(chi.walk(LOGIN_SCOPE, &[]).await.pages, "oc", "{shop}");
     }
 }
 
