@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
 use kimbai_core::grant::Look;
-use kimbai_core::number::UserNumber;
+use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
@@ -40,6 +40,8 @@ pub struct TokenFacts {
     pub subject: Arc<str>,
     /// The user, where there is one.
     pub user: Option<UserNumber>,
+    /// The organization for which the user gave it.
+    pub organization: OrganizationNumber,
     /// When it was issued, in seconds since 1970; not known of a short token whose generation has passed.
     pub issued_at_s: Option<u32>,
     /// When it expires, in seconds since 1970.
@@ -202,12 +204,22 @@ impl Engine {
         let Some(public) = self.public_subject(realm, live.grant.user).await? else {
             return Ok(Err(Refusal::UserEnded));
         };
+        match kind {
+            TokenKind::Access => self.note_use(realm, &live.grant).await?,
+            // To ask about a refresh token is not to use it.
+            TokenKind::Refresh
+            | TokenKind::Code
+            | TokenKind::Rowless
+            | TokenKind::AccessJti
+            | TokenKind::RowlessJti => {}
+        }
         let requested = realm.requested_claims(&client, &live.grant, pointer.scope).userinfo;
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
             subject: realm.subject_for(&client, &public),
             client,
             user: Some(live.grant.user),
+            organization: live.grant.organization,
             issued_at_s,
             expiry_s: live.expiry_s,
             requested,
@@ -236,6 +248,7 @@ impl Engine {
             subject: client.client_id.as_str().into(),
             client,
             user: None,
+            organization: OrganizationNumber::NONE,
             issued_at_s: Some(rowless.issued_at_s),
             expiry_s: rowless.expiry_s,
             requested: ClaimSet::EMPTY,

@@ -93,6 +93,8 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
+        host_suffix: None,
+        exchange: None,
     }
 }
 
