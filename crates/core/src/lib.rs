@@ -21,6 +21,7 @@ pub mod redirect_uri;
 pub mod request_signature;
 pub mod scope;
 pub mod secret;
+pub mod session_state;
 pub mod signing;
 pub mod time;
 pub mod token;

@@ -12,6 +12,7 @@ use crate::audience::{self, AudienceDefinition, AudienceError};
 use crate::authorize::ResponseType;
 use crate::client::only_code;
 use crate::exchange::{ExchangeSettings, ExchangeSettingsError};
+use crate::organization::{self, MembershipSettings, ServiceSettings};
 use crate::redirect_uri::{UriError, check_web_uri};
 use crate::scope::{OPENID, ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
 use crate::signing::{SigningSettings, SigningSettingsError};
@@ -79,6 +80,40 @@ pub struct RealmSettings {
     /// How tokens of an older system are exchanged; none: they are not.
     #[serde(default)]
     pub exchange: Option<ExchangeSettings>,
+    /// Whether users act for organizations; none: there are none.
+    #[serde(default)]
+    pub membership: Option<MembershipSettings>,
+    /// Whether grants may be services', which live longer; none: they may not.
+    #[serde(default)]
+    pub service: Option<ServiceSettings>,
+    /// What ID tokens say of the user.
+    #[serde(default)]
+    pub id_token_claims: IdTokenClaims,
+    /// What authorization responses say besides what they are for.
+    #[serde(default)]
+    pub authorization_response: AuthorizationResponseForm,
+}
+
+/// What ID tokens say of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdTokenClaims {
+    /// The claims that were asked for by name: what the scopes give is at the `UserInfo` endpoint (OpenID Connect Core section 5.4).
+    #[default]
+    Requested,
+    /// What the scopes give, too.
+    OfScopes,
+}
+
+/// What an authorization response says besides its code or ID token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorizationResponseForm {
+    /// `state` and `iss`.
+    #[default]
+    Standard,
+    /// Beside them `scope` and `session_state`, as IdentityServer4 has them.
+    WithSessionState,
 }
 
 /// Whether a client may prove itself by a signature over its request, and how old that may be.
@@ -149,6 +184,12 @@ pub enum SettingsError {
     /// Every realm answers with codes, each type is named once, and a type with an ID token needs what makes one.
     #[error("response_types: {0}")]
     ResponseTypes(&'static str),
+    /// Users cannot act for organizations in this way.
+    #[error("membership: {0}")]
+    Membership(&'static str),
+    /// Grants cannot be services' in this way.
+    #[error("service: {0}")]
+    Service(&'static str),
     /// The audiences are refused.
     #[error("audiences: {0}")]
     Audiences(#[from] AudienceError),
@@ -161,8 +202,8 @@ pub enum SettingsError {
 const CODE_LIFETIME_MAX_S: u32 = 600;
 /// The longest time for which a browser session may be unused, in seconds; stores delete those that were unused for longer.
 pub const SESSION_IDLE_MAX_S: u32 = 7 * 86_400;
-/// What the log-in, consent and account forms post to, below the authorization endpoint.
-const FORM_PATHS: [&str; 3] = ["/login", "/consent", "/account"];
+/// What the forms of the log-in, the consent, the account and the organization post to, below the authorization endpoint.
+const FORM_PATHS: [&str; 4] = ["/login", "/consent", "/account", "/organization"];
 /// Paths that every realm has.
 const OWN_PATHS: [&str; 2] = ["/assets", WELL_KNOWN];
 /// Where metadata is (RFC 8615). A JWK Set may be there too.
@@ -187,6 +228,7 @@ impl RealmSettings {
         self.signing.check()?;
         self.check_response_types()?;
         self.exchange.as_ref().map_or(Ok(()), |exchange| exchange.check(self))?;
+        organization::check(self)?;
         Ok(audience::check(self)?)
     }
 
@@ -276,8 +318,8 @@ impl Lifetimes {
     }
 }
 
-/// Where a realm's endpoints are, below its host. The forms post to `{authorize}/login`, `/account` and
-/// `/consent`.
+/// Where a realm's endpoints are, below its host. The forms post to `{authorize}/login`, `/account`,
+/// `/organization` and `/consent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointPaths {
@@ -374,6 +416,8 @@ pub enum PkcePolicy {
 pub enum ErrorForm {
     /// `error` and `error_description` (RFC 6749 section 5.2).
     Standard,
+    /// The same, with status 400 also for a client that does not prove itself, as IdentityServer4 has it.
+    OnlyBadRequest,
     /// Beside them `error_hint`, `error_verbose` and `status_code`, as Ory's fosite wrote them before 2020.
     WithHint,
 }

@@ -219,7 +219,7 @@ fn grant_id(realm: &Realm, row: &LegacyTokenRow) -> GrantId {
 }
 
 fn opening(realm: &Realm, row: &LegacyTokenRow, (id, origin): (GrantId, ExchangeOrigin), wish: &Wish<'_>) -> Opening {
-    let lifetimes = wish.client.lifetimes;
+    let lifetimes = realm.token_rules.for_client(wish.client).lifetimes(wish.client, wish.scope);
     let terms = Terms {
         access_lifetime_s: lifetimes.access_token_s,
         idle_lifetime_s: lifetimes.refresh_idle_s,
@@ -249,7 +249,7 @@ fn sealed(
     note: Option<Note>,
 ) -> Result<ExchangedTokens, EngineError> {
     let seal = |kind, pointer: &Pointer| realm.keyring.seal(kind, pointer, active.sealing_key).map_err(unsealed);
-    let has_refresh_token = grant.scope.intersects(kimbai_core::token::offline_scope(client, realm.offline));
+    let has_refresh_token = realm.token_rules.for_client(client).has_refresh_token(grant.scope);
     let refresh_token = has_refresh_token.then(|| seal(TokenKind::Refresh, &Pointer::refresh(grant, active)));
     let created_s = Micros::as_unix_s(grant.opened);
     Ok(ExchangedTokens {

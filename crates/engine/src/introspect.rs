@@ -40,7 +40,7 @@ pub struct TokenFacts {
     pub subject: Arc<str>,
     /// The user, where there is one.
     pub user: Option<UserNumber>,
-    /// The organization for which the user gave it.
+    /// For which organization the user acts.
     pub organization: OrganizationNumber,
     /// When it was issued, in seconds since 1970; not known of a short token whose generation has passed.
     pub issued_at_s: Option<u32>,

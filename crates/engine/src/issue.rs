@@ -43,7 +43,7 @@ impl Engine {
         let id_token = if realm.is_openid(access.scope) {
             let occasion = Occasion {
                 issued_at_s: access.issued_at_s,
-                expiry_s: access.time,
+                expiry_s: realm.id_token_expiry_s(access.issued_at_s, access.time),
                 auth_time_s: grant.auth_time_s,
                 session: grant.log_in.session,
                 nonce,

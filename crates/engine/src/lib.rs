@@ -38,7 +38,9 @@ mod userinfo;
 
 pub use access_token::IssuedToken;
 pub use app_code::{AppCode, AppCodeError, AppCodeRequest};
-pub use authorize::{AccountAsked, Authorized, ConsentAsked, Visit};
+pub use authorize::{
+    AccountAsked, Authorized, ConsentAsked, Giver, GrantedCode, OfferedMembership, OrganizationAsked, Visit,
+};
 pub use client_authentication::SignatureExplanation;
 pub use code::AuthorizationCode;
 pub use continuation::{FormBinding, FormFault, Interaction};
@@ -50,6 +52,7 @@ pub use introspect::{Introspection, TokenFacts};
 pub use kimbai_core::claims::UserClaims;
 pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenRefusal};
 pub use log_in::{DEMO_PASSWORD_HASH, LogInRefusal};
+pub use organization::NewOrganization;
 pub use password_pool::PasswordPoolUse;
 pub use rate_limit::Throttled;
 pub use realm::Realm;

@@ -1,13 +1,12 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
-use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::Client;
 use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation, Seen};
-use kimbai_core::number::{GrantId, UserNumber};
+use kimbai_core::number::{GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
-    Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest,
-    offline_scope, plan, settle_redemption, settle_rotation,
+    Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest, plan,
+    settle_redemption, settle_rotation,
 };
 use kimbai_keyring::{Opened, SignedJwt};
 
@@ -53,8 +52,8 @@ impl Engine {
         let client = authenticated(realm, &request.credentials, self.now())?;
         realm.admit_client(&client)?;
         let (presented, nonce) = self.presented(realm, &request.grant).await?;
-        let offline = offline_scope(&client, realm.offline);
-        let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
+        let rules = realm.token_rules.for_client(&client);
+        let context = (&realm.scopes, rules, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
         let mut identity = None;
         let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
@@ -62,7 +61,7 @@ impl Engine {
                 let redemption = Redemption { binding: redemption.binding.with_nonce(nonce.as_deref()), ..redemption };
                 identity = self.identity_before(realm, &client, (id, presented)).await?;
                 let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
-                let settled = settle_redemption(&outcome, &redemption, offline);
+                let settled = settle_redemption(&outcome, &redemption, rules);
                 (outcome, settled, None)
             }
             Plan::Rotate(id, rotation, scope) => {
@@ -72,7 +71,7 @@ impl Engine {
                     &rotation,
                     scope,
                     Retries::of(&client, self.store.available_since()),
-                    offline,
+                    rules,
                 );
                 (outcome, settled, Some(id))
             }
@@ -143,9 +142,18 @@ impl Engine {
         client: &Client,
         (grant, scope): (&Grant, ScopeSet),
     ) -> Result<Option<Identity>, EngineError> {
-        let requested = realm.requested_claims(client, grant, scope);
-        let wanted = if realm.is_openid(scope) { requested.id_token } else { ClaimSet::EMPTY };
-        self.identity(realm, client, (grant.user, wanted)).await
+        let requested = realm.requested_claims(client, grant, scope).id_token;
+        let membership = match grant.organization {
+            OrganizationNumber::NONE => None,
+            organization => self.membership(realm, grant.user, organization).await?,
+        };
+        self.identity(
+            realm,
+            client,
+            (grant.user, realm.id_token_claims(scope, requested)),
+            realm.said_of(scope, membership),
+        )
+        .await
     }
 
     async fn answer(
@@ -164,6 +172,7 @@ impl Engine {
                 let Some(Seen { grant, .. }) = about.seen else {
                     return Err(EngineError::Stored("a verb was carried out without its row".to_owned()).into());
                 };
+                self.check_membership(realm, grant).await?;
                 if rotated.is_some() {
                     self.note_use(realm, grant).await?;
                 }
@@ -186,6 +195,17 @@ impl Engine {
                 Err(TokenRefusal::Grant(refused.refusal).into())
             }
         }
+    }
+
+    /// Who acted for an organization and does not belong to it any more gets nothing more in its name. The grant stays: who comes back
+    /// goes on.
+    async fn check_membership(&self, realm: &Realm, grant: &Grant) -> Result<(), TokenError> {
+        if grant.organization == OrganizationNumber::NONE
+            || self.membership(realm, grant.user, grant.organization).await?.is_some()
+        {
+            return Ok(());
+        }
+        Err(TokenRefusal::Grant(Refusal::MembershipEnded).into())
     }
 
     pub(crate) async fn end(&self, realm: &Realm, id: GrantId, reason: EndReason) -> Result<(), EngineError> {

@@ -47,15 +47,15 @@ pub trait Registry: Send + Sync {
     /// The users of a realm in the order of their names, from the first one after `after` on, at most `limit`.
     fn users(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<UserRow>>;
 
-    /// The organisation with this label.
+    /// The organization with this label.
     fn organization_by_label(&self, realm: RealmNumber, label: String) -> Answer<'_, Option<OrganizationRow>>;
-    /// The organisation with this number.
+    /// The organization with this number.
     fn organization(&self, realm: RealmNumber, number: OrganizationNumber) -> Answer<'_, Option<OrganizationRow>>;
-    /// The organisations of a realm in the order of their labels, from the first one after `after` on, at most `limit`.
+    /// The organizations of a realm in the order of their labels, from the first one after `after` on, at most `limit`.
     fn organizations(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<OrganizationRow>>;
-    /// To which organisations a user belongs, in the order of their labels.
+    /// To which organizations a user belongs, in the order of their labels.
     fn memberships(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Vec<MembershipRow>>;
-    /// Whether a user belongs to this organisation, and as what.
+    /// Whether a user belongs to this organization, and as what.
     fn membership(
         &self,
         realm: RealmNumber,
@@ -65,7 +65,7 @@ pub trait Registry: Send + Sync {
 
     /// The legacy token of this digest.
     fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>>;
-    /// The legacy tokens of an organisation in the order of their digests, from the first one after `after` on, at most `limit`.
+    /// The legacy tokens of an organization in the order of their digests, from the first one after `after` on, at most `limit`.
     fn legacy_tokens(
         &self,
         realm: RealmNumber,
@@ -76,11 +76,11 @@ pub trait Registry: Send + Sync {
     /// Takes a step in the life of a legacy token, if it still stands before it; else nothing.
     fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()>;
 
-    /// What a user has consented to for a client and an organisation.
+    /// What a user has consented to for a client and an organization.
     fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>>;
     /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
     fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()>;
-    /// Forgets what a user has consented to for a client, whatever the organisation; the grants are the caller's to revoke.
+    /// Forgets what a user has consented to for a client, whatever the organization; the grants are the caller's to revoke.
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()>;
 
     /// Stores a new browser session.
@@ -198,7 +198,7 @@ pub enum Change {
         /// Its claims, as JSON.
         claims: String,
     },
-    /// Makes an organisation or changes it, by label. An `org_id` that another one has is [`crate::StoreError::Taken`].
+    /// Makes an organization or changes it, by label. An `org_id` that another one has is [`crate::StoreError::Taken`].
     PutOrganization {
         /// Its realm.
         realm: RealmNumber,
@@ -208,28 +208,28 @@ pub enum Change {
         org_id: String,
         /// Its name as people read it.
         name: String,
-        /// What kind of organisation it is; may be empty.
+        /// What kind of organization it is; may be empty.
         category: String,
     },
-    /// Makes a user a member of an organisation, or gives a member other roles. Both are named, for they may be as new as this;
-    /// nothing without such a user or organisation.
+    /// Makes a user a member of an organization, or gives a member other roles. Both are named, for they may be as new as this;
+    /// nothing without such a user or organization.
     PutMembership {
         /// Their realm.
         realm: RealmNumber,
         /// The user's name.
         username: String,
-        /// The organisation's label.
+        /// The organization's label.
         label: String,
         /// The roles, as a JSON list of names.
         roles: String,
     },
-    /// Takes a user out of an organisation.
+    /// Takes a user out of an organization.
     RemoveMembership {
         /// Their realm.
         realm: RealmNumber,
         /// The user's name.
         username: String,
-        /// The organisation's label.
+        /// The organization's label.
         label: String,
     },
     /// Stores a legacy token with the epochs of its client and user. One that is there stays as it is, but for these: what ended, stays
@@ -340,7 +340,7 @@ pub struct UserRow {
     pub standing: PartyStanding,
 }
 
-/// An organisation as stored.
+/// An organization as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrganizationRow {
     /// Its number in the realm.
@@ -351,11 +351,11 @@ pub struct OrganizationRow {
     pub label: String,
     /// Its name as people read it.
     pub name: String,
-    /// What kind of organisation it is; may be empty.
+    /// What kind of organization it is; may be empty.
     pub category: String,
 }
 
-/// A user's place in an organisation, as stored.
+/// A user's place in an organization, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MembershipRow {
     /// Where.
@@ -413,14 +413,14 @@ pub enum LegacyTokenStep {
     End(ShortDigest),
 }
 
-/// Whose consent, for whom, and for which organisation.
+/// Whose consent, for whom, and for which organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsentOf {
     /// Who gave it.
     pub user: UserNumber,
     /// For whom.
     pub client: ClientNumber,
-    /// For which organisation, or for none.
+    /// For which organization, or for none.
     pub organization: OrganizationNumber,
 }
 

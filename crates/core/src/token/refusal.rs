@@ -97,6 +97,9 @@ pub enum Refusal {
     /// The user was disabled, or everything of it was ended.
     #[error("the user was disabled")]
     UserEnded,
+    /// The user does not belong to the grant's organization any more.
+    #[error("the user does not belong to the grant's organization any more")]
+    MembershipEnded,
     /// A scope of the grant was retired, or taken from the client.
     #[error("a scope of the grant was retired or taken from the client")]
     ScopeRetired,

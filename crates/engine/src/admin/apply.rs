@@ -158,7 +158,7 @@ fn with_lost(error: AdminError, made_secrets: &[MadeSecret]) -> AdminError {
 /// What a manifest changes.
 #[derive(Default)]
 struct Drafted {
-    /// Realms, clients and organisations.
+    /// Realms, clients and organizations.
     changes: Vec<Change>,
     /// Of each user.
     users: Vec<Vec<Change>>,

@@ -1,4 +1,4 @@
-//! Organisations, such as shops: listed.
+//! Organizations, such as shops: listed.
 
 use kimbai_store::OrganizationRow;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::{AdminError, Administration, Command, Order};
 use crate::realm::Realm;
 
-/// So many organisations are answered at most.
+/// So many organizations are answered at most.
 const LIMIT_MAX: u32 = 10_000;
 /// So many are read at a time where all are.
 const SLICE: u32 = 500;
 
-/// The organisations of a realm, by label.
+/// The organizations of a realm, by label.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationList {
@@ -23,7 +23,7 @@ pub struct OrganizationList {
     pub limit: u32,
 }
 
-/// An organisation.
+/// An organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationView {
     /// By what operators know it.
@@ -32,7 +32,7 @@ pub struct OrganizationView {
     pub org_id: String,
     /// Its name as people read it.
     pub name: String,
-    /// What kind of organisation it is; may be empty.
+    /// What kind of organization it is; may be empty.
     pub category: String,
 }
 
@@ -56,17 +56,17 @@ impl OrganizationView {
     }
 }
 
-/// The organisation of this label.
+/// The organization of this label.
 pub(super) async fn find_organization(
     administration: &Administration,
     realm: &Realm,
     label: &str,
 ) -> Result<OrganizationRow, AdminError> {
     let found = administration.engine.store.organization_by_label(realm.number, label.to_owned()).await?;
-    found.ok_or_else(|| AdminError::NotFound(format!("realm {} has no organisation {label}", realm.name)))
+    found.ok_or_else(|| AdminError::NotFound(format!("realm {} has no organization {label}", realm.name)))
 }
 
-/// Visits all organisations of a realm, by label.
+/// Visits all organizations of a realm, by label.
 pub(super) async fn each_organization(
     administration: &Administration,
     realm: &Realm,

@@ -42,7 +42,7 @@ pub(crate) enum AdminCommand {
     Client(client::ClientArgs),
     /// Makes, lists and disables users, and gives them new passwords.
     User(user::UserArgs),
-    /// Lists the shops, and other organisations, of a realm.
+    /// Lists the shops, and other organizations, of a realm.
     Shop(shop::ShopArgs),
     /// Lists and revokes grants: what users have given to clients.
     Grant(grant::GrantArgs),

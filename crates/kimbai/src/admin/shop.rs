@@ -1,4 +1,4 @@
-//! `kimbai shop`: the organisations of a realm. `kimbai apply` makes them and says who belongs to them.
+//! `kimbai shop`: the organizations of a realm. `kimbai apply` makes them and says who belongs to them.
 
 use clap::{Args, Subcommand};
 use kimbai_engine::admin::{OrganizationList, OrganizationView};
@@ -6,7 +6,7 @@ use kimbai_engine::admin::{OrganizationList, OrganizationView};
 use super::output;
 use super::{InRealm, Slice};
 
-/// Lists the shops, and other organisations, of a realm.
+/// Lists the shops, and other organizations, of a realm.
 #[derive(Debug, Args)]
 pub(crate) struct ShopArgs {
     #[command(subcommand)]

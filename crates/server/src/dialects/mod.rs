@@ -1,5 +1,6 @@
 //! The dialects: how each platform spells requests and answers. A folder each; deleting a folder deletes the platform.
 
+pub mod haravan;
 pub mod marketplace;
 pub mod oneid;
 pub mod standard;
@@ -95,6 +96,7 @@ impl Routes {
 pub(crate) fn routes(settings: &RealmSettings, audience: &Audience) -> Option<Routes> {
     let routes = match settings.dialect.as_str() {
         standard::NAME => standard::routes(settings),
+        haravan::NAME => haravan::routes(settings),
         marketplace::NAME => marketplace::routes(settings),
         oneid::NAME => oneid::routes(settings),
         tini::NAME => tini::routes(settings, audience),

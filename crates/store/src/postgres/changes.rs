@@ -111,7 +111,7 @@ fn set_standing(realm: RealmNumber, (party, number): (i16, u32), activity: Activ
     step!(parties::SET_STANDING, realm.0.cast_signed(), party, number.cast_signed(), is_active)
 }
 
-/// The realm that other servers must read anew after a change. Users, organisations and sessions are kept by no server.
+/// The realm that other servers must read anew after a change. Users, organizations and sessions are kept by no server.
 const fn touched(change: &Change) -> Option<RealmNumber> {
     match change {
         Change::PutRealm { number, .. } => Some(*number),

@@ -1,6 +1,6 @@
-//! Organisations, and who belongs to them.
+//! Organizations, and who belongs to them.
 //!
-//! Numbers are never used again: a grant that outlives its organisation must not come to mean another one.
+//! Numbers are never used again: a grant that outlives its organization must not come to mean another one.
 
 use kimbai_core::number::{OrganizationNumber, RealmNumber, UserNumber};
 use tokio_postgres::Row;
@@ -11,7 +11,7 @@ use super::parties::can_be_stored;
 use super::pool::{Pool, Repetition};
 use crate::{MembershipRow, OrganizationRow, StoreError};
 
-/// The organisations of realm `$1`, for [`organization_row`].
+/// The organizations of realm `$1`, for [`organization_row`].
 macro_rules! organization_columns {
     () => {
         "SELECT o.number, o.org_id, o.label, o.name, o.category FROM kimbai.organizations AS o WHERE o.realm = $1"
@@ -105,7 +105,7 @@ fn membership_row(row: &Row) -> Result<MembershipRow, StoreError> {
     Ok(MembershipRow { organization: organization_row(row)?, roles: column(row, 5)? })
 }
 
-/// Makes organisation `$2` of realm `$1` with `org_id` `$3`, name `$4` and category `$5`, or changes it.
+/// Makes organization `$2` of realm `$1` with `org_id` `$3`, name `$4` and category `$5`, or changes it.
 pub(super) const PUT: &str = "WITH known AS (UPDATE kimbai.organizations SET org_id = $3, name = $4, category = $5 \
      WHERE realm = $1 AND label = $2 RETURNING 1), \
      drawn AS (INSERT INTO kimbai.counters AS c (realm, kind, next) \
@@ -114,13 +114,13 @@ pub(super) const PUT: &str = "WITH known AS (UPDATE kimbai.organizations SET org
      INSERT INTO kimbai.organizations (realm, number, label, org_id, name, category) \
      SELECT $1, number, $2, $3, $4, $5 FROM drawn";
 
-/// Makes user `$2` of realm `$1` a member of organisation `$3` with roles `$4`, or gives other roles.
+/// Makes user `$2` of realm `$1` a member of organization `$3` with roles `$4`, or gives other roles.
 pub(super) const PUT_MEMBERSHIP: &str = "INSERT INTO kimbai.memberships (realm, \"user\", organization, roles) \
      SELECT $1, u.number, o.number, $4 FROM kimbai.users AS u, kimbai.organizations AS o \
      WHERE u.realm = $1 AND u.username = $2 AND o.realm = $1 AND o.label = $3 \
      ON CONFLICT (realm, \"user\", organization) DO UPDATE SET roles = excluded.roles";
 
-/// Takes user `$2` of realm `$1` out of organisation `$3`.
+/// Takes user `$2` of realm `$1` out of organization `$3`.
 pub(super) const REMOVE_MEMBERSHIP: &str = "DELETE FROM kimbai.memberships WHERE realm = $1 \
      AND \"user\" = (SELECT number FROM kimbai.users WHERE realm = $1 AND username = $2) \
      AND organization = (SELECT number FROM kimbai.organizations WHERE realm = $1 AND label = $3)";

@@ -1,6 +1,6 @@
-//! Organisations, and who belongs to them.
+//! Organizations, and who belongs to them.
 //!
-//! Numbers are never used again: a grant that outlives its organisation must not come to mean another one.
+//! Numbers are never used again: a grant that outlives its organization must not come to mean another one.
 
 use kimbai_core::number::{OrganizationNumber, RealmNumber, UserNumber};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -64,7 +64,7 @@ pub(super) fn remove_membership(
     Ok(())
 }
 
-/// The organisations of realm `?1`, for [`organization_row`].
+/// The organizations of realm `?1`, for [`organization_row`].
 macro_rules! organization_columns {
     () => {
         "SELECT o.number, o.org_id, o.label, o.name, o.category FROM organizations AS o WHERE o.realm = ?1"

@@ -1,4 +1,4 @@
-//! Organisations, and who belongs to them.
+//! Organizations, and who belongs to them.
 
 use kimbai_core::number::{OrganizationNumber, RealmNumber, UserNumber};
 

@@ -1,4 +1,4 @@
-//! What a manifest would change of a realm's organisations, and of who belongs to them.
+//! What a manifest would change of a realm's organizations, and of who belongs to them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +25,7 @@ pub(in crate::admin) struct IntendedOrganization {
     pub(in crate::admin) category: String,
 }
 
-/// What becomes of a user's place in an organisation.
+/// What becomes of a user's place in an organization.
 #[derive(Debug)]
 pub(in crate::admin) struct IntendedMembership {
     pub(in crate::admin) label: String,
@@ -82,7 +82,7 @@ impl Planner<'_> {
         }
     }
 
-    /// No two organisations have one identifier. All are read, but only for a file that gives one.
+    /// No two organizations have one identifier. All are read, but only for a file that gives one.
     async fn check_org_ids(&mut self, realm: &Realm, org_ids: &HashMap<&str, &str>) -> Result<(), AdminError> {
         let mut taken = Vec::new();
         each_organization(self.administration, realm, |row| {
@@ -106,11 +106,11 @@ impl Planner<'_> {
     ) -> Result<Result<Memberships, String>, AdminError> {
         let Some(asked) = asked else { return Ok(Ok(Memberships::default())) };
         if asked.len() > MEMBERSHIPS_MAX {
-            return Ok(Err(format!("memberships: a user belongs to {MEMBERSHIPS_MAX} organisations at most")));
+            return Ok(Err(format!("memberships: a user belongs to {MEMBERSHIPS_MAX} organizations at most")));
         }
         for (label, roles) in asked {
             if !organizations.contains_key(label) && self.standing(realm, label).await?.is_none() {
-                return Ok(Err(format!("memberships: the realm has no organisation {label:?}")));
+                return Ok(Err(format!("memberships: the realm has no organization {label:?}")));
             }
             if roles.len() > ROLES_MAX || !roles.iter().all(|role| is_role(role)) {
                 return Ok(Err(format!(
@@ -138,7 +138,7 @@ fn at(realm: &str, label: &str) -> String {
     format!("realms.{realm}.organizations.{label}")
 }
 
-/// An organisation after this: what a file does not name stays; a new one's identifier is drawn.
+/// An organization after this: what a file does not name stays; a new one's identifier is drawn.
 fn intended(
     label: &str,
     asked: &OrganizationManifest,

@@ -9,8 +9,7 @@ use kimbai_engine::admin::{
 };
 use kimbai_engine::{
     Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, LogInRefusal, NewUser, SignedIn, TokenAnswer, UserClaims,
-    Visit,
-};
+    Visit, GrantedCode};
 use serde_json::{Value, json};
 
 use super::{Operator, administration, invalid, of_marketplace, read};
@@ -111,7 +110,7 @@ async fn tokens(fixture: &Fixture, signed_in: &SignedIn, scope: &str) -> TokenAn
     let decision = Some(Decision::Allow { ticked: ScopeSet::EMPTY });
     let visit = Visit { signed_in: Some(signed_in), decision, ..Visit::default() };
     match fixture.engine.authorize(&fixture.realm, &request, visit).await.unwrap() {
-        Authorized::Code { code, .. } => {
+        Authorized::Code(GrantedCode { code, .. }) => {
             fixture.ask("web", code_grant(code.expose(), Some(REDIRECT_URI), None)).await.unwrap()
         }
         other => panic!("{other:?}"),

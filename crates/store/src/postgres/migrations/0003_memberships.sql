@@ -1,6 +1,6 @@
--- Organisations, such as the shops of a platform, and who belongs to them.
+-- Organizations, such as the shops of a platform, and who belongs to them.
 
--- `org_id` is the identifier that clients see; `label` the left-most part of the organisation's host.
+-- `org_id` is the identifier that clients see; `label` the left-most part of the organization's host.
 CREATE TABLE kimbai.organizations (
     realm    integer          NOT NULL,
     number   integer          NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE kimbai.memberships (
     PRIMARY KEY (realm, "user", organization)
 );
 
--- A consent is for one organisation, or for none: 0.
+-- A consent is for one organization, or for none: 0.
 ALTER TABLE kimbai.consents ADD COLUMN organization integer NOT NULL DEFAULT 0;
 ALTER TABLE kimbai.consents ALTER COLUMN organization DROP DEFAULT;
 ALTER TABLE kimbai.consents DROP CONSTRAINT consents_pkey;

@@ -1,6 +1,6 @@
--- Organisations, such as the shops of a platform, and who belongs to them.
+-- Organizations, such as the shops of a platform, and who belongs to them.
 
--- `org_id` is the identifier that clients see; `label` the left-most part of the organisation's host.
+-- `org_id` is the identifier that clients see; `label` the left-most part of the organization's host.
 CREATE TABLE organizations (
     realm    INTEGER NOT NULL,
     number   INTEGER NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE memberships (
     PRIMARY KEY (realm, user, organization)
 ) STRICT, WITHOUT ROWID;
 
--- A consent is for one organisation, or for none: 0.
+-- A consent is for one organization, or for none: 0.
 ALTER TABLE consents RENAME TO consents_before;
 DROP INDEX consents_of_client;
 CREATE TABLE consents (
