@@ -4,7 +4,7 @@ use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError, Decision, Pag
 use kimbai_core::client::ConsentPolicy;
 use kimbai_core::grant::Seen;
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, NewClient, SignedIn, Visit, GrantedCode};
+use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, GrantedCode, NewClient, SignedIn, Visit};
 use kimbai_store::{Activity, GrantsOf, Ledger as _};
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};

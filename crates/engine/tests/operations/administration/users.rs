@@ -8,8 +8,9 @@ use kimbai_engine::admin::{
     UserView,
 };
 use kimbai_engine::{
-    Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, LogInRefusal, NewUser, SignedIn, TokenAnswer, UserClaims,
-    Visit, GrantedCode};
+    Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, GrantedCode, LogInRefusal, NewUser, SignedIn, TokenAnswer,
+    UserClaims, Visit,
+};
 use serde_json::{Value, json};
 
 use super::{Operator, administration, invalid, of_marketplace, read};
