@@ -492,12 +492,22 @@ pub enum ConsentForm {
 mod tests {
     use super::*;
     use crate::client::tests::settings;
+    use crate::organization::SingleRole;
     use crate::signing::SigningAlgorithm;
+
+    fn membership(scope: &str) -> MembershipSettings {
+        MembershipSettings { scope: scope.to_owned(), single_role: SingleRole::List }
+    }
+
+    fn service(scope: &str, role: &str, access_token_s: u32) -> ServiceSettings {
+        let (scope, role) = (scope.to_owned(), role.to_owned());
+        ServiceSettings { scope, role, access_token_s, refresh_absolute_s: 1 }
+    }
 
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
         type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 24] = [
+        let cases: [(Mistake, &str); 30] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -522,6 +532,21 @@ mod tests {
             ),
             (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
             (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
+            (|s| s.membership = Some(membership("nowhere")), "membership: the realm has no such scope"),
+            (|s| s.service = Some(service("order", "admin", 1)), "service: it needs membership"),
+            (
+                |s| (s.membership, s.service) = (Some(membership("order")), Some(service("nowhere", "admin", 1))),
+                "service: the realm has no such scope",
+            ),
+            (
+                |s| (s.membership, s.service) = (Some(membership("order")), Some(service("product", "a b", 1))),
+                "service: role: ",
+            ),
+            (
+                |s| (s.membership, s.service) = (Some(membership("order")), Some(service("product", "admin", 0))),
+                "service: a lifetime is at least 1 s",
+            ),
+            (|s| s.paths.token = format!("{}/organization", s.paths.authorize), "paths: two endpoints are at"),
             (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
             (|s| s.lifetimes.session_idle_s = 0, "lifetimes.session_idle_s: it is at least 1 s"),
             (
@@ -533,7 +558,9 @@ mod tests {
         (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
         longest.signing.jwks_max_age_s = 86_400;
         longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
-        for right in [settings(), longest] {
+        let mut of_shops = settings();
+        (of_shops.membership, of_shops.service) = (Some(membership("order")), Some(service("product", "admin", 1)));
+        for right in [settings(), longest, of_shops] {
             assert_eq!(right.check(), Ok(()));
         }
         for (mistake, expect) in cases {

@@ -1,6 +1,6 @@
 //! Which verb a request asks for, and in which order its mistakes are noticed.
 
-use super::{MINE, OTHER};
+use super::{MINE, OTHER, RULES};
 use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, RETIRED, client, public_client, scope_table};
 use crate::client::{Client, GrantType};
 use crate::grant::{CodeBinding, Redemption, Rotation, ShortDigest, Terms};
@@ -9,7 +9,7 @@ use crate::pkce::CodeChallenge;
 use crate::scope::{ScopeError, ScopeSet};
 use crate::secret::Secret;
 use crate::token::{
-    Payload, Plan, Pointer, Presented, Refusal, RequestFault, SealingKeys, TokenGrant, TokenRefusal, plan,
+    Payload, Plan, Pointer, Presented, Refusal, RequestFault, SealingKeys, TokenGrant, TokenRefusal, TokenRules, plan,
 };
 
 const KEY: SealingKeys = SealingKeys { newest: 4, payload: Payload::Long };
@@ -35,7 +35,7 @@ fn refresh(scope: Option<&str>) -> TokenGrant {
 }
 
 fn planned(client: &Client, grant: &TokenGrant, presented: Presented) -> Result<Plan, TokenRefusal> {
-    plan(client, grant, presented, (&scope_table(), OFFLINE, KEY))
+    plan(client, grant, presented, (&scope_table(), RULES, KEY))
 }
 
 struct Attempt {
@@ -177,7 +177,7 @@ fn a_grant_without_a_refresh_token_lives_as_long_as_its_access_token() {
         [(GRANTED, OFFLINE, Some(30 * 86_400)), (ORDER, OFFLINE, Some(3_600)), (GRANTED, ScopeSet::EMPTY, Some(3_600))]
     {
         let presented = Presented::Code(Some(Pointer { scope, ..pointer() }));
-        let context = (&scope_table(), offline, KEY);
+        let context = (&scope_table(), TokenRules { offline, ..RULES }, KEY);
         match plan(&client(|_| {}), &code(None, None), presented, context) {
             Ok(Plan::Redeem(_, redemption)) => assert_eq!(redemption.terms.idle_lifetime_s, expect),
             other => panic!("{other:?}"),
@@ -231,7 +231,7 @@ fn client_credentials_give_what_the_client_is_registered_for() {
 fn short_tokens_have_the_whole_scope_and_are_never_without_a_grant() {
     let short = |grant: &TokenGrant, presented| {
         let keys = SealingKeys { payload: Payload::Short, ..KEY };
-        plan(&client(|_| {}), grant, presented, (&scope_table(), OFFLINE, keys))
+        plan(&client(|_| {}), grant, presented, (&scope_table(), RULES, keys))
     };
     for (scope, expect) in [
         (None, None),
