@@ -16,6 +16,10 @@ mod forms;
 #[cfg(test)]
 mod hang_up;
 #[cfg(test)]
+mod haravan_exchange;
+#[cfg(test)]
+mod haravan_exchanged;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hybrid;
