@@ -34,21 +34,21 @@ pub struct NewLegacyToken {
     pub token: Secret,
 }
 
-/// Why a legacy token cannot be stored.
+/// Why a legacy token cannot be stored. What was given is not repeated: in a file whose columns were mixed up it may be the token.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyTokenError {
     /// It is empty or too long.
     #[error("a legacy token has 1 to {LEGACY_TOKEN_BYTES_MAX} bytes")]
     Length,
     /// There is no such organization.
-    #[error("there is no shop {0}")]
-    Organization(String),
+    #[error("there is no such shop")]
+    Organization,
     /// There is no such client.
-    #[error("there is no client {0}")]
-    Client(String),
+    #[error("there is no such client")]
+    Client,
     /// There is no such user.
-    #[error("there is no user {0}")]
-    User(String),
+    #[error("there is no such user")]
+    User,
     /// The store failed, or knows the token as another owner's ([`StoreError::Taken`]).
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -127,10 +127,10 @@ impl Engine {
         let NewLegacyToken { organization, client_id, username, token } = new;
         let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Length)?;
         let found = self.store.organization_by_label(realm.number, organization.clone()).await?;
-        let found = found.ok_or_else(|| LegacyTokenError::Organization(organization.clone()))?;
-        let client = realm.client(client_id).ok_or_else(|| LegacyTokenError::Client(client_id.clone()))?;
+        let found = found.ok_or(LegacyTokenError::Organization)?;
+        let client = realm.client(client_id).ok_or(LegacyTokenError::Client)?;
         let user = self.user_row(realm, username).await?;
-        let user = user.ok_or_else(|| LegacyTokenError::User(username.clone()))?;
+        let user = user.ok_or(LegacyTokenError::User)?;
         let owner = LegacyTokenOwner { organization: found.number, client: client.number, user: user.number };
         Ok(Change::PutLegacyToken { realm: realm.number, token, owner })
     }
