@@ -17,6 +17,7 @@ mod forms;
 mod hang_up;
 #[cfg(test)]
 mod haravan;
+#[cfg(test)]
 mod haravan_exchange;
 #[cfg(test)]
 mod haravan_exchanged;
