@@ -79,32 +79,32 @@ fn legacy_tokens_are_imported_listed_and_ended() {
 fn what_cannot_be_imported_is_named_by_its_line_and_not_repeated() {
     let place = Place::with_realm();
     with_shops(&place);
-    let import = |content: String| {
+    let import = |content: String, code| {
         place.write("tokens.txt", &content);
-        place.refused(&[&["legacy-token", "import", "tokens.txt"], &AT[..]].concat(), 1)
+        place.refused(&[&["legacy-token", "import", "tokens.txt"], &AT[..]].concat(), code)
     };
     let good = format!("demo-shop app chi {FIRST}\n");
-    for (line, expect) in [
-        (format!("{FIRST} app chi demo-shop"), "line 3: there is no such shop"),
-        (format!("demo-shop {FIRST} chi app"), "line 3: there is no such client"),
-        (format!("demo-shop app {FIRST} chi"), "line 3: there is no such user"),
-        (format!("demo-shop app chi {}", "x".repeat(4_097)), "line 3: a legacy token has 1 to 4096 bytes"),
-        (format!("demo-shop app {SECOND}"), "line 3"),
+    for (line, code, expect) in [
+        (format!("{FIRST} app chi demo-shop"), 2, "line 3: there is no such shop"),
+        (format!("demo-shop {FIRST} chi app"), 2, "line 3: there is no such client"),
+        (format!("demo-shop app {FIRST} chi"), 2, "line 3: there is no such user"),
+        (format!("demo-shop app chi {}", "x".repeat(4_097)), 2, "line 3: a legacy token has 1 to 4096 bytes"),
+        (format!("demo-shop app {SECOND}"), 1, "line 3"),
     ] {
-        let said = import(format!("# remark\n{good}{line}\n"));
+        let said = import(format!("# remark\n{good}{line}\n"), code);
         assert!(said.contains(expect) && !said.contains("not-a-secret"), "{said}");
         assert!(listed(&place, "demo-shop").is_empty(), "all of a slice or none");
     }
     place.write("tokens.txt", &good);
     place.ok(&[&["legacy-token", "import", "tokens.txt"], &AT[..]].concat());
-    let said = import(format!("other-shop app chi {FIRST}\n"));
+    let said = import(format!("other-shop app chi {FIRST}\n"), 2);
     assert!(said.contains("line 1: the token is known as that of another shop"), "{said}");
     for entry in fs::read_dir(place.data()).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap_or_default();
         assert!(!bytes.windows(FIRST.len()).any(|window| window == FIRST.as_bytes()), "a token is stored");
     }
-    for wrong in [&["legacy-token", "end", "x"][..], &["legacy-token", "end", "00112233445566778899aabbccddeeff"]] {
-        place.refused(&[wrong, &AT].concat(), 1);
+    for (digest, code) in [("x", 2), ("00112233445566778899aabbccddeeff", 1)] {
+        place.refused(&[&["legacy-token", "end", digest], &AT[..]].concat(), code);
     }
     place.refused(&[&["legacy-token", "list", "nowhere"], &AT[..]].concat(), 1);
 }
@@ -119,7 +119,7 @@ fn more_than_a_slice_is_imported_in_slices_and_mistakes_keep_their_lines() {
     assert_eq!(place.ok(&import), "1100 legacy tokens may be exchanged\n");
     lines[1_050] = "demo-shop app nobody token".to_owned();
     place.write("tokens.txt", &lines.join("\n"));
-    assert!(place.refused(&import, 1).contains("line 1051: there is no such user"));
+    assert!(place.refused(&import, 2).contains("line 1051: there is no such user"));
     let all = place.json(&[&["legacy-token", "list", "demo-shop", "--limit", "10000"], &AT[..]].concat());
     assert_eq!(all.as_array().unwrap().len(), 1_100);
 }
