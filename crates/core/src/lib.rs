@@ -9,6 +9,7 @@ pub mod audience;
 pub mod authorize;
 pub mod claims;
 pub mod client;
+pub mod exchange;
 pub mod grant;
 pub mod id_token;
 pub mod identity;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audience::{self, AudienceDefinition, AudienceError};
 use crate::authorize::ResponseType;
 use crate::client::only_code;
+use crate::exchange::{ExchangeSettings, ExchangeSettingsError};
 use crate::organization::{self, MembershipSettings, ServiceSettings};
 use crate::redirect_uri::{UriError, check_web_uri};
 use crate::scope::{OPENID, ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
@@ -72,6 +73,13 @@ pub struct RealmSettings {
     /// The resources beyond its own.
     #[serde(default)]
     pub audiences: Vec<AudienceDefinition>,
+    /// What hosts of organizations end in, such as `.shops.example.vn`: one label before it names the organization, on the port of the
+    /// issuer. None: organizations have no hosts.
+    #[serde(default)]
+    pub host_suffix: Option<String>,
+    /// How tokens of an older system are exchanged; none: they are not.
+    #[serde(default)]
+    pub exchange: Option<ExchangeSettings>,
     /// Whether users act for organizations; none: there are none.
     #[serde(default)]
     pub membership: Option<MembershipSettings>,
@@ -185,6 +193,9 @@ pub enum SettingsError {
     /// The audiences are refused.
     #[error("audiences: {0}")]
     Audiences(#[from] AudienceError),
+    /// The exchange is refused.
+    #[error("exchange.{0}")]
+    Exchange(#[from] ExchangeSettingsError),
 }
 
 /// RFC 6749 section 4.1.2.
@@ -216,6 +227,7 @@ impl RealmSettings {
         self.lifetimes.check()?;
         self.signing.check()?;
         self.check_response_types()?;
+        self.exchange.as_ref().map_or(Ok(()), |exchange| exchange.check(self))?;
         organization::check(self)?;
         Ok(audience::check(self)?)
     }

@@ -204,6 +204,15 @@ impl Engine {
         let Some(public) = self.public_subject(realm, live.grant.user).await? else {
             return Ok(Err(Refusal::UserEnded));
         };
+        match kind {
+            TokenKind::Access => self.note_use(realm, &live.grant).await?,
+            // To ask about a refresh token is not to use it.
+            TokenKind::Refresh
+            | TokenKind::Code
+            | TokenKind::Rowless
+            | TokenKind::AccessJti
+            | TokenKind::RowlessJti => {}
+        }
         let requested = realm.requested_claims(&client, &live.grant, pointer.scope).userinfo;
         Ok(Ok(TokenFacts {
             scope: pointer.scope,

@@ -173,6 +173,9 @@ impl Engine {
                     return Err(EngineError::Stored("a verb was carried out without its row".to_owned()).into());
                 };
                 self.check_membership(realm, grant).await?;
+                if rotated.is_some() {
+                    self.note_use(realm, grant).await?;
+                }
                 let scope = issued.access.scope;
                 let identity = match identity {
                     None if realm.names_user(client, scope) => self.identity_of(realm, client, (grant, scope)).await?,

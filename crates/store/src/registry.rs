@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use kimbai_core::grant::PartyStanding;
+use kimbai_core::exchange::ExchangeOrigin;
+use kimbai_core::grant::{PartyStanding, ShortDigest, Standing};
 use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -61,6 +62,19 @@ pub trait Registry: Send + Sync {
         user: UserNumber,
         organization: OrganizationNumber,
     ) -> Answer<'_, Option<MembershipRow>>;
+
+    /// The legacy token of this digest.
+    fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>>;
+    /// The legacy tokens of an organization in the order of their digests, from the first one after `after` on, at most `limit`.
+    fn legacy_tokens(
+        &self,
+        realm: RealmNumber,
+        organization: OrganizationNumber,
+        after: Option<ShortDigest>,
+        limit: u32,
+    ) -> Answer<'_, Vec<LegacyTokenRow>>;
+    /// Takes a step in the life of a legacy token, if it still stands before it; else nothing.
+    fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()>;
 
     /// What a user has consented to for a client and an organization.
     fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>>;
@@ -166,7 +180,7 @@ pub enum Change {
         /// Enabled or disabled.
         activity: Activity,
     },
-    /// Removes a client, its standing (so that all it was issued is dead), its consents and denials. Its number is not used again.
+    /// Removes a client, its standing (so that all it was issued is dead), its consents, denials and legacy tokens. Its number is not used again.
     RemoveClient {
         /// Its realm.
         realm: RealmNumber,
@@ -217,6 +231,16 @@ pub enum Change {
         username: String,
         /// The organization's label.
         label: String,
+    },
+    /// Stores a legacy token with the epochs of its client and user. One that is there stays as it is, but for these: what ended, stays
+    /// ended. One of another owner is [`crate::StoreError::Taken`].
+    PutLegacyToken {
+        /// Its realm.
+        realm: RealmNumber,
+        /// By what it is known: a keyed digest.
+        token: ShortDigest,
+        /// Whose it is.
+        owner: LegacyTokenOwner,
     },
     /// Enables or disables a user; its epoch grows with the step from enabled to disabled. Nothing without such a user.
     SetUserActivity {
@@ -338,6 +362,55 @@ pub struct MembershipRow {
     pub organization: OrganizationRow,
     /// The roles, as a JSON list of names.
     pub roles: String,
+}
+
+/// Whose a legacy token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegacyTokenOwner {
+    /// What it opens.
+    pub organization: OrganizationNumber,
+    /// Who holds it.
+    pub client: ClientNumber,
+    /// For whom it acts.
+    pub user: UserNumber,
+}
+
+/// A token of an older system, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyTokenRow {
+    /// By what it is known: a keyed digest.
+    pub token: ShortDigest,
+    /// Whose it is.
+    pub owner: LegacyTokenOwner,
+    /// The client's epoch when it was put here.
+    pub client_epoch: u32,
+    /// The user's epoch then.
+    pub user_epoch: u32,
+    /// When it was put here.
+    pub put: Micros,
+    /// When it ends; [`Micros::NEVER`]: not yet known.
+    pub ends: Micros,
+    /// The number of the exchange that is next, or under way.
+    pub exchange: u32,
+    /// Whether the tokens of that exchange may have been given out.
+    pub answered: bool,
+    /// The standing of its client and user.
+    pub standing: Standing,
+    /// The store's time of this look.
+    pub now: Micros,
+}
+
+/// A step in the life of a legacy token; each may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegacyTokenStep {
+    /// The tokens of this exchange may be given out from now on.
+    Answered(ExchangeOrigin),
+    /// This exchange is over: the next one has the next number.
+    Next(ExchangeOrigin),
+    /// The same, and the legacy token ends.
+    NextAndEnd(ExchangeOrigin),
+    /// The legacy token ends.
+    End(ShortDigest),
 }
 
 /// Whose consent, for whom, and for which organization.

@@ -7,16 +7,17 @@ mod grants;
 use std::path::PathBuf;
 
 use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
-use kimbai_core::grant::{EndReason, Opening, Revocation, Verdict};
+use kimbai_core::grant::{EndReason, Opening, Revocation, ShortDigest, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
+use kimbai_core::time::Micros;
 use kimbai_postgres_fixture::{Database, Server, Version};
 use kimbai_store::postgres::{self, PostgresStore, StoreUrl};
 use kimbai_store::sqlite::{self, Location, SqliteStore};
 use kimbai_store::suite::{put_client, put_realm, put_user};
 use kimbai_store::{
     Activity, AuditEvent, AuditFilter, Change, Clock, ConsentAnswer, ConsentOf, CopyError, CopyProgress, CopyStep,
-    GrantsOf, Ledger, LogInKey, LogInLimits, Registry, SessionId, copy,
+    GrantsOf, Ledger, LegacyTokenOwner, LegacyTokenRow, LogInKey, LogInLimits, Registry, SessionId, copy,
 };
 
 const LIMITS: LogInLimits = LogInLimits {
@@ -78,7 +79,9 @@ async fn filled() -> Source {
     let (label, org_id, name, category) = (text("shop"), text("1001"), text("Tiệm"), text("hoa"));
     let shop = Change::PutOrganization { realm, label: label.clone(), org_id, name, category };
     let member = Change::PutMembership { realm, username: text("ảnh"), label, roles: text("[\"admin\"]") };
-    store.change(vec![shop, member]).await.unwrap();
+    let owner = LegacyTokenOwner { organization: OrganizationNumber(u32::MAX), client: CLIENT, user };
+    let legacy = Change::PutLegacyToken { realm, token: ShortDigest([255; 16]), owner };
+    store.change(vec![shop, member, legacy]).await.unwrap();
     store.put_session(realm, SessionId([255; 16]), user, u32::MAX).await.unwrap();
     store.remember_browser(realm, user, [0; 16]).await.unwrap();
     store.count_log_in(realm, LogInKey([1; 16]), LogInKey([2; 16]), LIMITS).await.unwrap();
@@ -126,6 +129,8 @@ async fn all_of(store: &(impl Ledger + Registry)) -> Vec<String> {
     let of = ConsentOf { user: user.number, client: CLIENT, organization: OrganizationNumber(u32::MAX) };
     say(format!("{:?}", store.consent(REALM, of).await));
     say(format!("{:?} {:?}", store.organizations(REALM, None, 10).await, store.memberships(REALM, user.number).await));
+    let legacy = store.legacy_token(REALM, ShortDigest([255; 16])).await.unwrap().unwrap();
+    say(format!("{:?}", LegacyTokenRow { now: Micros(0), ..legacy }));
     let session = store.session(REALM, SessionId([255; 16])).await.unwrap().unwrap();
     say(format!("{:?} {:?} {:?}", session.user_epoch, session.authenticated, session.standing));
     say(format!("{:?}", store.knows_browser(REALM, user.number, [0; 16]).await));

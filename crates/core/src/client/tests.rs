@@ -74,6 +74,8 @@ pub(crate) fn settings() -> RealmSettings {
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
+        host_suffix: None,
+        exchange: None,
         membership: None,
         service: None,
         id_token_claims: IdTokenClaims::Requested,

@@ -18,6 +18,10 @@ mod hang_up;
 #[cfg(test)]
 mod haravan;
 #[cfg(test)]
+mod haravan_exchange;
+#[cfg(test)]
+mod haravan_exchanged;
+#[cfg(test)]
 mod haravan_services;
 #[cfg(test)]
 mod haravan_shops;

@@ -122,6 +122,22 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[("realm", Integer), ("client", Integer), ("token", Bytes), ("expiry_s", Bigint)],
     },
     Table {
+        name: "legacy_tokens",
+        columns: &[
+            ("realm", Integer),
+            ("token", Bytes),
+            ("organization", Integer),
+            ("client", Integer),
+            ("user", Integer),
+            ("client_epoch", Integer),
+            ("user_epoch", Integer),
+            ("put", Bigint),
+            ("ends", Bigint),
+            ("exchange", Integer),
+            ("answered", Boolean),
+        ],
+    },
+    Table {
         name: "grants",
         columns: &[
             ("realm", Integer),

@@ -15,8 +15,8 @@ use super::fault::Fault;
 use super::locks::Lock;
 use super::parties::{self, CLIENT, USER};
 use super::pool::{Connection, Pool, Repetition};
-use super::{organizations, realm_rows, sessions};
-use crate::{Activity, Change, StoreError};
+use super::{legacy_tokens, organizations, realm_rows, sessions};
+use crate::{Activity, Change, LegacyTokenOwner, StoreError};
 
 /// Carries out these changes in their order, or none of them.
 pub(super) async fn carry_out(pool: &Pool, changes: &[Change]) -> Result<(), StoreError> {
@@ -93,6 +93,10 @@ fn step(change: &Change) -> Step {
         Change::RemoveMembership { realm, username, label } => {
             step!(organizations::REMOVE_MEMBERSHIP, realm.0.cast_signed(), username.clone(), label.clone())
         }
+        Change::PutLegacyToken { realm, token, owner: LegacyTokenOwner { organization, client, user } } => {
+            let owner = [organization.0, client.0, user.0].map(u32::cast_signed);
+            step!(legacy_tokens::PUT, realm.0.cast_signed(), token.0.to_vec(), owner[0], owner[1], owner[2])
+        }
         Change::SetUserActivity { realm, user, activity } => set_standing(*realm, (USER, user.0), *activity),
         Change::EndSessions { realm, user } => {
             step!(sessions::END_ALL, realm.0.cast_signed(), user.0.cast_signed())
@@ -120,6 +124,7 @@ const fn touched(change: &Change) -> Option<RealmNumber> {
         | Change::PutOrganization { .. }
         | Change::PutMembership { .. }
         | Change::RemoveMembership { .. }
+        | Change::PutLegacyToken { .. }
         | Change::SetUserActivity { .. }
         | Change::EndSessions { .. }
         | Change::ExpectMeta { .. }

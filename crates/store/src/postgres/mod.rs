@@ -13,6 +13,7 @@ mod fault;
 mod keeper;
 mod lane;
 mod ledger;
+mod legacy_tokens;
 mod lists;
 mod locks;
 mod log_in;

@@ -1,15 +1,16 @@
 //! The registry on PostgreSQL: changes are one transaction, everything else is one statement each.
 
+use kimbai_core::grant::ShortDigest;
 use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
 
-use super::{PostgresStore, audit, changes, log_in, organizations, parties, realm_rows, sessions};
+use super::{PostgresStore, audit, changes, legacy_tokens, log_in, organizations, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
-    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, LogInKey,
-    LogInLimits, LogInVerdict, MembershipRow, OrganizationRow, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow,
-    UserRow, Versions,
+    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, LegacyTokenRow,
+    LegacyTokenStep, LogInKey, LogInLimits, LogInVerdict, MembershipRow, OrganizationRow, RealmRow, Registry,
+    SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for PostgresStore {
@@ -84,6 +85,24 @@ impl Registry for PostgresStore {
         organization: OrganizationNumber,
     ) -> Answer<'_, Option<MembershipRow>> {
         Box::pin(organizations::membership(self.pool(), realm, user, organization))
+    }
+
+    fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>> {
+        Box::pin(legacy_tokens::find(self.pool(), realm, token))
+    }
+
+    fn legacy_tokens(
+        &self,
+        realm: RealmNumber,
+        organization: OrganizationNumber,
+        after: Option<ShortDigest>,
+        limit: u32,
+    ) -> Answer<'_, Vec<LegacyTokenRow>> {
+        Box::pin(legacy_tokens::list(self.pool(), (realm, organization), after, limit))
+    }
+
+    fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()> {
+        Box::pin(legacy_tokens::step(self.pool(), realm, step))
     }
 
     fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>> {

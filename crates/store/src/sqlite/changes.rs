@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::ledger::{CLIENT, USER};
-use super::{organizations, parties, realm_rows, sessions};
+use super::{legacy_tokens, organizations, parties, realm_rows, sessions};
 use crate::Change;
 
 /// Carries out these changes in their order; the first that fails is the answer.
@@ -39,6 +39,7 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
         Change::RemoveMembership { realm, username, label } => {
             organizations::remove_membership(connection, *realm, (username, label))
         }
+        Change::PutLegacyToken { realm, token, owner } => legacy_tokens::put(connection, *realm, *token, *owner, now),
         Change::SetUserActivity { realm, user, activity } => {
             parties::set_standing(connection, *realm, (USER, user.0), *activity)
         }

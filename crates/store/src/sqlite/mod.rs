@@ -9,6 +9,7 @@ mod changes;
 mod connection;
 mod fault;
 mod ledger;
+mod legacy_tokens;
 mod log;
 mod log_in;
 mod migrate;

@@ -1,15 +1,16 @@
 //! The registry on SQLite: changes are savepoints in the writer's batch, reads go to the readers.
 
+use kimbai_core::grant::ShortDigest;
 use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
 
-use super::{SqliteStore, audit, changes, log_in, organizations, parties, realm_rows, sessions};
+use super::{SqliteStore, audit, changes, legacy_tokens, log_in, organizations, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
-    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, LogInKey,
-    LogInLimits, LogInVerdict, MembershipRow, OrganizationRow, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow,
-    UserRow, Versions,
+    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, LegacyTokenRow,
+    LegacyTokenStep, LogInKey, LogInLimits, LogInVerdict, MembershipRow, OrganizationRow, RealmRow, Registry,
+    SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for SqliteStore {
@@ -85,6 +86,24 @@ impl Registry for SqliteStore {
         organization: OrganizationNumber,
     ) -> Answer<'_, Option<MembershipRow>> {
         self.read(move |connection, _| organizations::membership(connection, realm, user, organization))
+    }
+
+    fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>> {
+        self.read(move |connection, now| legacy_tokens::find(connection, realm, token, now))
+    }
+
+    fn legacy_tokens(
+        &self,
+        realm: RealmNumber,
+        organization: OrganizationNumber,
+        after: Option<ShortDigest>,
+        limit: u32,
+    ) -> Answer<'_, Vec<LegacyTokenRow>> {
+        self.read(move |connection, now| legacy_tokens::list(connection, (realm, organization), after, limit, now))
+    }
+
+    fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()> {
+        self.savepoint(move |connection, now| legacy_tokens::step(connection, realm, step, now))
     }
 
     fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>> {
