@@ -90,8 +90,11 @@ impl From<SealedToken> for IssuedToken {
 
 impl Realm {
     /// What an access token of this scope is: what the client is registered for, else what the audiences want; where even refresh
-    /// tokens are JWTs, a JWT.
+    /// tokens are JWTs, a JWT. A service's is never a JWT: no key that signs is kept for decades.
     pub(crate) fn access_token_format(&self, client: &Client, scope: ScopeSet) -> AccessTokenFormat {
+        if self.token_rules.service_of(scope).is_some() {
+            return AccessTokenFormat::Opaque;
+        }
         client.metadata.access_token_format.unwrap_or_else(|| match self.settings.refresh_token_format {
             RefreshTokenFormat::Opaque => self.audiences.format(scope),
             RefreshTokenFormat::Jwt => AccessTokenFormat::Jwt,
@@ -180,6 +183,7 @@ impl Realm {
                 (Opened::Pointer(TokenKind::Access, pointer), Target::Grant(pointer), pointer.client)
             }
             Opened::Rowless(rowless) => (Opened::Rowless(rowless), Target::Nothing(rowless), rowless.client),
+            Opened::Short(..) => return None,
         };
         let client = self.client_by_number(client)?;
         let agree = target.times() == (claims.iat, claims.exp)

@@ -11,6 +11,7 @@ use kimbai_core::secret::Secret;
 use kimbai_core::token::Inactive;
 use kimbai_keyring::SealedToken;
 
+use crate::authorize::Giver;
 use crate::engine::{About, Engine};
 use crate::error::EngineError;
 use crate::introspect::Introspection;
@@ -105,7 +106,7 @@ impl Engine {
             return Ok(AppCode::Settled(None, consent));
         }
         let binding = CodeBinding { redirect_uri: ShortDigest::ABSENT, code_challenge: CodeChallenge::digest(None) };
-        let code = self.mint_code(realm, &app, user, (consent.scope, binding)).await?;
+        let code = self.mint_code(realm, &app, Giver::alone(user), (consent.scope, binding)).await?;
         let about = About { client: Some(app.number.0), user: Some(user.0.0), ..About::default() };
         self.record(realm, "grant_opened", about);
         Ok(AppCode::Settled(Some(code), consent))

@@ -35,16 +35,18 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// The realms of a sandbox at their ports: each port, and what is registered there.
 pub(crate) fn registrations(scheme: &str, port_base: u16) -> anyhow::Result<Vec<(u16, Registration)>> {
-    use kimbai_server::dialects::{marketplace, oneid, standard, tconnect, tini};
+    use kimbai_server::dialects::{haravan, marketplace, oneid, standard, tconnect, tini};
     let port = |offset: u16| port_base.checked_add(offset).context("--port-base is too large: ten ports are needed");
     let issuer = |port: u16| format!("{scheme}://localhost:{port}");
-    let (standard, tini, marketplace, tconnect, oneid) = (port(0)?, port(1)?, port(2)?, port(3)?, port(5)?);
+    let (standard, tini, marketplace) = (port(0)?, port(1)?, port(2)?);
+    let (tconnect, haravan, oneid) = (port(3)?, port(4)?, port(5)?);
     port(9)?;
     Ok(vec![
         (standard, standard::demo::registration(&issuer(standard))),
         (tini, tini::demo::registration(&issuer(tini))),
         (marketplace, marketplace::demo::registration(&issuer(marketplace))),
         (tconnect, tconnect::demo::registration(&issuer(tconnect))),
+        (haravan, haravan::demo::registration(&issuer(haravan))),
         // The platform's issuer ends in a slash, and clients compare it character by character.
         (oneid, oneid::demo::registration(&format!("{}/", issuer(oneid)))),
     ])

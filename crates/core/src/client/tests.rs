@@ -11,9 +11,9 @@ use crate::client::{
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{
-    BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, FailureLimits, IntrospectionListener,
-    Lifetimes, PartnerSettings, PkcePolicy, RealmSettings, RefreshTokenFormat, RequestSignatures, TokenShape,
-    TokenTypeSpelling,
+    AuthorizationResponseForm, BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, FailureLimits,
+    IdTokenClaims, IntrospectionListener, Lifetimes, PartnerSettings, PkcePolicy, RealmSettings, RefreshTokenFormat,
+    RequestSignatures, TokenShape, TokenTypeSpelling,
 };
 use crate::redirect_uri::UriError;
 use crate::request_signature::SignatureFault;
@@ -77,6 +77,12 @@ pub(crate) fn settings() -> RealmSettings {
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
+        host_suffix: None,
+        exchange: None,
+        membership: None,
+        service: None,
+        id_token_claims: IdTokenClaims::Requested,
+        authorization_response: AuthorizationResponseForm::Standard,
     }
 }
 

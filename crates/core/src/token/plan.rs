@@ -1,14 +1,15 @@
 //! Which verb of the ledger a token request asks for.
 
 use crate::client::{Client, ClientCredentials, GrantType};
-use crate::grant::{CodeBinding, Redemption, Rotation, ShortDigest, Terms};
+use crate::grant::{CodeBinding, Redemption, Rotation, ShortDigest};
 use crate::number::GrantId;
 use crate::pkce::CodeChallenge;
 use crate::scope::{ScopeSet, ScopeTable};
 use crate::secret::Secret;
 
-use super::pointer::Pointer;
+use super::pointer::{Payload, Pointer};
 use super::refusal::{Refusal, RequestFault, TokenRefusal};
+use super::rules::TokenRules;
 
 /// An access token request (RFC 6749 sections 4.1.3, 4.4.2, 6).
 #[derive(Debug, Clone)]
@@ -77,15 +78,19 @@ pub enum Presented {
     Code(Option<Pointer>),
     /// A refresh token.
     Refresh(Option<Pointer>),
+    /// A short code or refresh token whose grant is not there any more.
+    Gone,
     /// None is needed.
     Nothing,
 }
 
-/// The number of the realm's newest sealing key.
+/// The number of the realm's newest sealing key, and what it seals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealingKeys {
     /// With which new generations are sealed.
     pub newest: u8,
+    /// How much the tokens say.
+    pub payload: Payload,
 }
 
 /// What to do for a token request.
@@ -99,7 +104,7 @@ pub enum Plan {
     Rowless(ScopeSet),
 }
 
-/// Decides which verb an authenticated client's request asks for.
+/// Decides which verb an authenticated client's request asks for. `rules`: those of this client.
 ///
 /// # Errors
 /// [`TokenRefusal`]: what is wrong before any row is looked at.
@@ -107,14 +112,13 @@ pub fn plan(
     client: &Client,
     request: &TokenGrant,
     presented: Presented,
-    (scopes, offline, keys): (&ScopeTable, OfflineAccess, SealingKeys),
+    (scopes, rules, keys): (&ScopeTable, TokenRules, SealingKeys),
 ) -> Result<Plan, TokenRefusal> {
     if !client.may_use(request.grant_type()?) {
         return Err(TokenRefusal::UnauthorizedClient);
     }
     let refused = |refusal| Err(TokenRefusal::Grant(refusal));
-    let terms = terms(client, keys);
-    let access_lifetime_s = terms.access_lifetime_s;
+    let terms = |scope| rules.terms(client, scope, keys);
     match (request, presented) {
         (TokenGrant::AuthorizationCode { redirect_uri, code_verifier, .. }, Presented::Code(pointer)) => {
             let Some(code) = pointer else { return refused(Refusal::Forged) };
@@ -122,9 +126,7 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
-            let has_refresh_token = offline.includes(code.scope);
-            let idle_lifetime_s = if has_refresh_token { terms.idle_lifetime_s } else { Some(access_lifetime_s) };
-            let terms = Terms { idle_lifetime_s, ..terms };
+            let terms = terms(code.scope);
             Ok(Plan::Redeem(code.grant, Redemption { client: client.number, binding, terms }))
         }
         (TokenGrant::RefreshToken { scope, .. }, Presented::Refresh(pointer)) => {
@@ -136,13 +138,23 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let scope = requested(scope.as_deref(), token.scope, scopes)?;
-            let rotation =
-                Rotation { client: client.number, generation: token.generation, rotated_low: token.time, terms };
+            if keys.payload == Payload::Short && scope != token.scope {
+                return Err(TokenRefusal::ScopeNotNarrowed);
+            }
+            let (generation, rotated_low, terms) = (token.generation, token.time, terms(token.scope));
+            let rotation = Rotation { client: client.number, generation, rotated_low, terms };
             Ok(Plan::Rotate(token.grant, rotation, scope))
+        }
+        // They would have no row, and say too little without one.
+        (TokenGrant::ClientCredentials { .. }, _) if keys.payload == Payload::Short => {
+            Err(TokenRefusal::UnauthorizedClient)
         }
         (TokenGrant::ClientCredentials { scope }, _) => {
             let scope = requested(scope.as_deref(), client.scope.intersection(scopes.live()), scopes)?;
             Ok(Plan::Rowless(scope))
+        }
+        (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, Presented::Gone) => {
+            refused(Refusal::Unknown)
         }
         (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, _) => refused(Refusal::Forged),
         (TokenGrant::Incomplete { missing, .. }, _) => Err(TokenRefusal::Malformed(RequestFault::Missing(missing))),
@@ -150,55 +162,10 @@ pub fn plan(
     }
 }
 
-/// What policy says of a generation of a client's grant that has a refresh token.
-#[must_use]
-pub const fn terms(client: &Client, keys: SealingKeys) -> Terms {
-    Terms {
-        access_lifetime_s: client.lifetimes.access_token_s,
-        idle_lifetime_s: client.lifetimes.refresh_idle_s,
-        sealing_key: keys.newest,
-    }
-}
-
 /// Whether a client may still have a scope that it was given: the realm has not retired it, nor was it taken from the client.
 #[must_use]
 pub fn is_allowed(client: &Client, scope: ScopeSet, scopes: &ScopeTable) -> bool {
     scopes.live().intersection(client.allowed).contains(scope)
-}
-
-/// Which grants of a client have a refresh token; one without it lives as long as its access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OfflineAccess {
-    /// None: the client may not refresh.
-    Never,
-    /// Those with one of these scopes.
-    WithScope(ScopeSet),
-    /// All: the client is a partner, whose users are asked for no scope.
-    Always,
-}
-
-impl OfflineAccess {
-    /// That of this client, in a realm where these scopes ask for a refresh token.
-    #[must_use]
-    pub fn of(client: &Client, offline: ScopeSet) -> Self {
-        if !client.may_use(GrantType::RefreshToken) {
-            Self::Never
-        } else if client.partner().is_some() {
-            Self::Always
-        } else {
-            Self::WithScope(offline)
-        }
-    }
-
-    /// Whether a grant of this scope has a refresh token.
-    #[must_use]
-    pub const fn includes(self, scope: ScopeSet) -> bool {
-        match self {
-            Self::Never => false,
-            Self::WithScope(offline) => scope.intersects(offline),
-            Self::Always => true,
-        }
-    }
 }
 
 /// What a code must be bound to for this request to redeem it.

@@ -5,6 +5,7 @@ use kimbai_core::client::{ClientMetadata, ClientSecret, EnvelopeKey};
 use kimbai_keyring::RealmKeyring;
 use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::manifest::{Manifest, PlainSecret};
 use super::passwords::{NewPassword, Passwords, hash_of};
@@ -187,7 +188,7 @@ fn with_lost_keys(error: AdminError, made_keys: &[MadeKey]) -> AdminError {
 /// What a manifest changes.
 #[derive(Default)]
 struct Drafted {
-    /// Realms and clients.
+    /// Realms, clients and organizations.
     changes: Vec<Change>,
     /// Of each user.
     users: Vec<Vec<Change>>,
@@ -225,7 +226,16 @@ async fn draft(
     for client in &intended.removed {
         drafted.changes.push(Change::RemoveClient { realm: realm.number, client: client.number });
     }
-    for user in intended.users.iter().filter(|user| user.is_put) {
+    for organization in &intended.organizations {
+        drafted.changes.push(Change::PutOrganization {
+            realm: realm.number,
+            label: organization.label.clone(),
+            org_id: organization.org_id.clone(),
+            name: organization.name.clone(),
+            category: organization.category.clone(),
+        });
+    }
+    for user in intended.users.iter().filter(|user| user.is_put || !user.memberships.is_empty()) {
         drafted.users.push(user_draft(&realm.face(), user).await?);
     }
     Ok(())
@@ -272,6 +282,21 @@ fn draft_key(
 }
 
 async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
+    let mut changes = Vec::new();
+    if user.is_put {
+        changes = put_draft(realm, user).await?;
+    }
+    for membership in &user.memberships {
+        let (realm, username, label) = (realm.number, user.username.clone(), membership.label.clone());
+        changes.push(match &membership.roles {
+            Some(roles) => Change::PutMembership { realm, username, label, roles: json!(roles).to_string() },
+            None => Change::RemoveMembership { realm, username, label },
+        });
+    }
+    Ok(changes)
+}
+
+async fn put_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
     let known = user.known.as_ref();
     let password_hash = hash_of(&user.password, realm.keyring, known).await?;
     let new = NewUser { username: user.username.clone(), password_hash, claims: user.claims.clone() };
@@ -316,6 +341,10 @@ fn record(administration: &Administration, realm: &Realm, intended: &IntendedRea
         if let Some(known) = &user.known {
             engine.record(realm, "password_changed", About { user: Some(known.number.0), ..About::default() });
         }
+    }
+    for user in intended.users.iter().filter(|user| !user.memberships.is_empty()) {
+        let about = About { user: user.known.as_ref().map(|known| known.number.0), ..About::default() };
+        engine.record(realm, "memberships_changed", about);
     }
     engine.record(realm, "applied", About::default());
 }

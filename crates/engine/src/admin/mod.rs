@@ -12,7 +12,9 @@ mod export;
 mod follow;
 mod grants;
 mod keys;
+mod legacy_tokens;
 mod manifest;
+mod organizations;
 mod partner_manifest;
 mod partners;
 mod passwords;
@@ -39,7 +41,12 @@ pub use self::error::AdminError;
 pub use self::export::{Export, ExportSecrets};
 pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
-pub use self::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest};
+pub use self::legacy_tokens::{
+    GivenLegacyToken, LEGACY_TOKENS_MAX, LegacyTokenEnd, LegacyTokenList, LegacyTokenPut, LegacyTokenView,
+    LegacyTokensPut,
+};
+pub use self::manifest::{ClientManifest, Manifest, OrganizationManifest, PlainSecret, RealmManifest, UserManifest};
+pub use self::organizations::{OrganizationList, OrganizationView};
 pub use self::partner_manifest::{PartnerManifest, Said};
 pub use self::partners::{
     PartnerAdd, PartnerAdded, PartnerList, PartnerRotateKey, PartnerSetActivity, PartnerView, RotatedKey,
@@ -146,6 +153,10 @@ impl Administration {
             UserPasswd,
             UserSetActivity,
             UserList,
+            OrganizationList,
+            LegacyTokenPut,
+            LegacyTokenList,
+            LegacyTokenEnd,
             GrantList,
             GrantShow,
             GrantRevoke,

@@ -7,10 +7,10 @@ use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, GrantType, proves_partner};
 use kimbai_core::grant::{LogIn, Opening, Start};
 use kimbai_core::number::{GrantId, OrganizationNumber};
-use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
-use kimbai_core::token::{OfflineAccess, settle_opening, terms};
+use kimbai_core::token::settle_opening;
 use kimbai_store::{StoreError, UserRow};
+use serde_json::Map;
 
 use crate::engine::{About, Engine};
 use crate::error::{EngineError, TokenError};
@@ -108,7 +108,9 @@ impl Engine {
     ) -> Result<TokenAnswer, PartnerRefusal> {
         let crowd = self.crowd(realm, partner, user.number).await?;
         crowd.room(self.now())?;
-        let identity = self.identity(realm, partner, (user.number, ClaimSet::EMPTY)).await?;
+        let identity = self.identity(realm, partner, (user.number, ClaimSet::EMPTY), Map::new()).await?;
+        let rules = realm.token_rules.for_client(partner);
+        let scope = partner.scope.intersection(realm.scopes.live());
         let opening = Opening {
             // Drawn when it is opened.
             id: GrantId(0),
@@ -117,15 +119,14 @@ impl Engine {
             organization: OrganizationNumber::NONE,
             client_epoch: partner.standing.epoch,
             user_epoch: user.standing.epoch,
-            scope: partner.scope.intersection(realm.scopes.live()),
+            scope,
             auth_time_s: self.now().as_unix_s(),
             log_in: LogIn::NONE,
-            start: Start::Tokens(terms(partner, realm.keyring.sealing_keys())),
+            start: Start::Tokens(rules.terms(partner, scope, realm.keyring.sealing_keys())),
             absolute_lifetime_s: partner.lifetimes.refresh_absolute_s,
         };
         let (seen, now) = self.open_grant(realm, opening).await?;
-        let offline = OfflineAccess::of(partner, ScopeSet::EMPTY);
-        let issued = settle_opening(&seen, offline, now).map_err(|refused| {
+        let issued = settle_opening(&seen, rules, now).map_err(|refused| {
             PartnerRefusal::Token(kimbai_core::token::TokenRefusal::Grant(refused.refusal).into())
         })?;
         let answer = Self::issue(realm, partner, (&seen.grant, &issued), (identity.as_ref(), None));

@@ -13,7 +13,11 @@ use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, IdentityReco
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::secret::Secret;
-use kimbai_engine::{DEMO_PASSWORDS, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
+use kimbai_engine::{
+    DEMO_PASSWORDS, Engine, LegacyTokenError, NewClient, NewLegacyToken, NewOrganization, NewUser, Realm, SetupError,
+    UserClaims,
+};
+use kimbai_store::StoreError;
 use serde::Serialize;
 
 /// The password of the people of every realm.
@@ -32,6 +36,12 @@ pub struct Registration {
     pub clients: Vec<DemoClient>,
     /// Its demo people.
     pub users: Vec<DemoUser>,
+    /// The organizations for which they act.
+    #[serde(rename = "shops", skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<DemoOrganization>,
+    /// Tokens of the older system that may be exchanged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legacy_tokens: Vec<DemoLegacyToken>,
     /// How its demo clients dress the log-in page.
     #[serde(skip)]
     pub log_in_page: LogInPage,
@@ -116,6 +126,42 @@ pub struct DemoUser {
     /// The date of birth.
     #[serde(skip)]
     pub birthdate: &'static str,
+    /// The middle names.
+    #[serde(skip)]
+    pub middle_name: Option<&'static str>,
+    /// To which organizations the person belongs, by label, with the roles there.
+    #[serde(rename = "shops", skip_serializing_if = "BTreeMap::is_empty")]
+    pub memberships: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+/// A demo organization: a shop.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoOrganization {
+    /// Its label.
+    pub label: &'static str,
+    /// By what clients know it.
+    pub org_id: &'static str,
+    /// Its name as people read it.
+    pub name: &'static str,
+    /// What kind of organization it is.
+    #[serde(skip)]
+    pub category: &'static str,
+    /// Its host, with the port.
+    pub host: String,
+}
+
+/// A demo token of the older system.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoLegacyToken {
+    /// The label of the shop that it opens.
+    #[serde(rename = "shop")]
+    pub organization: &'static str,
+    /// Who holds it.
+    pub client_id: &'static str,
+    /// For whom it acts.
+    pub username: &'static str,
+    /// The token itself.
+    pub token: &'static str,
 }
 
 /// The people of every realm.
@@ -129,6 +175,8 @@ pub fn people() -> Vec<DemoUser> {
         sub,
         gender,
         birthdate,
+        middle_name: None,
+        memberships: BTreeMap::new(),
     };
     vec![
         person("an", "Đặng Thị Ngọc Ảnh", "an@example.vn", "1", ("female", "1990-02-14")),
@@ -158,7 +206,8 @@ impl Registration {
             platform: BTreeMap::new(),
         };
         let (issuer, users, log_in_page) = (settings.issuer.clone(), people(), LogInPage::default());
-        Self { name, issuer, endpoints, clients, users, log_in_page, settings }
+        let (organizations, legacy_tokens) = (Vec::new(), Vec::new());
+        Self { name, issuer, endpoints, clients, users, organizations, legacy_tokens, log_in_page, settings }
     }
 
     /// The same with these endpoints of the platform beside the standard ones.
@@ -191,6 +240,17 @@ impl Registration {
         }
         for user in &self.users {
             engine.put_user(&realm, user.to_new()).await?;
+        }
+        for organization in &self.organizations {
+            engine.put_organization(&realm, organization.to_new()).await?;
+        }
+        for user in &self.users {
+            for (label, roles) in &user.memberships {
+                engine.put_membership(&realm, (user.username, label), roles).await?;
+            }
+        }
+        for legacy in &self.legacy_tokens {
+            engine.put_legacy_token(&realm, &legacy.to_new()).await.map_err(not_installed)?;
         }
         Ok(realm)
     }
@@ -260,6 +320,7 @@ impl DemoClient {
                 log_in_page: registration.log_in_page.clone(),
                 redirect_uris: self.redirect_uris.clone(),
                 post_logout_redirect_uris: self.post_logout_redirect_uris(),
+                response_types: registration.settings.response_types.clone(),
                 scope: self.scopes.join(" "),
                 consent: self.consent,
                 resource_server: self.resource_server,
@@ -274,10 +335,44 @@ impl DemoClient {
     }
 }
 
+/// Shop, app and person of a demo token are of the same registration.
+fn not_installed(error: LegacyTokenError) -> SetupError {
+    match error {
+        LegacyTokenError::Store(error) => SetupError::Store(error),
+        LegacyTokenError::Length
+        | LegacyTokenError::Organization
+        | LegacyTokenError::Client
+        | LegacyTokenError::User => SetupError::Store(StoreError::Unreadable(error.to_string())),
+    }
+}
+
+impl DemoLegacyToken {
+    fn to_new(&self) -> NewLegacyToken {
+        NewLegacyToken {
+            organization: self.organization.to_owned(),
+            client_id: self.client_id.to_owned(),
+            username: self.username.to_owned(),
+            token: Secret::new(self.token.to_owned()),
+        }
+    }
+}
+
+impl DemoOrganization {
+    fn to_new(&self) -> NewOrganization {
+        NewOrganization {
+            label: self.label.to_owned(),
+            org_id: self.org_id.to_owned(),
+            name: self.name.to_owned(),
+            category: self.category.to_owned(),
+        }
+    }
+}
+
 impl DemoUser {
     /// What the demo people have in common.
     fn claims(&self) -> StandardClaims {
         StandardClaims {
+            middle_name: self.middle_name.map(str::to_owned),
             preferred_username: Some(self.username.to_owned()),
             email_verified: Some(true),
             gender: Some(self.gender.to_owned()),

@@ -121,6 +121,7 @@ impl Registration {
         } else if let Some(client) = uses(GrantType::AuthorizationCode) {
             commands.push(("authorization_code", self.code_command(client)));
         }
+        commands.extend(self.exchange_command().map(|command| ("token exchange", command)));
         commands
     }
 
@@ -136,6 +137,22 @@ impl Registration {
         Some(format!(
             "echo '{said}' |\n  kimbai envelope seal --key-hex {key} --json |\n  curl -s {url} -H 'Partner-Code: \
              {partner_code}' -H 'Content-Type: application/json' -d @-"
+        ))
+    }
+
+    /// The exchange of the first legacy token, at the host of its shop.
+    fn exchange_command(&self) -> Option<String> {
+        let (legacy, exchange) = (self.legacy_tokens.first()?, self.settings.exchange.as_ref()?);
+        let shop = self.organizations.iter().find(|organization| organization.label == legacy.organization)?;
+        let path = self.settings.paths.platform.get("token_exchange")?;
+        let scheme = self.issuer.split(':').next().unwrap_or_default();
+        let secret = self.client(legacy.client_id)?.client_secret.as_deref().unwrap_or_default();
+        let scopes = exchange.mandatory().chain(self.settings.offline_names());
+        let scopes = scopes.map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(",");
+        Some(format!(
+            "curl -s {scheme}://{}{path} -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
+             -d '{{\"token_exchange\":{{\"client_id\":\"{}\",\"secret_key\":\"{secret}\",\"scopes\":[{scopes}]}}}}'",
+            shop.host, legacy.token, legacy.client_id
         ))
     }
 

@@ -49,6 +49,7 @@ impl Fault {
                 "PostgreSQL does not keep a text with a NUL character in it: leave the character out".to_owned(),
             )),
             // Raised by our own functions.
+            "KB003" => Self::Refused(StoreError::Taken),
             "KB002" => Self::Refused(StoreError::Changed),
             "KB001" => Self::Refused(StoreError::Unreadable(database.message().to_owned())),
             _ if code.starts_with("08") => Self::Lost,
@@ -95,4 +96,10 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, in
 static FAILED: Seldom = Seldom::new();
 
 /// Where somebody may be told that a name is taken.
-const NAMES: [&str; 3] = ["realms_name_key", "clients_realm_client_id_key", "users_realm_username_key"];
+const NAMES: [&str; 5] = [
+    "realms_name_key",
+    "clients_realm_client_id_key",
+    "users_realm_username_key",
+    "organizations_realm_org_id_key",
+    "organizations_realm_label_key",
+];

@@ -42,6 +42,11 @@ async fn rich() -> Operator {
         "access_token_format": "jwt",
     } } } } });
     operator.apply(asked).await.unwrap();
+    let asked = of_marketplace(json!({
+        "organizations": { "shop-a": { "org_id": "1001", "name": "Tiệm A", "category": "hoa" }, "shop-b": {} },
+        "users": { "an": { "memberships": { "shop-a": ["admin", "staff"], "shop-b": [] } } },
+    }));
+    operator.apply(asked).await.unwrap();
     operator
 }
 
@@ -165,7 +170,7 @@ async fn an_export_has_all_users_of_a_large_realm() {
 #[tokio::test]
 async fn a_realm_cannot_be_taken_what_a_client_of_it_needs() {
     let operator = rich().await;
-    let jwt = "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms";
+    let jwt = "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms, and a token_shape other than hex";
     let hybrid = "response_types: the realm's response_types do not have one of them";
     for (change, expect) in [
         (json!({ "response_types": ["code"] }), hybrid),

@@ -7,6 +7,7 @@ mod export;
 mod following;
 mod grants;
 mod master_key;
+mod organizations;
 mod partners;
 mod prune;
 mod races;

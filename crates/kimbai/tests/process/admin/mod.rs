@@ -5,9 +5,11 @@ mod clients;
 mod flow;
 mod grants;
 mod keys;
+mod legacy_tokens;
 mod master_key;
 mod partners;
 mod refusals;
+mod shops;
 mod terminal;
 
 use std::fs::{self, File};

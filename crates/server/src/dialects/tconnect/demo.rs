@@ -66,6 +66,8 @@ fn people() -> Vec<DemoUser> {
         sub: "101",
         gender: "male",
         birthdate: "1992-04-30",
+        middle_name: None,
+        memberships: BTreeMap::new(),
     };
     let other = DemoUser {
         username: "other@yourdomain.vn",
@@ -75,6 +77,8 @@ fn people() -> Vec<DemoUser> {
         sub: "102",
         gender: "female",
         birthdate: "1994-11-20",
+        middle_name: None,
+        memberships: BTreeMap::new(),
     };
     vec![demo, other]
 }
