@@ -40,6 +40,9 @@ pub(crate) struct BenchServerArgs {
     /// The directory of the server that made the realms, and has the master key.
     #[arg(long, requires = "store")]
     beside: Option<PathBuf>,
+    /// So many legacy tokens are in the realm that exchanges them.
+    #[arg(long, default_value_t = 0)]
+    legacy_tokens: u32,
     /// Keeps to the first core.
     #[arg(long)]
     one_core: bool,

@@ -3,6 +3,7 @@
 
 use anyhow::bail;
 
+use super::exchange::ExchangePaths;
 use super::openid::OpenIdPaths;
 
 /// What a realm needs from its driver.
@@ -16,6 +17,8 @@ pub(super) struct Realm {
     pub(super) client_id_beside_basic: bool,
     /// The app that signs its requests, in a realm where apps do.
     pub(super) signing: Option<DemoClient>,
+    /// Where legacy tokens are exchanged, in a realm that does.
+    pub(super) exchange: Option<ExchangePaths>,
     /// Where an OpenID provider is asked.
     pub(super) openid: Option<OpenIdPaths>,
     pub(super) demo: Demo,
@@ -63,19 +66,26 @@ pub(super) fn find(name: &str) -> anyhow::Result<&'static Realm> {
     Ok(realm)
 }
 
+const HARAVAN_APP: DemoClient = DemoClient {
+    client_id: "00112233445566778899aabbccddeeff",
+    client_secret: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    token_endpoint_auth_method: "client_secret_post",
+};
+
 const TINI_HOST: DemoClient = DemoClient {
     client_id: "tini-host",
     client_secret: "demo-tini-host-secret-0123456789",
     token_endpoint_auth_method: "client_secret_basic",
 };
 
-static REALMS: [Realm; 3] = [
+static REALMS: [Realm; 4] = [
     Realm {
         name: "standard",
         scopes: &["orders.read", "orders.write", "offline_access"],
         proof_key: ProofKey::S256,
         client_id_beside_basic: false,
         signing: None,
+        exchange: None,
         openid: Some(OpenIdPaths { discovery: ".well-known/openid-configuration", jwks: "jwks", userinfo: "userinfo" }),
         demo: Demo {
             authorize: "authorize",
@@ -100,6 +110,7 @@ static REALMS: [Realm; 3] = [
         proof_key: ProofKey::None,
         client_id_beside_basic: true,
         signing: None,
+        exchange: None,
         openid: None,
         demo: Demo {
             authorize: "sc/oauth2/auth",
@@ -128,6 +139,7 @@ static REALMS: [Realm; 3] = [
             client_secret: "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
             token_endpoint_auth_method: "request_signature",
         }),
+        exchange: None,
         openid: None,
         demo: Demo {
             authorize: "oauth2/auth",
@@ -136,6 +148,37 @@ static REALMS: [Realm; 3] = [
             app: TINI_HOST,
             service: TINI_HOST,
             redirect_uri: "http://localhost:8080/callback",
+        },
+    },
+    Realm {
+        name: "haravan",
+        // Without `openid`: its ID tokens would be measured, not these tokens.
+        scopes: &["grant_service", "offline_access", "com.write_products"],
+        proof_key: ProofKey::None,
+        client_id_beside_basic: false,
+        signing: None,
+        exchange: Some(ExchangePaths {
+            exchange: "admin/token_exchange.json",
+            resource: "com/shop.json",
+            scopes: &[
+                "openid",
+                "profile",
+                "email",
+                "org",
+                "userinfo",
+                "grant_service",
+                "offline_access",
+                "com.write_products",
+            ],
+        }),
+        openid: None,
+        demo: Demo {
+            authorize: "connect/authorize",
+            token: "connect/token",
+            introspect: "connect/introspect",
+            app: HARAVAN_APP,
+            service: HARAVAN_APP,
+            redirect_uri: "http://localhost:8080/install/login",
         },
     },
 ];
@@ -148,8 +191,8 @@ mod tests {
     fn an_unknown_realm_is_refused_with_the_known_ones() {
         assert_eq!(find("marketplace").unwrap().name, "marketplace");
         assert_eq!(
-            find("haravan").unwrap_err().to_string(),
-            "unknown realm `haravan`: the bench knows standard, marketplace, tini"
+            find("elsewhere").unwrap_err().to_string(),
+            "unknown realm `elsewhere`: the bench knows standard, marketplace, tini, haravan"
         );
     }
 }

@@ -27,7 +27,7 @@ impl Selection {
     pub(super) fn is_of(self, realm: &Realm) -> bool {
         match self {
             Self::Closed(case) => case.is_of(realm),
-            Self::Start | Self::Overload | Self::LogInFlood => realm.signing.is_none(),
+            Self::Start | Self::Overload | Self::LogInFlood => realm.signing.is_none() && realm.exchange.is_none(),
         }
     }
 
@@ -43,7 +43,7 @@ impl Selection {
 
 impl ValueEnum for Selection {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Selection; 18] = [
+        const ALL: [Selection; 21] = [
             Selection::Closed(Case::Floor),
             Selection::Closed(Case::ClientCredentials),
             Selection::Closed(Case::Refresh),
@@ -59,6 +59,9 @@ impl ValueEnum for Selection {
             Selection::Closed(Case::RefreshGraphql),
             Selection::Closed(Case::RefreshRest),
             Selection::Closed(Case::WrongSignature),
+            Selection::Closed(Case::Exchange),
+            Selection::Closed(Case::ExchangeRetry),
+            Selection::Closed(Case::LegacyLookup),
             Selection::Start,
             Selection::Overload,
             Selection::LogInFlood,

@@ -2,6 +2,7 @@
 //! Every answer is read and compared; a fast wrong answer is an error, not a request.
 
 mod code;
+mod exchange;
 mod grants;
 mod id_token;
 mod introspect;
@@ -25,6 +26,7 @@ use super::forms::FilledIn;
 use super::realms::Realm;
 use super::target::Target;
 use code::Browser;
+use exchange::LegacyTokens;
 use grants::Grants;
 
 /// The server had no room for a request and said so: 503 with `Retry-After` (RFC 9110 section 10.2.3).
@@ -80,6 +82,12 @@ pub(super) enum Case {
     RefreshRest,
     /// A request that another secret signed.
     WrongSignature,
+    /// The first exchange of a legacy token, durable.
+    Exchange,
+    /// The same exchange again, answered with the same tokens.
+    ExchangeRetry,
+    /// A resource opened with a legacy token.
+    LegacyLookup,
 }
 
 /// What must exist before a case begins.
@@ -92,6 +100,10 @@ pub(super) enum Needs {
     Session(App),
     /// A log-in form that is filled in.
     LogInForm,
+    /// A share of the legacy tokens.
+    LegacyTokens,
+    /// The same, some of them exchanged.
+    ExchangedTokens,
 }
 
 /// The realms that have a case.
@@ -100,9 +112,13 @@ enum Home {
     Every,
     /// Those whose apps send forms.
     Forms,
+    /// Those that have all that the standard one has but `OpenID` Connect.
+    Whole,
     /// Those whose apps sign.
     Signed,
     OpenId,
+    /// Those that exchange legacy tokens.
+    Exchanging,
 }
 
 const ES256: App = App::OpenId(SigningAlgorithm::Es256);
@@ -114,7 +130,7 @@ const RS256: App = App::OpenId(SigningAlgorithm::Rs256);
 pub(super) const LOG_INS_AT_ONCE: usize = 4;
 
 impl Case {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Floor,
         Self::ClientCredentials,
         Self::Refresh,
@@ -130,26 +146,32 @@ impl Case {
         Self::RefreshGraphql,
         Self::RefreshRest,
         Self::WrongSignature,
+        Self::Exchange,
+        Self::ExchangeRetry,
+        Self::LegacyLookup,
     ];
 
     /// Its name, the realms that have it, and what it needs.
     const fn facts(self) -> (&'static str, Home, Needs) {
         match self {
             Self::Floor => ("floor", Home::Every, Needs::Nothing),
-            Self::ClientCredentials => ("client_credentials", Home::Forms, Needs::Nothing),
+            Self::ClientCredentials => ("client_credentials", Home::Whole, Needs::Nothing),
             Self::Refresh => ("refresh", Home::Forms, Needs::Grants(App::Plain)),
-            Self::Introspect => ("introspect", Home::Forms, Needs::Grants(App::Plain)),
-            Self::Code => ("code", Home::Forms, Needs::Session(App::Plain)),
+            Self::Introspect => ("introspect", Home::Whole, Needs::Grants(App::Plain)),
+            Self::Code => ("code", Home::Whole, Needs::Session(App::Plain)),
             Self::CodeEs256 => ("code_es256", Home::OpenId, Needs::Session(ES256)),
             Self::RefreshEddsa => ("refresh_eddsa", Home::OpenId, Needs::Grants(EDDSA)),
             Self::RefreshRs256 => ("refresh_rs256", Home::OpenId, Needs::Grants(RS256)),
             Self::Userinfo => ("userinfo", Home::OpenId, Needs::Grants(EDDSA)),
             Self::Discovery => ("discovery", Home::OpenId, Needs::Nothing),
             Self::Jwks => ("jwks", Home::OpenId, Needs::Nothing),
-            Self::Login => ("login", Home::Forms, Needs::LogInForm),
+            Self::Login => ("login", Home::Whole, Needs::LogInForm),
             Self::RefreshGraphql => ("refresh_graphql", Home::Signed, Needs::Grants(App::Signing)),
             Self::RefreshRest => ("refresh_rest", Home::Signed, Needs::Grants(App::Signing)),
             Self::WrongSignature => ("wrong_signature", Home::Signed, Needs::Nothing),
+            Self::Exchange => ("exchange", Home::Exchanging, Needs::LegacyTokens),
+            Self::ExchangeRetry => ("exchange_retry", Home::Exchanging, Needs::ExchangedTokens),
+            Self::LegacyLookup => ("legacy_lookup", Home::Exchanging, Needs::LegacyTokens),
         }
     }
 
@@ -159,8 +181,10 @@ impl Case {
         match home {
             Home::Every => true,
             Home::Forms => realm.signing.is_none(),
+            Home::Whole => realm.signing.is_none() && realm.exchange.is_none(),
             Home::Signed => realm.signing.is_some(),
             Home::OpenId => realm.openid.is_some(),
+            Home::Exchanging => realm.exchange.is_some(),
         }
     }
 
@@ -172,7 +196,10 @@ impl Case {
     /// Whether only the server that `kimbai bench` starts itself has the floor, or the app, that it asks for.
     pub(super) fn needs_own_server(self) -> bool {
         match self.needs() {
-            Needs::Grants(App::OpenId(_)) | Needs::Session(App::OpenId(_)) => true,
+            Needs::Grants(App::OpenId(_))
+            | Needs::Session(App::OpenId(_))
+            | Needs::LegacyTokens
+            | Needs::ExchangedTokens => true,
             Needs::Nothing | Needs::Grants(_) | Needs::Session(_) | Needs::LogInForm => self == Self::Floor,
         }
     }
@@ -199,12 +226,14 @@ pub(super) struct Worker {
     grants: BTreeMap<App, Grants>,
     browser: Option<Browser>,
     form: Option<FilledIn>,
+    legacy_tokens: LegacyTokens,
 }
 
 impl Worker {
     pub(super) fn new(number: u32, target: Arc<Target>) -> Self {
         let connection = target.connection();
-        Self { number, target, connection, grants: BTreeMap::new(), browser: None, form: None }
+        let legacy_tokens = LegacyTokens::default();
+        Self { number, target, connection, grants: BTreeMap::new(), browser: None, form: None, legacy_tokens }
     }
 
     /// A worker that comes from a loopback address of its own.
@@ -243,6 +272,9 @@ impl Worker {
             Case::RefreshGraphql => self.refresh_over_graphql().await,
             Case::RefreshRest => self.refresh_by_rest().await,
             Case::WrongSignature => self.present_wrong_signature().await,
+            Case::Exchange => self.exchange_legacy_token().await,
+            Case::ExchangeRetry => self.exchange_again().await,
+            Case::LegacyLookup => self.look_legacy_token_up().await,
         }
     }
 
@@ -278,12 +310,14 @@ mod tests {
         assert_eq!(of("standard"), [&forms[..], &openid, &["login"]].concat());
         assert_eq!(of("marketplace"), [&forms[..], &["login"]].concat());
         assert_eq!(of("tini"), ["floor", "refresh_graphql", "refresh_rest", "wrong_signature"]);
+        assert_eq!(of("haravan"), ["floor", "refresh", "exchange", "exchange_retry", "legacy_lookup"]);
     }
 
     #[test]
     fn what_only_the_benchs_own_server_has_is_not_asked_of_another() {
         let alone: Vec<_> = Case::ALL.into_iter().filter(|case| case.needs_own_server()).collect();
-        let expect = [Case::Floor, Case::CodeEs256, Case::RefreshEddsa, Case::RefreshRs256, Case::Userinfo];
-        assert_eq!(alone, expect);
+        let openid = [Case::CodeEs256, Case::RefreshEddsa, Case::RefreshRs256, Case::Userinfo];
+        let exchange = [Case::Exchange, Case::ExchangeRetry, Case::LegacyLookup];
+        assert_eq!(alone, [&[Case::Floor][..], &openid, &exchange].concat());
     }
 }
