@@ -58,7 +58,7 @@ pub enum AudienceError {
     #[error("the scope {0} opens two of them")]
     SharedScope(String),
     /// Nobody could verify its tokens.
-    #[error("{0}: JWTs need paths.jwks and signing.algorithms")]
+    #[error("{0}: JWTs need paths.jwks and signing.algorithms, and a token_shape other than hex")]
     NoKeys(String),
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn check(settings: &RealmSettings) -> Result<(), AudienceError> {
                 return Err(AudienceError::SharedScope(scope.clone()));
             }
         }
-        if *access_token_format == AccessTokenFormat::Jwt && !settings.signs() {
+        if *access_token_format == AccessTokenFormat::Jwt && !settings.signs_access_tokens() {
             return Err(AudienceError::NoKeys(audience.clone()));
         }
     }

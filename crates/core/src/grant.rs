@@ -5,6 +5,7 @@
 //! Source: RFC 9700 section 4.14; RFC 6749 sections 4.1.2, 6.
 
 use crate::claims::RequestedClaims;
+use crate::exchange::ExchangeOrigin;
 use crate::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, UserNumber};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
@@ -208,6 +209,20 @@ pub enum Start {
     },
     /// The tokens of its first generation: nothing travels through a browser.
     Tokens(Terms),
+    /// The same, exchanged for a token of another system.
+    Exchanged(Terms, ExchangeOrigin),
+}
+
+impl Start {
+    /// What the row keeps of where it came from.
+    #[must_use]
+    pub fn binding(&self) -> CodeBinding {
+        match self {
+            Self::Code { binding, .. } => *binding,
+            Self::Tokens(_) => CodeBinding::NONE,
+            Self::Exchanged(_, origin) => origin.binding(),
+        }
+    }
 }
 
 /// What policy decided about the tokens of a new generation; the row keeps it, and a re-derivation reads only the row.
@@ -320,11 +335,11 @@ impl Opening {
     #[must_use]
     pub fn grant(&self, now: Micros, attempt: AttemptId) -> Grant {
         let absolute_end = now.plus_s(self.absolute_lifetime_s);
-        let (binding, state) = match self.start {
-            Start::Code { binding, lifetime_s } => {
-                (binding, State::Code { end: now.plus_s(lifetime_s).min(absolute_end) })
+        let state = match self.start {
+            Start::Code { lifetime_s, .. } => State::Code { end: now.plus_s(lifetime_s).min(absolute_end) },
+            Start::Tokens(terms) | Start::Exchanged(terms, _) => {
+                State::Active(Active::first(&terms, now, absolute_end))
             }
-            Start::Tokens(terms) => (CodeBinding::NONE, State::Active(Active::first(&terms, now, absolute_end))),
         };
         Grant {
             id: self.id,
@@ -338,7 +353,7 @@ impl Opening {
             log_in: self.log_in,
             opened: now,
             absolute_end,
-            binding,
+            binding: self.start.binding(),
             attempt,
             state,
         }

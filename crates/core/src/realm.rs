@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::audience::{self, AudienceDefinition, AudienceError};
 use crate::authorize::ResponseType;
 use crate::client::only_code;
+use crate::exchange::{ExchangeSettings, ExchangeSettingsError};
+use crate::organization::{self, MembershipSettings, ServiceSettings};
 use crate::redirect_uri::{UriError, check_web_uri};
 use crate::scope::{OPENID, ScopeDefinition, ScopeSet, ScopeTable, ScopeTableError};
 use crate::signing::{SigningSettings, SigningSettingsError};
+use crate::token::Payload;
 
 /// The settings of one realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,47 @@ pub struct RealmSettings {
     /// The resources beyond its own.
     #[serde(default)]
     pub audiences: Vec<AudienceDefinition>,
+    /// What hosts of organizations end in, such as `.shops.example.vn`: one label before it names the organization, on the port of the
+    /// issuer. None: organizations have no hosts.
+    #[serde(default)]
+    pub host_suffix: Option<String>,
+    /// How tokens of an older system are exchanged; none: they are not.
+    #[serde(default)]
+    pub exchange: Option<ExchangeSettings>,
+    /// Whether users act for organizations; none: there are none.
+    #[serde(default)]
+    pub membership: Option<MembershipSettings>,
+    /// Whether grants may be services', which live longer; none: they may not.
+    #[serde(default)]
+    pub service: Option<ServiceSettings>,
+    /// What ID tokens say of the user.
+    #[serde(default)]
+    pub id_token_claims: IdTokenClaims,
+    /// What authorization responses say besides what they are for.
+    #[serde(default)]
+    pub authorization_response: AuthorizationResponseForm,
+}
+
+/// What ID tokens say of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdTokenClaims {
+    /// The claims that were asked for by name: what the scopes give is at the `UserInfo` endpoint (OpenID Connect Core section 5.4).
+    #[default]
+    Requested,
+    /// What the scopes give, too.
+    OfScopes,
+}
+
+/// What an authorization response says besides its code or ID token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorizationResponseForm {
+    /// `state` and `iss`.
+    #[default]
+    Standard,
+    /// Beside them `scope` and `session_state`, as IdentityServer4 has them.
+    WithSessionState,
 }
 
 /// Whether a client may prove itself by a signature over its request, and how old that may be.
@@ -140,17 +184,26 @@ pub enum SettingsError {
     /// Every realm answers with codes, each type is named once, and a type with an ID token needs what makes one.
     #[error("response_types: {0}")]
     ResponseTypes(&'static str),
+    /// Users cannot act for organizations in this way.
+    #[error("membership: {0}")]
+    Membership(&'static str),
+    /// Grants cannot be services' in this way.
+    #[error("service: {0}")]
+    Service(&'static str),
     /// The audiences are refused.
     #[error("audiences: {0}")]
     Audiences(#[from] AudienceError),
+    /// The exchange is refused.
+    #[error("exchange.{0}")]
+    Exchange(#[from] ExchangeSettingsError),
 }
 
 /// RFC 6749 section 4.1.2.
 const CODE_LIFETIME_MAX_S: u32 = 600;
 /// The longest time for which a browser session may be unused, in seconds; stores delete those that were unused for longer.
 pub const SESSION_IDLE_MAX_S: u32 = 7 * 86_400;
-/// What the log-in, consent and account forms post to, below the authorization endpoint.
-const FORM_PATHS: [&str; 3] = ["/login", "/consent", "/account"];
+/// What the forms of the log-in, the consent, the account and the organization post to, below the authorization endpoint.
+const FORM_PATHS: [&str; 4] = ["/login", "/consent", "/account", "/organization"];
 /// Paths that every realm has.
 const OWN_PATHS: [&str; 2] = ["/assets", WELL_KNOWN];
 /// Where metadata is (RFC 8615). A JWK Set may be there too.
@@ -174,6 +227,8 @@ impl RealmSettings {
         self.lifetimes.check()?;
         self.signing.check()?;
         self.check_response_types()?;
+        self.exchange.as_ref().map_or(Ok(()), |exchange| exchange.check(self))?;
+        organization::check(self)?;
         Ok(audience::check(self)?)
     }
 
@@ -181,6 +236,12 @@ impl RealmSettings {
     #[must_use]
     pub const fn signs(&self) -> bool {
         self.paths.jwks.is_some() && !self.signing.algorithms.is_empty()
+    }
+
+    /// Whether its access tokens may be JWTs: their `jti` says all that a long token says.
+    #[must_use]
+    pub const fn signs_access_tokens(&self) -> bool {
+        self.signs() && matches!(self.token_shape.payload(), Payload::Long)
     }
 
     fn check_response_types(&self) -> Result<(), SettingsError> {
@@ -257,8 +318,8 @@ impl Lifetimes {
     }
 }
 
-/// Where a realm's endpoints are, below its host. The forms post to `{authorize}/login`, `/account` and
-/// `/consent`.
+/// Where a realm's endpoints are, below its host. The forms post to `{authorize}/login`, `/account`,
+/// `/organization` and `/consent`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointPaths {
@@ -355,6 +416,8 @@ pub enum PkcePolicy {
 pub enum ErrorForm {
     /// `error` and `error_description` (RFC 6749 section 5.2).
     Standard,
+    /// The same, with status 400 also for a client that does not prove itself, as IdentityServer4 has it.
+    OnlyBadRequest,
     /// Beside them `error_hint`, `error_verbose` and `status_code`, as Ory's fosite wrote them before 2020.
     WithHint,
 }
@@ -391,14 +454,28 @@ pub enum TokenTypeSpelling {
     LowerCase,
 }
 
-/// How the 64 bytes of a sealed token are spelt.
+/// How long a sealed token is, and how it is spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenShape {
-    /// 86 base64url characters.
+    /// 64 bytes, as 86 base64url characters.
     Whole,
-    /// Two halves of 43 base64url characters with a dot between them.
+    /// 64 bytes, as two halves of 43 base64url characters with a dot between them.
     Halves,
+    /// 32 bytes, as 64 hexadecimal digits in lower case. They have no room for a part of a grant's scope, nor for what there is no
+    /// grant of; nor is there room in them for the claims of a JWT.
+    Hex,
+}
+
+impl TokenShape {
+    /// How much a token of this shape says.
+    #[must_use]
+    pub const fn payload(self) -> Payload {
+        match self {
+            Self::Whole | Self::Halves => Payload::Long,
+            Self::Hex => Payload::Short,
+        }
+    }
 }
 
 /// Whether the consent page lets a person leave scopes out.
@@ -415,12 +492,22 @@ pub enum ConsentForm {
 mod tests {
     use super::*;
     use crate::client::tests::settings;
+    use crate::organization::SingleRole;
     use crate::signing::SigningAlgorithm;
+
+    fn membership(scope: &str) -> MembershipSettings {
+        MembershipSettings { scope: scope.to_owned(), single_role: SingleRole::List }
+    }
+
+    fn service(scope: &str, role: &str, access_token_s: u32) -> ServiceSettings {
+        let (scope, role) = (scope.to_owned(), role.to_owned());
+        ServiceSettings { scope, role, access_token_s, refresh_absolute_s: 1 }
+    }
 
     #[test]
     fn settings_that_cannot_be_served_are_refused_by_name() {
         type Mistake = fn(&mut RealmSettings);
-        let cases: [(Mistake, &str); 24] = [
+        let cases: [(Mistake, &str); 30] = [
             (|s| "ftp://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "http://id.example.vn".clone_into(&mut s.issuer), "issuer: its scheme"),
             (|s| "https://id.example.vn/?a=b".clone_into(&mut s.issuer), "issuer: it has a query"),
@@ -445,6 +532,21 @@ mod tests {
             ),
             (|s| s.scopes.push(s.scopes[0].clone()), "scopes: "),
             (|s| "nowhere".clone_into(&mut s.offline_scope), "offline_scope: the realm has no scope nowhere"),
+            (|s| s.membership = Some(membership("nowhere")), "membership: the realm has no such scope"),
+            (|s| s.service = Some(service("order", "admin", 1)), "service: it needs membership"),
+            (
+                |s| (s.membership, s.service) = (Some(membership("order")), Some(service("nowhere", "admin", 1))),
+                "service: the realm has no such scope",
+            ),
+            (
+                |s| (s.membership, s.service) = (Some(membership("order")), Some(service("product", "a b", 1))),
+                "service: role: ",
+            ),
+            (
+                |s| (s.membership, s.service) = (Some(membership("order")), Some(service("product", "admin", 0))),
+                "service: a lifetime is at least 1 s",
+            ),
+            (|s| s.paths.token = format!("{}/organization", s.paths.authorize), "paths: two endpoints are at"),
             (|s| s.lifetimes.code_s = 601, "lifetimes.code_s: "),
             (|s| s.lifetimes.session_idle_s = 0, "lifetimes.session_idle_s: it is at least 1 s"),
             (
@@ -456,7 +558,9 @@ mod tests {
         (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
         longest.signing.jwks_max_age_s = 86_400;
         longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
-        for right in [settings(), longest] {
+        let mut of_shops = settings();
+        (of_shops.membership, of_shops.service) = (Some(membership("order")), Some(service("product", "admin", 1)));
+        for right in [settings(), longest, of_shops] {
             assert_eq!(right.check(), Ok(()));
         }
         for (mistake, expect) in cases {

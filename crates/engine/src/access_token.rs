@@ -130,6 +130,7 @@ impl Realm {
                 (Opened::Pointer(TokenKind::Access, pointer), Target::Grant(pointer), pointer.client)
             }
             Opened::Rowless(rowless) => (Opened::Rowless(rowless), Target::Nothing(rowless), rowless.client),
+            Opened::Short(..) => return None,
         };
         let client = self.client_by_number(client)?;
         let agree = target.times() == (claims.iat, claims.exp)

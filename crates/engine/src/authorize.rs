@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use kimbai_core::authorize::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
-    ResponseTarget, ResponseType, Step, SubjectMatch, ValidRequest, decide, validate,
+    Acting, AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision,
+    PageProblem, ResponseTarget, ResponseType, Step, SubjectMatch, ValidRequest, Wanted, decide, validate,
 };
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::{Client, ConsentPolicy};
 use kimbai_core::grant::{CodeBinding, EndReason, Grant, LogIn, Opening, Seen, ShortDigest, Start, State, Verdict};
 use kimbai_core::number::{Generation, GrantId, OrganizationNumber, UserNumber};
+use kimbai_core::organization::{Membership, Organization};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{Pointer, TokenKind};
 use kimbai_keyring::{SealedToken, SignedJwt, random_u32};
-use kimbai_store::ConsentAnswer;
+use kimbai_store::{ConsentAnswer, ConsentOf};
+use serde_json::{Map, Value};
 
 use crate::code::AuthorizationCode;
 use crate::continuation::Interaction;
@@ -35,17 +37,12 @@ pub enum Authorized {
     LogIn(Arc<Client>, Interaction),
     /// The page that asks which account it shall be.
     ChooseAccount(AccountAsked),
+    /// The page that asks for which organization it shall be.
+    ChooseOrganization(OrganizationAsked),
     /// The consent page.
     AskConsent(ConsentAsked),
     /// The code, to the client (RFC 6749 section 4.1.2).
-    Code {
-        /// Where to.
-        target: ResponseTarget,
-        /// The code.
-        code: AuthorizationCode,
-        /// The ID token beside it, where one was asked for (OpenID Connect Core section 3.3.2.5).
-        id_token: Option<SignedJwt>,
-    },
+    Code(GrantedCode),
     /// An error, to the client (RFC 6749 section 4.1.2.1).
     Error {
         /// Where to.
@@ -53,6 +50,21 @@ pub enum Authorized {
         /// What is wrong.
         error: AuthorizeError,
     },
+}
+
+/// A code, and what goes with it.
+#[derive(Debug)]
+pub struct GrantedCode {
+    /// Where to.
+    pub target: ResponseTarget,
+    /// The code.
+    pub code: AuthorizationCode,
+    /// The ID token beside it, where one was asked for (OpenID Connect Core section 3.3.2.5).
+    pub id_token: Option<SignedJwt>,
+    /// What was granted.
+    pub scope: ScopeSet,
+    /// How the session stands, in realms that say so (OpenID Connect Session Management section 2).
+    pub session_state: Option<String>,
 }
 
 /// What the page shows that asks which account it shall be.
@@ -66,6 +78,28 @@ pub struct AccountAsked {
     pub interaction: Interaction,
 }
 
+/// What the page shows that asks for which organization it shall be.
+#[derive(Debug)]
+pub struct OrganizationAsked {
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Who is logged in.
+    pub user_name: String,
+    /// To which the user belongs, by label; some of them may not do.
+    pub memberships: Vec<OfferedMembership>,
+    /// What goes on to the next page.
+    pub interaction: Interaction,
+}
+
+/// One of those organizations.
+#[derive(Debug)]
+pub struct OfferedMembership {
+    /// Which.
+    pub membership: Membership,
+    /// Whether the user has the role there that the request takes.
+    pub is_enough: bool,
+}
+
 /// What a consent page shows.
 #[derive(Debug)]
 pub struct ConsentAsked {
@@ -77,6 +111,8 @@ pub struct ConsentAsked {
     pub scope: ScopeSet,
     /// What of it may be left out.
     pub optional: ScopeSet,
+    /// For which organization; none: for none.
+    pub organization: Option<Organization>,
     /// Where the answer will go.
     pub redirect_uri: String,
     /// What goes on to the next page.
@@ -121,34 +157,70 @@ impl Engine {
             Err(error) => return Ok(Authorized::Error { target: valid.target, error }),
         };
         let Some(signed_in) = signed_in else {
-            let browsing = Browsing { session: None, subject: SubjectMatch::Fits, consents: None, decision };
+            let (subject, acting) = (SubjectMatch::Fits, Acting::Alone);
+            let browsing = Browsing { session: None, subject, acting, consents: None, decision };
             return Ok(match step(realm, &valid, browsing, &interaction) {
                 Step::Refuse(error) => Authorized::Error { target: valid.target, error },
-                Step::LogIn | Step::ChooseAccount | Step::AskConsent { .. } | Step::Respond { .. } => {
-                    Authorized::LogIn(valid.client, interaction)
-                }
+                Step::LogIn
+                | Step::ChooseAccount
+                | Step::ChooseOrganization
+                | Step::AskConsent { .. }
+                | Step::Respond { .. } => Authorized::LogIn(valid.client, interaction),
             });
         };
+        let user = signed_in.user();
+        let wanted =
+            Wanted { scope: valid.scope, orgid: valid.orgid.as_deref(), chosen: interaction.progress.organization };
+        let (acting, memberships) = self.acting(realm, user, wanted).await?;
         let browsing = Browsing {
             session: Some(&signed_in.view),
             subject: self.subject_match(realm, &valid, signed_in, &interaction).await?,
-            consents: self.consents(realm, signed_in.user(), &valid.client).await?,
+            acting,
+            consents: self.consents(realm, &valid.client, (user, acting.organization())).await?,
             decision,
         };
-        match step(realm, &valid, browsing, &interaction) {
+        let step = step(realm, &valid, browsing, &interaction);
+        self.take(realm, (valid, interaction), signed_in, (step, acting, memberships, decision)).await
+    }
+
+    /// Takes the next step with a user who is signed in.
+    async fn take(
+        &self,
+        realm: &Realm,
+        (valid, interaction): (ValidRequest, Interaction),
+        signed_in: &SignedIn,
+        (step, acting, memberships, decision): (Step, Acting, Vec<Membership>, Option<Decision>),
+    ) -> Result<Authorized, EngineError> {
+        match step {
             Step::LogIn => Ok(Authorized::LogIn(valid.client, interaction)),
             Step::ChooseAccount => {
                 let user_name = self.user_name(realm, signed_in.user()).await?;
                 Ok(Authorized::ChooseAccount(AccountAsked { client: valid.client, user_name, interaction }))
             }
+            Step::ChooseOrganization => {
+                let user_name = self.user_name(realm, signed_in.user()).await?;
+                let memberships = realm.offered(memberships, valid.scope);
+                let asked = OrganizationAsked { client: valid.client, user_name, memberships, interaction };
+                Ok(Authorized::ChooseOrganization(asked))
+            }
             Step::AskConsent { scope, optional } => {
                 let user_name = self.user_name(realm, signed_in.user()).await?;
+                let organization = organization_among(memberships, acting);
+                let interaction = match acting {
+                    // The yes will be to this one.
+                    Acting::For(organization) => interaction.at(interaction.progress.acts_for(organization)),
+                    Acting::Alone | Acting::Undecided | Acting::Refused(_) => interaction,
+                };
                 let ValidRequest { client, target, .. } = valid;
                 let redirect_uri = target.redirect_uri;
-                let asked = ConsentAsked { client, user_name, scope, optional, redirect_uri, interaction };
+                let asked =
+                    ConsentAsked { client, user_name, scope, optional, organization, redirect_uri, interaction };
                 Ok(Authorized::AskConsent(asked))
             }
-            Step::Respond { scope } => self.respond(realm, valid, signed_in, (scope, decision)).await,
+            Step::Respond { scope } => {
+                let said = realm.said_of(scope, membership_among(memberships, acting));
+                self.respond(realm, valid, signed_in, (scope, acting.organization(), said, decision)).await
+            }
             Step::Refuse(error) => Ok(Authorized::Error { target: valid.target, error }),
         }
     }
@@ -180,12 +252,11 @@ impl Engine {
         &self,
         realm: &Realm,
         client: &Client,
-        (user, user_epoch): (UserNumber, u32),
+        giver: Giver,
         (scope, binding): (ScopeSet, CodeBinding),
     ) -> Result<SealedToken, EngineError> {
-        let auth_time_s = self.store.now().as_unix_s();
-        let by = (auth_time_s, LogIn::NONE);
-        let (_, code) = self.open(realm, opening(client, (user, user_epoch), by, (scope, binding))).await?;
+        let by = (self.store.now().as_unix_s(), LogIn::NONE);
+        let (_, code) = self.open(realm, opening(realm, client, giver, by, (scope, binding))).await?;
         Ok(code)
     }
 
@@ -194,9 +265,9 @@ impl Engine {
         realm: &Realm,
         valid: ValidRequest,
         signed_in: &SignedIn,
-        (agreed, decision): (ScopeSet, Option<Decision>),
+        (agreed, organization, said, decision): (ScopeSet, OrganizationNumber, Map<String, Value>, Option<Decision>),
     ) -> Result<Authorized, EngineError> {
-        let ValidRequest { client, target, binding, terms, scope, response_type } = valid;
+        let ValidRequest { client, target, binding, terms, scope, response_type, orgid: _ } = valid;
         let asked = scope.union(terms.claim_scopes);
         let scope = scope.intersection(agreed);
         let requested = terms.requested.within(ClaimSet::of_scopes(agreed, &realm.scopes));
@@ -207,23 +278,25 @@ impl Engine {
         let identity = match response_type {
             ResponseType::Code => None,
             ResponseType::CodeIdToken => {
-                let identity = self.identity(realm, &client, (user, requested.id_token)).await?;
+                let wanted = realm.id_token_claims(scope, requested.id_token);
+                let identity = self.identity(realm, &client, (user, wanted), said).await?;
                 Some(identity.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?)
             }
         };
         let is_remembered = client.consent == ConsentPolicy::Remembered;
         if decision.is_some() && is_remembered {
             let answer = ConsentAnswer { asked, agreed };
-            self.store.put_consent(realm.number, user, client.number, answer).await?;
+            let of = ConsentOf { user, client: client.number, organization };
+            self.store.put_consent(realm.number, of, answer).await?;
         }
         let session = ShortDigest(session_id(realm, &signed_in.secret).0);
         let log_in = LogIn { session, requested };
         let auth_time_s = signed_in.view.authenticated.as_unix_s();
-        let by = (auth_time_s, log_in);
-        let opening = opening(&client, (user, signed_in.view.user_epoch), by, (scope, binding));
+        let giver = Giver { user, user_epoch: signed_in.view.user_epoch, organization };
+        let opening = opening(realm, &client, giver, (auth_time_s, log_in), (scope, binding));
         let (id, code) = self.open(realm, opening).await?;
         // A withdrawal meanwhile ended the grants it found; this one it may not have seen.
-        if is_remembered && self.consents(realm, user, &client).await?.is_none() {
+        if is_remembered && self.consents(realm, &client, (user, organization)).await?.is_none() {
             self.end(realm, id, EndReason::ConsentWithdrawn).await?;
             return Ok(Authorized::Error { target, error: AuthorizeError::AccessDenied });
         }
@@ -235,12 +308,14 @@ impl Engine {
         let about = About { client: Some(client.number.0), user: Some(user.0), ..About::default() };
         self.record(realm, "grant_opened", about);
         let code = AuthorizationCode::new(&code, nonce);
+        let session_state = realm.session_state(&client, &target, &signed_in.secret);
         let issued_at_s = self.store.now().as_unix_s();
         let expiry_s = issued_at_s.saturating_add(client.lifetimes.access_token_s);
         let occasion =
             Occasion { issued_at_s, expiry_s, auth_time_s, session, nonce, access_token: None, code: Some(&code) };
         let id_token = identity.map(|identity| Self::id_token(realm, (&client, &identity), occasion));
-        Ok(Authorized::Code { target, code, id_token: id_token.transpose()? })
+        let id_token = id_token.transpose()?;
+        Ok(Authorized::Code(GrantedCode { target, code, id_token, scope, session_state }))
     }
 
     /// Opens a grant under a fresh id and seals its code.
@@ -260,13 +335,14 @@ impl Engine {
     async fn consents(
         &self,
         realm: &Realm,
-        user: UserNumber,
         client: &Client,
+        (user, organization): (UserNumber, OrganizationNumber),
     ) -> Result<Option<Consents>, EngineError> {
         if client.consent != ConsentPolicy::Remembered {
             return Ok(None);
         }
-        let row = self.store.consent(realm.number, user, client.number).await?;
+        let of = ConsentOf { user, client: client.number, organization };
+        let row = self.store.consent(realm.number, of).await?;
         Ok(row.map(|row| Consents { scope: row.scope }))
     }
 
@@ -294,26 +370,48 @@ fn step(realm: &Realm, valid: &ValidRequest, browsing: Browsing<'_>, interaction
     decide(valid, browsing, &interaction.progress, terms)
 }
 
+/// Who gives a grant, and for which organization.
+#[derive(Debug, Clone, Copy)]
+pub struct Giver {
+    /// Who.
+    pub user: UserNumber,
+    /// The user's epoch, as the caller knows it.
+    pub user_epoch: u32,
+    /// For which organization.
+    pub organization: OrganizationNumber,
+}
+
 /// What it takes to open a grant, but for its id.
 fn opening(
+    realm: &Realm,
     client: &Client,
-    (user, user_epoch): (UserNumber, u32),
+    Giver { user, user_epoch, organization }: Giver,
     (auth_time_s, log_in): (u32, LogIn),
     (scope, binding): (ScopeSet, CodeBinding),
 ) -> Opening {
+    let lifetimes = realm.token_rules.for_client(client).lifetimes(client, scope);
     Opening {
         id: GrantId(0),
         client: client.number,
         user,
-        organization: OrganizationNumber::NONE,
+        organization,
         client_epoch: client.standing.epoch,
         user_epoch,
         scope,
         auth_time_s,
         log_in,
-        start: Start::Code { binding, lifetime_s: client.lifetimes.code_s },
-        absolute_lifetime_s: client.lifetimes.refresh_absolute_s,
+        start: Start::Code { binding, lifetime_s: lifetimes.code_s },
+        absolute_lifetime_s: lifetimes.refresh_absolute_s,
     }
+}
+
+fn membership_among(memberships: Vec<Membership>, acting: Acting) -> Option<Membership> {
+    let number = acting.organization();
+    memberships.into_iter().find(|membership| membership.organization.number == number)
+}
+
+fn organization_among(memberships: Vec<Membership>, acting: Acting) -> Option<Organization> {
+    membership_among(memberships, acting).map(|membership| membership.organization)
 }
 
 fn seal_code(realm: &Realm, grant: &Grant) -> Result<SealedToken, EngineError> {

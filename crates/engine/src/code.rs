@@ -13,6 +13,8 @@ use kimbai_core::realm::TokenShape;
 use kimbai_core::token::TokenKind;
 use kimbai_keyring::{Opened, SealedToken};
 
+use crate::engine::Engine;
+use crate::error::EngineError;
 use crate::realm::Realm;
 
 /// A code as the client gets it. Its `Debug` hides it.
@@ -42,15 +44,22 @@ impl fmt::Debug for AuthorizationCode {
     }
 }
 
-impl Realm {
+impl Engine {
     /// The client that a code was made for, if it is one of this realm: for the sandbox, which says how to redeem it.
-    #[must_use]
-    pub fn client_of_code(&self, code: &str) -> Option<Arc<Client>> {
-        let (sealed, _) = split(code, self.settings.token_shape)?;
-        match self.keyring.open(&[TokenKind::Code], sealed)? {
-            Opened::Pointer(_, pointer) => self.client_by_number(pointer.client),
-            Opened::Rowless(_) => None,
-        }
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn client_of_code(&self, realm: &Realm, code: &str) -> Result<Option<Arc<Client>>, EngineError> {
+        let sealed = split(code, realm.settings.token_shape);
+        let opened = sealed.and_then(|(sealed, _)| realm.keyring.open(&[TokenKind::Code], sealed));
+        let number = match opened {
+            Some(Opened::Pointer(_, pointer)) => Some(pointer.client),
+            Some(Opened::Short(_, short)) => {
+                self.store.lookup(realm.number, short.grant).await?.seen.map(|seen| seen.grant.client)
+            }
+            Some(Opened::Rowless(_)) | None => None,
+        };
+        Ok(number.and_then(|number| realm.client_by_number(number)))
     }
 }
 
@@ -59,6 +68,7 @@ pub(crate) fn split(code: &str, shape: TokenShape) -> Option<(&str, Option<Strin
     let sealed_bytes = match shape {
         TokenShape::Whole => 86,
         TokenShape::Halves => 87,
+        TokenShape::Hex => 64,
     };
     let (sealed, rest) = code.split_at_checked(sealed_bytes)?;
     if rest.is_empty() {
@@ -74,9 +84,9 @@ mod tests {
 
     #[test]
     fn a_code_is_split_in_one_way_only() {
-        let (whole, halves) = ("w".repeat(86), format!("{0}.{0}", "h".repeat(43)));
+        let (whole, halves, hex) = ("w".repeat(86), format!("{0}.{0}", "h".repeat(43)), "a".repeat(64));
         let nonce = |text: &str| Some(Some(text.to_owned()));
-        for (shape, sealed) in [(TokenShape::Whole, &whole), (TokenShape::Halves, &halves)] {
+        for (shape, sealed) in [(TokenShape::Whole, &whole), (TokenShape::Halves, &halves), (TokenShape::Hex, &hex)] {
             for (rest, expect) in [
                 ("", Some(None)),
                 (".bm9uY2U", nonce("nonce")),
@@ -95,7 +105,7 @@ mod tests {
                 assert_eq!(found.as_ref().map(|(_, nonce)| nonce.clone()), expect, "{rest}");
                 assert!(found.is_none_or(|(found, _)| found == sealed));
             }
-            assert_eq!(split(&sealed[..85], shape), None);
+            assert_eq!(split(&sealed[..63], shape), None);
         }
         assert_eq!(split(&"ậ".repeat(40), TokenShape::Whole), None);
     }

@@ -5,7 +5,7 @@
 
 use kimbai_core::authorize::{AuthorizationRequest, Progress};
 use kimbai_core::grant::ShortDigest;
-use kimbai_core::number::UserNumber;
+use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::time::Micros;
 
 use crate::realm::Realm;
@@ -38,6 +38,8 @@ pub enum FormBinding<'a> {
     Consent(&'a SessionSecret),
     /// The session that was asked which account it shall be.
     Account(&'a SessionSecret),
+    /// The session that was asked for which organization it shall be.
+    Organization(&'a SessionSecret),
     /// The browser that is led back to the authorization endpoint.
     Return(&'a BrowserSecret),
     /// Any browser: what a POST at the authorization endpoint said, which could as well have been a GET's.
@@ -139,7 +141,7 @@ impl Realm {
             FormBinding::LogIn(browser) | FormBinding::Return(browser) => {
                 self.keyring.keyed_digest("form browser", browser.bytes())
             }
-            FormBinding::Consent(session) | FormBinding::Account(session) => {
+            FormBinding::Consent(session) | FormBinding::Account(session) | FormBinding::Organization(session) => {
                 self.keyring.keyed_digest("form session", session.bytes())
             }
             FormBinding::Anybody => [0; 16],
@@ -156,6 +158,7 @@ impl FormBinding<'_> {
             Self::LogIn(_) => 1,
             Self::Consent(_) => 2,
             Self::Account(_) => 3,
+            Self::Organization(_) => 6,
             Self::Return(_) => RETURN,
             Self::Anybody => ANYBODY,
         }
@@ -175,11 +178,12 @@ impl Interaction {
     }
 
     fn write(&self, value: &mut Vec<u8>) {
-        let Progress { first_seen, log_in_since, chosen } = self.progress;
+        let Progress { first_seen, log_in_since, chosen, organization } = self.progress;
         value.extend_from_slice(&first_seen.0.to_be_bytes());
-        // No user has the number 0, nothing happened in 1970, and no digest is all zero: fixed values for "none".
+        // No user and no organization has the number 0, nothing happened in 1970, and no digest is all zero: fixed values for "none".
         value.extend_from_slice(&log_in_since.map_or(0, |since| since.0).to_be_bytes());
         value.extend_from_slice(&chosen.map_or(0, |user| user.0).to_be_bytes());
+        value.extend_from_slice(&organization.map_or(0, |organization| organization.0).to_be_bytes());
         value.extend_from_slice(&self.named.map_or([0; 16], |named| named.0));
         value.extend_from_slice(self.login_hint.as_bytes());
     }
@@ -188,12 +192,15 @@ impl Interaction {
         let (first_seen, rest) = value.split_first_chunk()?;
         let (log_in_since, rest) = rest.split_first_chunk()?;
         let (chosen, rest) = rest.split_first_chunk()?;
+        let (organization, rest) = rest.split_first_chunk()?;
         let (named, login_hint) = rest.split_first_chunk::<16>()?;
         let (log_in_since, chosen) = (i64::from_be_bytes(*log_in_since), u32::from_be_bytes(*chosen));
+        let organization = OrganizationNumber(u32::from_be_bytes(*organization));
         let progress = Progress {
             first_seen: Micros(i64::from_be_bytes(*first_seen)),
             log_in_since: (log_in_since != 0).then_some(Micros(log_in_since)),
             chosen: (chosen != 0).then_some(UserNumber(chosen)),
+            organization: (organization != OrganizationNumber::NONE).then_some(organization),
         };
         let named = (*named != [0; 16]).then_some(SubjectDigest(*named));
         Some(Self { progress, named, login_hint: String::from_utf8(login_hint.to_vec()).ok()? })

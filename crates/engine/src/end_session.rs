@@ -10,7 +10,6 @@ use kimbai_core::grant::{EndReason, Grant, ShortDigest};
 use kimbai_core::number::UserNumber;
 use kimbai_core::redirect_uri::is_registered;
 use kimbai_core::time::Micros;
-use kimbai_core::token::offline_scope;
 use kimbai_store::{GrantsOf, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -208,11 +207,11 @@ pub(crate) enum EndedSessions {
 }
 
 impl Realm {
-    /// Whether a grant has offline access: the scope, and a client that may refresh.
+    /// Whether a grant has offline access: by its scope, and for a client that may refresh.
     fn outlives_sessions(&self, grant: &Grant) -> bool {
         let client = self.client_by_number(grant.client);
-        let offline = client.map_or(self.offline, |client| offline_scope(&client, self.offline));
-        grant.scope.intersects(offline)
+        let rules = client.map_or(self.token_rules, |client| self.token_rules.for_client(&client));
+        rules.outlives_session(grant.scope)
     }
 
     /// What a stale form of the page that asks was about, however old it is and whomever it asked, if it can still be done: so that

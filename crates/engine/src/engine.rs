@@ -23,6 +23,7 @@ impl<S: Ledger + Registry + Upkeep> Store for S {}
 
 const SUBJECTS_MAX: usize = 100_000;
 const RETRIES_MAX: usize = 10_000;
+const EXCHANGES_MAX: usize = 100_000;
 
 /// All operations; cheap to share.
 pub struct Engine {
@@ -33,6 +34,8 @@ pub struct Engine {
     pub(crate) subjects: Cache<(RealmNumber, UserNumber), Arc<str>>,
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
+    /// Grants from exchanges of which is stored that a token was used: it stays so.
+    pub(crate) exchanges_used: Cache<(RealmNumber, GrantId), ()>,
     pub(crate) published: Published,
     /// Held while rows are read and put into a realm's memory: what was read later is put later. The versions are those of which the
     /// realms in memory are, or later ones.
@@ -55,6 +58,7 @@ impl Engine {
             realms: RwLock::default(),
             subjects: Cache::new(SUBJECTS_MAX),
             retries: Cache::new(RETRIES_MAX),
+            exchanges_used: Cache::new(EXCHANGES_MAX),
             published: Published::Refused,
             reading: Mutex::default(),
         }

@@ -7,6 +7,8 @@ use kimbai_core::client::Client;
 use kimbai_core::grant::{Grant, ShortDigest};
 use kimbai_core::id_token::IdToken;
 use kimbai_core::number::UserNumber;
+use kimbai_core::organization::Membership;
+use kimbai_core::realm::IdTokenClaims;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_keyring::{JwtKind, SignedJwt, SigningKey};
@@ -62,22 +64,23 @@ pub(crate) struct IdTokenHint {
 }
 
 impl Engine {
-    /// Loads what a token that names this user, with the claims that are wanted, needs; none if there is no such user.
+    /// Loads what a token that names this user, with the claims that are wanted, needs; none if there is no such user. `said` is what
+    /// is said of the user besides.
     pub(crate) async fn identity(
         &self,
         realm: &Realm,
         client: &Client,
         (user, wanted): (UserNumber, ClaimSet),
+        said: Map<String, Value>,
     ) -> Result<Option<Identity>, EngineError> {
         let algorithm = realm.signing_algorithm(client);
         let signer = self.signer(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
-        let claims = if wanted == ClaimSet::EMPTY {
-            Map::new()
-        } else {
+        let mut claims = said;
+        if wanted != ClaimSet::EMPTY {
             let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
-            UserClaims::parse(&row.claims)?.select(wanted)
-        };
+            claims.extend(UserClaims::parse(&row.claims)?.select(wanted));
+        }
         Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, signer }))
     }
 
@@ -133,6 +136,31 @@ impl Realm {
         let is_whole = scope.contains(grant.scope);
         let giving = if is_whole { client.scope.intersection(self.scopes.live()) } else { scope };
         requested.within(ClaimSet::of_scopes(giving, &self.scopes))
+    }
+
+    /// What an ID token beside a token of this scope says of the user, of which this was asked for by name.
+    pub(crate) fn id_token_claims(&self, scope: ScopeSet, requested: ClaimSet) -> ClaimSet {
+        match self.settings.id_token_claims {
+            _ if !self.is_openid(scope) => ClaimSet::EMPTY,
+            IdTokenClaims::Requested => requested,
+            IdTokenClaims::OfScopes => requested.union(ClaimSet::of_scopes(scope, &self.scopes)),
+        }
+    }
+
+    /// What an ID token beside a token of this scope says of the organization for which the user acts.
+    pub(crate) fn said_of(&self, scope: ScopeSet, membership: Option<Membership>) -> Map<String, Value> {
+        match (self.settings.id_token_claims, membership) {
+            (IdTokenClaims::OfScopes, Some(membership)) if self.organizations.gives_claims(scope) => {
+                self.organizations.claims_of(&membership)
+            }
+            (IdTokenClaims::OfScopes | IdTokenClaims::Requested, _) => Map::new(),
+        }
+    }
+
+    /// When an ID token ends that stands beside an access token: an ID token speaks of a log-in, and is over when a person's access
+    /// token would be, however long a service's lives.
+    pub(crate) fn id_token_expiry_s(&self, issued_at_s: u32, access_expiry_s: u32) -> u32 {
+        access_expiry_s.min(issued_at_s.saturating_add(self.settings.lifetimes.access_token_s))
     }
 
     /// What signs a client's tokens: what it is registered for, else RS256, which every client can read, else what there is.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
 use kimbai_core::grant::Look;
-use kimbai_core::number::UserNumber;
+use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
-    Inactive, IntrospectionReach, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect, introspect_rowless,
-    is_allowed,
+    Inactive, IntrospectionReach, Live, Pointer, Refusal, Rowless, TokenKind, TokenRefusal, introspect,
+    introspect_rowless, introspect_short, is_allowed,
 };
 use kimbai_keyring::Opened;
 
@@ -40,8 +40,10 @@ pub struct TokenFacts {
     pub subject: Arc<str>,
     /// The user, where there is one.
     pub user: Option<UserNumber>,
-    /// When it was issued, in seconds since 1970.
-    pub issued_at_s: u32,
+    /// For which organization the user acts.
+    pub organization: OrganizationNumber,
+    /// When it was issued, in seconds since 1970; not known of a short token whose generation has passed.
+    pub issued_at_s: Option<u32>,
     /// When it expires, in seconds since 1970.
     pub expiry_s: u32,
     /// The claims that its request asked for by name, for the `UserInfo` endpoint.
@@ -151,7 +153,11 @@ impl Engine {
         let (facts, claims) = match presented.opened {
             Opened::Pointer(kind, pointer) => {
                 let (look, claims) = self.store.lookup_with_claims(realm.number, pointer.grant).await?;
-                (self.facts_of(realm, kind, &pointer, &look).await?, claims)
+                (self.facts_of(realm, kind, live(kind, pointer, &look)).await?, claims)
+            }
+            Opened::Short(kind, short) => {
+                let (look, claims) = self.store.lookup_with_claims(realm.number, short.grant).await?;
+                (self.facts_of(realm, kind, introspect_short(kind, short, &look)).await?, claims)
             }
             Opened::Rowless(rowless) => (self.look_into_rowless(realm, &rowless, &presented.sealed).await?, None),
         };
@@ -170,7 +176,11 @@ impl Engine {
         let facts = match presented.opened {
             Opened::Pointer(kind, pointer) => {
                 let look = self.store.lookup(realm.number, pointer.grant).await?;
-                self.facts_of(realm, kind, &pointer, &look).await?
+                self.facts_of(realm, kind, live(kind, pointer, &look)).await?
+            }
+            Opened::Short(kind, short) => {
+                let look = self.store.lookup(realm.number, short.grant).await?;
+                self.facts_of(realm, kind, introspect_short(kind, short, &look)).await?
             }
             Opened::Rowless(rowless) => self.look_into_rowless(realm, &rowless, &presented.sealed).await?,
         };
@@ -181,11 +191,10 @@ impl Engine {
         &self,
         realm: &Realm,
         kind: TokenKind,
-        pointer: &Pointer,
-        look: &Look,
+        found: Result<(Live, Pointer, Option<u32>), Refusal>,
     ) -> Result<Result<TokenFacts, Refusal>, EngineError> {
-        let live = match introspect(kind, pointer, look) {
-            Ok(live) => live,
+        let (live, pointer, issued_at_s) = match found {
+            Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let Some(client) = realm.client_by_number(pointer.client) else { return Ok(Err(Refusal::ClientEnded)) };
@@ -195,13 +204,23 @@ impl Engine {
         let Some(public) = self.public_subject(realm, live.grant.user).await? else {
             return Ok(Err(Refusal::UserEnded));
         };
+        match kind {
+            TokenKind::Access => self.note_use(realm, &live.grant).await?,
+            // To ask about a refresh token is not to use it.
+            TokenKind::Refresh
+            | TokenKind::Code
+            | TokenKind::Rowless
+            | TokenKind::AccessJti
+            | TokenKind::RowlessJti => {}
+        }
         let requested = realm.requested_claims(&client, &live.grant, pointer.scope).userinfo;
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
             subject: realm.subject_for(&client, &public),
             client,
             user: Some(live.grant.user),
-            issued_at_s: pointer.issued_at_s,
+            organization: live.grant.organization,
+            issued_at_s,
             expiry_s: live.expiry_s,
             requested,
             audience: Vec::new(),
@@ -229,11 +248,17 @@ impl Engine {
             subject: client.client_id.as_str().into(),
             client,
             user: None,
-            issued_at_s: rowless.issued_at_s,
+            organization: OrganizationNumber::NONE,
+            issued_at_s: Some(rowless.issued_at_s),
             expiry_s: rowless.expiry_s,
             requested: ClaimSet::EMPTY,
             audience: Vec::new(),
             kind: TokenKind::Rowless,
         }))
     }
+}
+
+/// A token that says all itself, if it works.
+fn live(kind: TokenKind, pointer: Pointer, look: &Look) -> Result<(Live, Pointer, Option<u32>), Refusal> {
+    introspect(kind, &pointer, look).map(|live| (live, pointer, Some(pointer.issued_at_s)))
 }

@@ -5,7 +5,7 @@ use kimbai_core::client::Client;
 use kimbai_core::grant::Grant;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{Issued, Refusal, TokenKind, TokenRefusal, issue_rowless};
-use kimbai_keyring::{RetiredKey, random_u64};
+use kimbai_keyring::{SealError, random_u64};
 
 use crate::access_token::{IssuedToken, Statement, Target};
 use crate::engine::Engine;
@@ -43,7 +43,7 @@ impl Engine {
         let id_token = if realm.is_openid(access.scope) {
             let occasion = Occasion {
                 issued_at_s: access.issued_at_s,
-                expiry_s: access.time,
+                expiry_s: realm.id_token_expiry_s(access.issued_at_s, access.time),
                 auth_time_s: grant.auth_time_s,
                 session: grant.log_in.session,
                 nonce,
@@ -100,6 +100,6 @@ impl Engine {
     }
 }
 
-fn unsealed(error: RetiredKey) -> EngineError {
+pub(crate) fn unsealed(error: SealError) -> EngineError {
     EngineError::Stored(error.to_string())
 }

@@ -14,12 +14,15 @@ mod continuation;
 mod end_session;
 mod engine;
 mod error;
+mod exchange;
 mod follow;
 mod hint;
 mod id_token;
 mod introspect;
 mod issue;
+mod legacy_token;
 mod log_in;
+mod organization;
 mod password_pool;
 mod rate_limit;
 mod realm;
@@ -35,16 +38,21 @@ mod userinfo;
 
 pub use access_token::IssuedToken;
 pub use app_code::{AppCode, AppCodeError, AppCodeRequest};
-pub use authorize::{AccountAsked, Authorized, ConsentAsked, Visit};
+pub use authorize::{
+    AccountAsked, Authorized, ConsentAsked, Giver, GrantedCode, OfferedMembership, OrganizationAsked, Visit,
+};
 pub use client_authentication::SignatureExplanation;
 pub use code::AuthorizationCode;
 pub use continuation::{FormBinding, FormFault, Interaction};
 pub use end_session::{LogOutRefusal, LogOutRequest, LogOutTerms};
 pub use engine::{Engine, Store};
 pub use error::{EngineError, TokenError};
+pub use exchange::{ExchangeError, ExchangeRequest, ExchangedTokens};
 pub use introspect::{Introspection, TokenFacts};
 pub use kimbai_core::claims::UserClaims;
+pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenRefusal};
 pub use log_in::{DEMO_PASSWORD_HASH, LogInRefusal};
+pub use organization::NewOrganization;
 pub use password_pool::PasswordPoolUse;
 pub use rate_limit::Throttled;
 pub use realm::Realm;

@@ -11,9 +11,11 @@ use kimbai_core::audience::AudienceTable;
 use kimbai_core::client::{Client, SealedSecret};
 use kimbai_core::grant::PartyStanding;
 use kimbai_core::number::{ClientNumber, RealmNumber};
+use kimbai_core::organization::OrganizationRules;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
 use kimbai_core::time::Micros;
+use kimbai_core::token::TokenRules;
 use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::password_pool::{PasswordPool, PasswordPoolUse};
@@ -36,6 +38,10 @@ pub struct Realm {
     pub offline: ScopeSet,
     /// The scope that asks for an ID token; none if the realm is no OpenID provider: it has no such scope, or no keys that sign.
     pub openid: ScopeSet,
+    /// What its scopes mean for tokens.
+    pub token_rules: TokenRules,
+    /// What its scopes have to do with organizations.
+    pub organizations: OrganizationRules,
     /// For whom its access tokens are.
     pub audiences: AudienceTable,
     /// Its keys.
@@ -83,6 +89,8 @@ impl Realm {
         before: Option<&Self>,
     ) -> Self {
         let offline = settings.offline(&scopes);
+        let token_rules = TokenRules::of(&settings, &scopes);
+        let organizations = OrganizationRules::of(&settings, &scopes);
         let audiences = AudienceTable::new(&settings, &scopes);
         let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
         let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
@@ -102,6 +110,8 @@ impl Realm {
             scopes,
             offline,
             openid,
+            token_rules,
+            organizations,
             audiences,
             keyring,
             passwords,

@@ -3,7 +3,7 @@
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::grant::{EndReason, Revocation};
 use kimbai_core::secret::Secret;
-use kimbai_core::token::{Pointer, Rowless, TokenKind, TokenRefusal};
+use kimbai_core::token::{Pointer, Rowless, ShortPointer, TokenKind, TokenRefusal};
 use kimbai_keyring::Opened;
 
 use crate::client_authentication::authenticated;
@@ -31,14 +31,21 @@ impl Engine {
         realm.admit_client(&client)?;
         let kinds = [TokenKind::Refresh, TokenKind::Access, TokenKind::Rowless];
         let Some(presented) = self.open_token(realm, &kinds, token.expose()).await? else { return Ok(()) };
+        let owner = match presented.opened {
+            Opened::Pointer(_, Pointer { client, .. }) | Opened::Rowless(Rowless { client, .. }) => client,
+            Opened::Short(_, short) => match self.store.lookup(realm.number, short.grant).await?.seen {
+                Some(seen) => seen.grant.client,
+                // There is nothing left of it to revoke.
+                None => return Ok(()),
+            },
+        };
+        if owner != client.number {
+            // Anybody can speak for a public client: it does not learn that the string is a token of someone's.
+            return if client.is_public() { Ok(()) } else { Err(TokenRefusal::UnauthorizedClient.into()) };
+        }
         match presented.opened {
-            Opened::Pointer(_, Pointer { client: owner, .. }) | Opened::Rowless(Rowless { client: owner, .. })
-                if owner != client.number =>
-            {
-                // Anybody can speak for a public client: it does not learn that the string is a token of someone's.
-                if client.is_public() { Ok(()) } else { Err(TokenRefusal::UnauthorizedClient.into()) }
-            }
-            Opened::Pointer(kind, pointer) => self.revoke_pointer(realm, kind, &pointer, source).await,
+            Opened::Pointer(kind, pointer) => self.revoke_pointer(realm, kind, pointer.short(), source).await,
+            Opened::Short(kind, short) => self.revoke_pointer(realm, kind, short, source).await,
             Opened::Rowless(rowless) => {
                 let digest = rowless_digest(realm, &presented.sealed);
                 let per_client_max = DENIED_PER_CLIENT_MAX;
@@ -55,7 +62,7 @@ impl Engine {
         &self,
         realm: &Realm,
         kind: TokenKind,
-        pointer: &Pointer,
+        pointer: ShortPointer,
         source: Source,
     ) -> Result<(), TokenError> {
         let revocation = match kind {

@@ -1,13 +1,12 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
-use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::Client;
 use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation, Seen};
-use kimbai_core::number::{GrantId, UserNumber};
+use kimbai_core::number::{GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
-    Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest,
-    offline_scope, plan, settle_redemption, settle_rotation,
+    Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest, plan,
+    settle_redemption, settle_rotation,
 };
 use kimbai_keyring::{Opened, SignedJwt};
 
@@ -52,9 +51,9 @@ impl Engine {
     ) -> Result<TokenAnswer, TokenError> {
         let client = authenticated(realm, &request.credentials, self.now())?;
         realm.admit_client(&client)?;
-        let (presented, nonce) = presented(realm, &request.grant);
-        let offline = offline_scope(&client, realm.offline);
-        let context = (&realm.scopes, offline, realm.keyring.sealing_keys());
+        let (presented, nonce) = self.presented(realm, &request.grant).await?;
+        let rules = realm.token_rules.for_client(&client);
+        let context = (&realm.scopes, rules, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
         let mut identity = None;
         let (outcome, settled, scope) = match plan(&client, &request.grant, presented, context)? {
@@ -62,7 +61,7 @@ impl Engine {
                 let redemption = Redemption { binding: redemption.binding.with_nonce(nonce.as_deref()), ..redemption };
                 identity = self.identity_before(realm, &client, (id, presented)).await?;
                 let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
-                let settled = settle_redemption(&outcome, &redemption, offline);
+                let settled = settle_redemption(&outcome, &redemption, rules);
                 (outcome, settled, None)
             }
             Plan::Rotate(id, rotation, scope) => {
@@ -72,13 +71,52 @@ impl Engine {
                     &rotation,
                     scope,
                     Retries::of(&client, self.store.available_since()),
-                    offline,
+                    rules,
                 );
                 (outcome, settled, Some(id))
             }
             Plan::Rowless(scope) => return Ok(self.issue_rowless(realm, &client, scope).await?),
         };
         self.answer(realm, (&client, &outcome, scope), settled, (source, identity, nonce)).await
+    }
+
+    /// The sealed credential of a request, opened, and the nonce that came with it.
+    async fn presented(&self, realm: &Realm, grant: &TokenGrant) -> Result<(Presented, Option<String>), EngineError> {
+        let open = |kind, token: &str| realm.keyring.open(&[kind], token);
+        match grant {
+            TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
+                Some((sealed, nonce)) => {
+                    let opened = open(TokenKind::Code, sealed);
+                    Ok((self.completed(realm, opened, Presented::Code).await?, nonce))
+                }
+                None => Ok((Presented::Code(None), None)),
+            },
+            TokenGrant::RefreshToken { refresh_token, .. } => {
+                let opened = open(TokenKind::Refresh, refresh_token.expose());
+                Ok((self.completed(realm, opened, Presented::Refresh).await?, None))
+            }
+            TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
+                Ok((Presented::Nothing, None))
+            }
+        }
+    }
+
+    /// What was opened; a short pointer with what its row says, which never changes.
+    async fn completed(
+        &self,
+        realm: &Realm,
+        opened: Option<Opened>,
+        presented: fn(Option<Pointer>) -> Presented,
+    ) -> Result<Presented, EngineError> {
+        match opened {
+            Some(Opened::Pointer(_, pointer)) => Ok(presented(Some(pointer))),
+            Some(Opened::Short(_, short)) => {
+                let look = self.store.lookup(realm.number, short.grant).await?;
+                let complete = |seen: Seen| presented(Some(short.complete(&seen.grant).0));
+                Ok(look.seen.map_or(Presented::Gone, complete))
+            }
+            Some(Opened::Rowless(_)) | None => Ok(presented(None)),
+        }
     }
 
     /// What signed tokens need, loaded before a code is redeemed: redeeming it is the last thing that can fail.
@@ -90,7 +128,7 @@ impl Engine {
     ) -> Result<Option<Identity>, EngineError> {
         let scope = match presented {
             Presented::Code(Some(code)) if realm.names_user(client, code.scope) => code.scope,
-            Presented::Code(_) | Presented::Refresh(_) | Presented::Nothing => return Ok(None),
+            Presented::Code(_) | Presented::Refresh(_) | Presented::Gone | Presented::Nothing => return Ok(None),
         };
         match self.store.lookup(realm.number, id).await?.seen {
             Some(seen) => self.identity_of(realm, client, (&seen.grant, scope)).await,
@@ -104,9 +142,18 @@ impl Engine {
         client: &Client,
         (grant, scope): (&Grant, ScopeSet),
     ) -> Result<Option<Identity>, EngineError> {
-        let requested = realm.requested_claims(client, grant, scope);
-        let wanted = if realm.is_openid(scope) { requested.id_token } else { ClaimSet::EMPTY };
-        self.identity(realm, client, (grant.user, wanted)).await
+        let requested = realm.requested_claims(client, grant, scope).id_token;
+        let membership = match grant.organization {
+            OrganizationNumber::NONE => None,
+            organization => self.membership(realm, grant.user, organization).await?,
+        };
+        self.identity(
+            realm,
+            client,
+            (grant.user, realm.id_token_claims(scope, requested)),
+            realm.said_of(scope, membership),
+        )
+        .await
     }
 
     async fn answer(
@@ -125,6 +172,10 @@ impl Engine {
                 let Some(Seen { grant, .. }) = about.seen else {
                     return Err(EngineError::Stored("a verb was carried out without its row".to_owned()).into());
                 };
+                self.check_membership(realm, grant).await?;
+                if rotated.is_some() {
+                    self.note_use(realm, grant).await?;
+                }
                 let scope = issued.access.scope;
                 let identity = match identity {
                     None if realm.names_user(client, scope) => self.identity_of(realm, client, (grant, scope)).await?,
@@ -144,6 +195,17 @@ impl Engine {
                 Err(TokenRefusal::Grant(refused.refusal).into())
             }
         }
+    }
+
+    /// Who acted for an organization and does not belong to it any more gets nothing more in its name. The grant stays: who comes back
+    /// goes on.
+    async fn check_membership(&self, realm: &Realm, grant: &Grant) -> Result<(), TokenError> {
+        if grant.organization == OrganizationNumber::NONE
+            || self.membership(realm, grant.user, grant.organization).await?.is_some()
+        {
+            return Ok(());
+        }
+        Err(TokenRefusal::Grant(Refusal::MembershipEnded).into())
     }
 
     pub(crate) async fn end(&self, realm: &Realm, id: GrantId, reason: EndReason) -> Result<(), EngineError> {
@@ -176,25 +238,5 @@ pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::LastGeneration => "last_generation",
         EndReason::RevokedByOperator => "revoked_by_operator",
         EndReason::SessionEnded => "session_ended",
-    }
-}
-
-/// The sealed credential of a request, opened, and the nonce that came with it.
-fn presented(realm: &Realm, grant: &TokenGrant) -> (Presented, Option<String>) {
-    let open = |kind, token: &str| match realm.keyring.open(&[kind], token) {
-        Some(Opened::Pointer(_, pointer)) => Some(pointer),
-        Some(Opened::Rowless(_)) | None => None,
-    };
-    match grant {
-        TokenGrant::AuthorizationCode { code, .. } => match split(code.expose(), realm.settings.token_shape) {
-            Some((sealed, nonce)) => (Presented::Code(open(TokenKind::Code, sealed)), nonce),
-            None => (Presented::Code(None), None),
-        },
-        TokenGrant::RefreshToken { refresh_token, .. } => {
-            (Presented::Refresh(open(TokenKind::Refresh, refresh_token.expose())), None)
-        }
-        TokenGrant::ClientCredentials { .. } | TokenGrant::Incomplete { .. } | TokenGrant::Unsupported => {
-            (Presented::Nothing, None)
-        }
     }
 }

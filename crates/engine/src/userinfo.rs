@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::claims::{ClaimSet, UserClaims};
 use kimbai_core::client::Client;
+use kimbai_core::number::OrganizationNumber;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::Inactive;
 use kimbai_keyring::{JwtKind, SignedJwt};
@@ -50,6 +51,11 @@ impl Engine {
         let known = known.ok_or_else(|| EngineError::Stored(format!("user {} is gone", user.0)))?;
         let wanted = ClaimSet::of_scopes(facts.scope, &realm.scopes).union(facts.requested);
         let mut claims = UserClaims::parse(&known)?.select(wanted);
+        if facts.organization != OrganizationNumber::NONE && realm.organizations.gives_claims(facts.scope) {
+            // Of whom has left nothing is said.
+            let membership = self.membership(realm, user, facts.organization).await?;
+            claims.extend(membership.map(|membership| realm.organizations.claims_of(&membership)).unwrap_or_default());
+        }
         claims.insert("sub".to_owned(), Value::from(&*facts.subject));
         let form = match facts.client.metadata.userinfo_signed_response_alg {
             None => UserInfoForm::Plain(claims),

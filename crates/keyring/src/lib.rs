@@ -28,7 +28,7 @@ pub use random::{random_array, random_u32, random_u64};
 pub use realm_keyring::{KeyUsage, KeyringError, RealmKeyring, StoredKey};
 pub use render::SealedToken;
 pub use rotation::{KeyStart, KeyState, KeyTimes, RotationPolicy};
-pub use seal::{Opened, RetiredKey};
+pub use seal::{Opened, SealError};
 pub use sign::{JwtKind, SignedJwt, SigningKey, SigningKeyError};
 pub use signing_keys::{AddKeyError, KEYS_OF_ALGORITHM_MAX, SigningKeyFacts, SigningKeySet};
 pub use verify::{JwtFault, VerifiedJwt};

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::master_key::{MasterKey, MasterKeyError, derive};
 use crate::random::random_array;
 use crate::render::{self, SealedToken};
-use crate::seal::{Opened, RetiredKey, SealingKey};
+use crate::seal::{Opened, SealError, SealingKey};
 use crate::signing_keys::SigningKeySet;
 
 /// How many sealing keys may be live at once.
@@ -147,36 +147,59 @@ impl RealmKeyring {
         })
     }
 
-    /// The number of the key for new generations.
+    /// The number of the key for new generations, and what it seals.
     #[must_use]
     pub fn sealing_keys(&self) -> SealingKeys {
-        SealingKeys { newest: self.sealing.first().map_or(0, |key| key.number) }
+        let newest = self.sealing.first().map_or(0, |key| key.number);
+        SealingKeys { newest, payload: self.shape.payload() }
     }
 
-    /// Seals a code, access or refresh token with the key of this number.
+    /// Seals a code, access or refresh token with the key of this number. A short one says only a part of it.
     ///
     /// # Errors
-    /// [`RetiredKey`].
-    pub fn seal(&self, kind: TokenKind, pointer: &Pointer, key: u8) -> Result<SealedToken, RetiredKey> {
-        let key = self.sealing.iter().find(|sealing| sealing.number == key).ok_or(RetiredKey)?;
-        let sealed = key.seal_pointer(kind, pointer).ok_or(RetiredKey)?;
-        Ok(SealedToken::spell(&sealed, self.shape))
+    /// [`SealError::RetiredKey`].
+    pub fn seal(&self, kind: TokenKind, pointer: &Pointer, key: u8) -> Result<SealedToken, SealError> {
+        let key = self.sealing.iter().find(|sealing| sealing.number == key).ok_or(SealError::RetiredKey)?;
+        let sealed = match self.shape {
+            TokenShape::Whole => key.seal_pointer(kind, pointer).map(|sealed| SealedToken::whole(&sealed)),
+            TokenShape::Halves => key.seal_pointer(kind, pointer).map(|sealed| SealedToken::halves(&sealed)),
+            TokenShape::Hex => key.seal_short(kind, pointer.short()).map(|sealed| SealedToken::hex(&sealed)),
+        };
+        sealed.ok_or(SealError::RetiredKey)
     }
 
     /// Seals a row-less access token, or the `jti` of one, with the newest key.
     ///
     /// # Errors
-    /// [`RetiredKey`].
-    pub fn seal_rowless(&self, kind: TokenKind, token: &Rowless) -> Result<SealedToken, RetiredKey> {
-        let sealed = self.sealing.first().and_then(|key| key.seal_rowless(kind, token)).ok_or(RetiredKey)?;
-        Ok(SealedToken::spell(&sealed, self.shape))
+    /// [`SealError`].
+    pub fn seal_rowless(&self, kind: TokenKind, token: &Rowless) -> Result<SealedToken, SealError> {
+        let spell = match self.shape {
+            TokenShape::Whole => SealedToken::whole,
+            TokenShape::Halves => SealedToken::halves,
+            TokenShape::Hex => return Err(SealError::NoRoom),
+        };
+        let sealed = self.sealing.first().and_then(|key| key.seal_rowless(kind, token));
+        sealed.map(|sealed| spell(&sealed)).ok_or(SealError::RetiredKey)
     }
 
     /// Opens a token as one of these kinds; `None` for all that is not exactly one of this realm's.
     #[must_use]
     pub fn open(&self, kinds: &[TokenKind], token: &str) -> Option<Opened> {
-        let sealed = render::read(token, self.shape)?;
-        self.sealing.iter().find_map(|key| kinds.iter().find_map(|kind| key.open(*kind, &sealed)))
+        match self.shape {
+            TokenShape::Whole => self.try_keys(kinds, &render::read_whole(token)?, SealingKey::open),
+            TokenShape::Halves => self.try_keys(kinds, &render::read_halves(token)?, SealingKey::open),
+            TokenShape::Hex => self.try_keys(kinds, &render::read_hex(token)?, SealingKey::open_short),
+        }
+    }
+
+    /// What the first key and kind make of it that fit.
+    fn try_keys<T>(
+        &self,
+        kinds: &[TokenKind],
+        sealed: &T,
+        open: impl Fn(&SealingKey, TokenKind, &T) -> Option<Opened>,
+    ) -> Option<Opened> {
+        self.sealing.iter().find_map(|key| kinds.iter().find_map(|kind| open(key, *kind, sealed)))
     }
 
     /// What is stored of a client secret, and compared.

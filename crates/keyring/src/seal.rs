@@ -5,11 +5,11 @@
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use kimbai_core::number::RealmNumber;
-use kimbai_core::token::{Pointer, Rowless, TokenKind};
+use kimbai_core::token::{Pointer, Rowless, ShortPointer, TokenKind};
 
-use crate::layout::{PAYLOAD_BYTES, read_pointer, read_rowless, write_pointer, write_rowless};
+use crate::layout::{read_pointer, read_rowless, read_short, write_pointer, write_rowless, write_short};
 use crate::master_key::derive;
-use crate::render::SEALED_BYTES;
+use crate::render::{SEALED_BYTES, SHORT_SEALED_BYTES};
 
 pub(crate) const TAG_BYTES: usize = 16;
 
@@ -20,14 +20,22 @@ const FORMAT_VERSION: u8 = 1;
 pub enum Opened {
     /// A code, access or refresh token.
     Pointer(TokenKind, Pointer),
+    /// The same of a realm whose tokens are short.
+    Short(TokenKind, ShortPointer),
     /// A row-less access token.
     Rowless(Rowless),
 }
 
-/// A sealing key with which a grant's tokens were made is no longer there.
+/// Why a token cannot be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sealing key of this generation is retired")]
-pub struct RetiredKey;
+pub enum SealError {
+    /// The sealing key with which the grant's tokens were made is no longer there.
+    #[error("the sealing key of this generation is retired")]
+    RetiredKey,
+    /// A short token can say nothing without a row.
+    #[error("a realm with short tokens has none without a grant")]
+    NoRoom,
+}
 
 /// One of a realm's sealing keys: a derived key for each kind.
 pub(crate) struct SealingKey {
@@ -51,29 +59,56 @@ impl SealingKey {
         self.seal(kind, write_pointer(pointer))
     }
 
+    pub(crate) fn seal_short(&self, kind: TokenKind, pointer: ShortPointer) -> Option<[u8; SHORT_SEALED_BYTES]> {
+        self.seal(kind, write_short(pointer))
+    }
+
     pub(crate) fn seal_rowless(&self, kind: TokenKind, token: &Rowless) -> Option<[u8; SEALED_BYTES]> {
         self.seal(kind, write_rowless(token))
     }
 
     pub(crate) fn open(&self, kind: TokenKind, sealed: &[u8; SEALED_BYTES]) -> Option<Opened> {
-        let mut in_out = *sealed;
-        let payload = self.key(kind)?.open_in_place(zero_nonce(), self.aad(kind), &mut in_out).ok()?;
-        let payload: &[u8; PAYLOAD_BYTES] = payload.as_ref().try_into().ok()?;
+        let payload = self.unseal(kind, sealed)?;
         match kind {
-            TokenKind::Rowless | TokenKind::RowlessJti => read_rowless(payload).map(Opened::Rowless),
+            TokenKind::Rowless | TokenKind::RowlessJti => read_rowless(&payload).map(Opened::Rowless),
             TokenKind::Code | TokenKind::Access | TokenKind::Refresh | TokenKind::AccessJti => {
-                read_pointer(payload).map(|pointer| Opened::Pointer(kind, pointer))
+                read_pointer(&payload).map(|pointer| Opened::Pointer(kind, pointer))
             }
         }
     }
 
-    fn seal(&self, kind: TokenKind, mut payload: [u8; PAYLOAD_BYTES]) -> Option<[u8; SEALED_BYTES]> {
+    pub(crate) fn open_short(&self, kind: TokenKind, sealed: &[u8; SHORT_SEALED_BYTES]) -> Option<Opened> {
+        let payload = self.unseal(kind, sealed)?;
+        match kind {
+            TokenKind::Code | TokenKind::Access | TokenKind::Refresh => {
+                read_short(&payload).map(|pointer| Opened::Short(kind, pointer))
+            }
+            TokenKind::Rowless | TokenKind::RowlessJti | TokenKind::AccessJti => None,
+        }
+    }
+
+    /// The payload and its tag.
+    fn seal<const PAYLOAD: usize, const SEALED: usize>(
+        &self,
+        kind: TokenKind,
+        mut payload: [u8; PAYLOAD],
+    ) -> Option<[u8; SEALED]> {
         let tag = self.key(kind)?.seal_in_place_separate_tag(zero_nonce(), self.aad(kind), &mut payload).ok()?;
-        let mut sealed = [0; SEALED_BYTES];
-        let (ciphertext, rest) = sealed.split_at_mut(PAYLOAD_BYTES);
+        let mut sealed = [0; SEALED];
+        let (ciphertext, rest) = sealed.split_at_mut_checked(PAYLOAD)?;
         ciphertext.copy_from_slice(&payload);
         rest.copy_from_slice(tag.as_ref());
         Some(sealed)
+    }
+
+    fn unseal<const PAYLOAD: usize, const SEALED: usize>(
+        &self,
+        kind: TokenKind,
+        sealed: &[u8; SEALED],
+    ) -> Option<[u8; PAYLOAD]> {
+        let mut in_out = *sealed;
+        let payload = self.key(kind)?.open_in_place(zero_nonce(), self.aad(kind), &mut in_out).ok()?;
+        payload.as_ref().try_into().ok()
     }
 
     fn key(&self, kind: TokenKind) -> Option<&LessSafeKey> {

@@ -35,15 +35,16 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// The realms of a sandbox at their ports: each port, and what is registered there.
 pub(crate) fn registrations(scheme: &str, port_base: u16) -> anyhow::Result<Vec<(u16, Registration)>> {
-    use kimbai_server::dialects::{marketplace, oneid, standard, tini};
+    use kimbai_server::dialects::{haravan, marketplace, oneid, standard, tini};
     let port = |offset: u16| port_base.checked_add(offset).context("--port-base is too large: ten ports are needed");
     let issuer = |port: u16| format!("{scheme}://localhost:{port}");
-    let (standard, tini, marketplace, oneid) = (port(0)?, port(1)?, port(2)?, port(5)?);
+    let (standard, tini, marketplace, haravan, oneid) = (port(0)?, port(1)?, port(2)?, port(4)?, port(5)?);
     port(9)?;
     Ok(vec![
         (standard, standard::demo::registration(&issuer(standard))),
         (tini, tini::demo::registration(&issuer(tini))),
         (marketplace, marketplace::demo::registration(&issuer(marketplace))),
+        (haravan, haravan::demo::registration(&issuer(haravan))),
         // The platform's issuer ends in a slash, and clients compare it character by character.
         (oneid, oneid::demo::registration(&format!("{}/", issuer(oneid)))),
     ])

@@ -18,6 +18,8 @@ pub struct Consent<'a> {
     pub client: ClientCard<'a>,
     /// The account in use.
     pub user_name: &'a str,
+    /// The organization for which it asks, such as a shop.
+    pub organization: Option<&'a str>,
     /// What it asks for.
     pub scopes: &'a [ScopeLine<'a>],
     /// Host of the redirect URI: where the browser is sent.

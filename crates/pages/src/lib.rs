@@ -16,6 +16,7 @@ mod language;
 mod link;
 mod login;
 mod logout;
+mod organization;
 mod sandbox;
 mod sheet;
 mod text;
@@ -29,6 +30,7 @@ pub use frame::{ClientCard, Frame};
 pub use language::Language;
 pub use login::{Login, LoginDress, LoginError, login};
 pub use logout::{Logout, logged_out, logout};
+pub use organization::{OrganizationChoice, OrganizationLine, organization};
 pub use sandbox::{
     ClientLine, CommandLine, EndpointLine, Outcome, PersonLine, RealmLink, RequestLine, SandboxCallback, SandboxIndex,
     sandbox_callback, sandbox_index, sandbox_requests,

@@ -4,9 +4,10 @@
 
 use kimbai_pages::{
     ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage,
-    FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink,
-    RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, asset, asset_names, consent, consent_sheet, error,
-    form_post, login, logout, sandbox_callback, sandbox_index, sandbox_requests,
+    FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, OrganizationChoice, OrganizationLine, Outcome,
+    PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, asset, asset_names,
+    consent, consent_sheet, error, form_post, login, logout, organization, sandbox_callback, sandbox_index,
+    sandbox_requests,
 };
 
 mod samples;
@@ -23,7 +24,18 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     let scopes = &[scope(true), scope(false)];
     let (policy_uri, tos_uri) = (Some(HOSTILE_URI), Some(HOSTILE_URI));
     let redirect_host = HOSTILE;
-    let asked = Consent { action, hidden, client, user_name: HOSTILE, scopes, redirect_host, policy_uri, tos_uri };
+    let organization = Some(HOSTILE);
+    let asked = Consent {
+        action,
+        hidden,
+        client,
+        user_name: HOSTILE,
+        organization,
+        scopes,
+        redirect_host,
+        policy_uri,
+        tos_uri,
+    };
     let problem =
         ErrorPage { problem: Problem::RedirectUri, error: HOSTILE, hint: Some(HOSTILE), back: Some(HOSTILE_URI) };
     let dress = LoginDress { background_uri: Some(HOSTILE_URI), hotline: Some(HOSTILE), support_email: Some(HOSTILE) };
@@ -42,13 +54,19 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     let people = &[PersonLine { username: HOSTILE, password: HOSTILE, name: HOSTILE }];
     let sheet = |result| ConsentSheet { action, hidden, client, scopes, people, result };
     let asked_account = Account { action, hidden, client, user_name: HOSTILE };
+    let organizations = &[
+        OrganizationLine { label: HOSTILE, name: HOSTILE, is_enough: true },
+        OrganizationLine { label: HOSTILE, name: HOSTILE, is_enough: false },
+    ];
+    let asked_shop = OrganizationChoice { action, hidden, client, user_name: HOSTILE, organizations };
     let post = FormPost { action, parameters: hidden, client_name: HOSTILE };
     let asked_out = Logout { action, hidden, user_name: HOSTILE, client_name: Some(HOSTILE) };
     // The number: how many values of each page are hostile, title and header of the frame included.
     vec![
         ("login", 3 + 12, login(&frame, &form)),
-        ("consent", 3 + 15, consent(&frame, &asked)),
+        ("consent", 3 + 16, consent(&frame, &asked)),
         ("account", 3 + 7, account(&frame, &asked_account)),
+        ("organization", 3 + 17, organization(&frame, &asked_shop)),
         ("form_post", 3 + 4, form_post(&frame, &post)),
         ("logout", 3 + 5, logout(&frame, &asked_out)),
         ("error", 3 + 3, error(&frame, &problem)),
@@ -156,8 +174,17 @@ fn scriptable_addresses_are_left_out() {
     let form = Login { action: "/", hidden: &[], username: "", client, error: None, cancel: Some(uri), dress };
     let (policy_uri, tos_uri) = (Some(uri), Some(uri));
     let (action, hidden) = ("/", &[][..]);
-    let asked =
-        Consent { action, hidden, client, user_name: "u", scopes: &[], redirect_host: "h", policy_uri, tos_uri };
+    let asked = Consent {
+        action,
+        hidden,
+        client,
+        user_name: "u",
+        organization: None,
+        scopes: &[],
+        redirect_host: "h",
+        policy_uri,
+        tos_uri,
+    };
     let page = ErrorPage { problem: Problem::NotFound, error: "e", hint: None, back: Some(uri) };
     for html in [login(&frame, &form), consent(&frame, &asked), error(&frame, &page)] {
         assert!(!html.contains("javascript:") && !html.contains("data:"), "{html}");
@@ -184,6 +211,7 @@ fn the_ids_of_the_contract_exist_exactly_once() {
     ids("consent-documents", &["consent-policy", "consent-tos"]);
     ids("login-dressed", &["username", "password", "login", "hotline", "support-email"]);
     ids("account", &["account-continue", "account-another"]);
+    ids("organization", &["organization-demo-shop", "organization-other-shop", "account-another"]);
     ids("form-post", &["form-post"]);
     ids("logout", &["logout-confirm"]);
     ids("logged-out", &["logged-out"]);
@@ -266,6 +294,8 @@ fn pages_read_as_reviewed() {
         "consent-optional",
         "consent-documents",
         "account",
+        "organization",
+        "consent-organization",
         "form-post",
         "logout",
         "error-RedirectUri",

@@ -42,6 +42,11 @@ pub(crate) fn refusal(refusal: TokenRefusal) -> Reason {
             &refusal,
             ("more scope than there is to give", "Ask for what was granted, or let the user authorize again."),
         ),
+        TokenRefusal::ScopeNotNarrowed => reason(
+            "scope_not_narrowed",
+            &refusal,
+            ("a part of the granted scope, in a realm with short tokens", "Leave the parameter scope out."),
+        ),
         TokenRefusal::Grant(refusal) => grant(refusal),
     }
 }
@@ -126,6 +131,11 @@ fn grant(refusal: Refusal) -> Reason {
         ),
         Refusal::ClientEnded => ("client_ended", "a token of a client that was disabled", "Ask the operator."),
         Refusal::UserEnded => ("user_ended", "a token of a user who was disabled", "Ask the operator."),
+        Refusal::MembershipEnded => (
+            "membership_ended",
+            "a token for a shop that the user has left",
+            "Let somebody who belongs to the shop authorize again.",
+        ),
         Refusal::ScopeRetired => {
             ("scope_retired", "a token with a scope that was retired", "Let the user authorize again.")
         }
@@ -174,6 +184,21 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             ("pkce", ("missing or wrong PKCE parameters", "Send code_challenge with code_challenge_method=S256."))
         }
         AuthorizeError::AccessDenied => ("access_denied", ("none: the user said no", "Show the user what happened.")),
+        AuthorizeError::NotAMember => (
+            "not_a_member",
+            ("an orgid that is none of the user's shops", "Leave orgid out, or send that of a shop of this user."),
+        ),
+        AuthorizeError::RoleMissing => (
+            "role_missing",
+            (
+                "grant_service for a user who is no admin of the shop",
+                "Log in first without grant_service, look for admin in the role claim, and only then ask for it.",
+            ),
+        ),
+        AuthorizeError::InteractionRequired => (
+            "interaction_required",
+            ("none: the user has several shops and has not chosen", "Send orgid, or ask again without prompt=none."),
+        ),
         AuthorizeError::PromptNone => {
             ("invalid_request", ("prompt=none together with another value", "Send none alone, or the others."))
         }

@@ -14,7 +14,7 @@ use kimbai_engine::{Engine, Realm, Source, Throttled};
 use kimbai_pages::{ASSETS_PATH, Frame, Language};
 
 use crate::dialects::standard::{self, MetadataCache};
-use crate::dialects::{FaultForm, Place};
+use crate::dialects::{FaultForm, Place, Reach};
 use crate::http::admission::Admission;
 use crate::http::form::Form;
 use crate::http::host::RealmHosts;
@@ -81,7 +81,7 @@ impl Site {
     pub(crate) fn place(&self, path: &str) -> Place {
         self.places.get(path).copied().unwrap_or_else(|| {
             let endpoint = if path.starts_with(ASSETS_PATH) { Endpoint::Asset } else { Endpoint::Other };
-            Place { endpoint, faults: self.elsewhere }
+            Place { endpoint, faults: self.elsewhere, reach: Reach::OrganizationsToo }
         })
     }
 
@@ -103,6 +103,8 @@ pub(crate) struct Arrival {
     pub(crate) request_id: HeaderValue,
     pub(crate) source: Source,
     pub(crate) endpoint: Endpoint,
+    /// The label of the organization whose host it names.
+    pub(crate) organization: Option<String>,
 }
 
 /// A request at its endpoint, with the realm it is for.
@@ -114,6 +116,8 @@ pub(crate) struct Call {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) source: Source,
+    /// The label of the organization whose host it names; it need not exist.
+    pub(crate) organization: Option<String>,
     request_id: HeaderValue,
 }
 
@@ -135,6 +139,7 @@ impl FromRequestParts<SiteRef> for Call {
             uri: parts.uri.clone(),
             headers: std::mem::take(&mut parts.headers),
             source: arrival.source,
+            organization: arrival.organization,
             request_id: arrival.request_id,
         };
         match admit(&call, arrival.endpoint) {

@@ -22,7 +22,8 @@ pub use copy::{Copied, CopyError, CopyProgress, CopyStep, copy};
 pub use error::StoreError;
 pub use ledger::{Answer, GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{
-    Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, LogInKey,
-    LogInLimits, LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
+    Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow,
+    LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, LogInKey, LogInLimits, LogInVerdict, MembershipRow,
+    OrganizationRow, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 pub use upkeep::{BackupDone, BackupError, BackupProgress, StoreFigures, Upkeep};

@@ -12,7 +12,7 @@ impl Destination {
     pub(crate) const fn of_opening(start: &Start) -> Self {
         match start {
             Start::Code { .. } => Self(Some(Generation::CODE)),
-            Start::Tokens(_) => Self::FIRST,
+            Start::Tokens(_) | Start::Exchanged(..) => Self::FIRST,
         }
     }
 

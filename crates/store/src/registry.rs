@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use kimbai_core::grant::PartyStanding;
-use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::exchange::ExchangeOrigin;
+use kimbai_core::grant::{PartyStanding, ShortDigest, Standing};
+use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
@@ -46,17 +47,40 @@ pub trait Registry: Send + Sync {
     /// The users of a realm in the order of their names, from the first one after `after` on, at most `limit`.
     fn users(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<UserRow>>;
 
-    /// What a user has consented to for a client.
-    fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>>;
-    /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
-    fn put_consent(
+    /// The organization with this label.
+    fn organization_by_label(&self, realm: RealmNumber, label: String) -> Answer<'_, Option<OrganizationRow>>;
+    /// The organization with this number.
+    fn organization(&self, realm: RealmNumber, number: OrganizationNumber) -> Answer<'_, Option<OrganizationRow>>;
+    /// The organizations of a realm in the order of their labels, from the first one after `after` on, at most `limit`.
+    fn organizations(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<OrganizationRow>>;
+    /// To which organizations a user belongs, in the order of their labels.
+    fn memberships(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Vec<MembershipRow>>;
+    /// Whether a user belongs to this organization, and as what.
+    fn membership(
         &self,
         realm: RealmNumber,
         user: UserNumber,
-        client: ClientNumber,
-        answer: ConsentAnswer,
-    ) -> Answer<'_, ()>;
-    /// Forgets a consent; its grants are the caller's to revoke.
+        organization: OrganizationNumber,
+    ) -> Answer<'_, Option<MembershipRow>>;
+
+    /// The legacy token of this digest.
+    fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>>;
+    /// The legacy tokens of an organization in the order of their digests, from the first one after `after` on, at most `limit`.
+    fn legacy_tokens(
+        &self,
+        realm: RealmNumber,
+        organization: OrganizationNumber,
+        after: Option<ShortDigest>,
+        limit: u32,
+    ) -> Answer<'_, Vec<LegacyTokenRow>>;
+    /// Takes a step in the life of a legacy token, if it still stands before it; else nothing.
+    fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()>;
+
+    /// What a user has consented to for a client and an organization.
+    fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>>;
+    /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
+    fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()>;
+    /// Forgets what a user has consented to for a client, whatever the organization; the grants are the caller's to revoke.
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()>;
 
     /// Stores a new browser session.
@@ -156,7 +180,7 @@ pub enum Change {
         /// Enabled or disabled.
         activity: Activity,
     },
-    /// Removes a client, its standing (so that all it was issued is dead), its consents and denials. Its number is not used again.
+    /// Removes a client, its standing (so that all it was issued is dead), its consents, denials and legacy tokens. Its number is not used again.
     RemoveClient {
         /// Its realm.
         realm: RealmNumber,
@@ -173,6 +197,50 @@ pub enum Change {
         password_hash: String,
         /// Its claims, as JSON.
         claims: String,
+    },
+    /// Makes an organization or changes it, by label. An `org_id` that another one has is [`crate::StoreError::Taken`].
+    PutOrganization {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its label.
+        label: String,
+        /// By what clients know it.
+        org_id: String,
+        /// Its name as people read it.
+        name: String,
+        /// What kind of organization it is; may be empty.
+        category: String,
+    },
+    /// Makes a user a member of an organization, or gives a member other roles. Both are named, for they may be as new as this;
+    /// nothing without such a user or organization.
+    PutMembership {
+        /// Their realm.
+        realm: RealmNumber,
+        /// The user's name.
+        username: String,
+        /// The organization's label.
+        label: String,
+        /// The roles, as a JSON list of names.
+        roles: String,
+    },
+    /// Takes a user out of an organization.
+    RemoveMembership {
+        /// Their realm.
+        realm: RealmNumber,
+        /// The user's name.
+        username: String,
+        /// The organization's label.
+        label: String,
+    },
+    /// Stores a legacy token with the epochs of its client and user. One that is there stays as it is, but for these: what ended, stays
+    /// ended. One of another owner is [`crate::StoreError::Taken`].
+    PutLegacyToken {
+        /// Its realm.
+        realm: RealmNumber,
+        /// By what it is known: a keyed digest.
+        token: ShortDigest,
+        /// Whose it is.
+        owner: LegacyTokenOwner,
     },
     /// Enables or disables a user; its epoch grows with the step from enabled to disabled. Nothing without such a user.
     SetUserActivity {
@@ -270,6 +338,90 @@ pub struct UserRow {
     pub claims: String,
     /// Its standing.
     pub standing: PartyStanding,
+}
+
+/// An organization as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationRow {
+    /// Its number in the realm.
+    pub number: OrganizationNumber,
+    /// By what clients know it.
+    pub org_id: String,
+    /// By what operators know it, and the left-most part of its host.
+    pub label: String,
+    /// Its name as people read it.
+    pub name: String,
+    /// What kind of organization it is; may be empty.
+    pub category: String,
+}
+
+/// A user's place in an organization, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipRow {
+    /// Where.
+    pub organization: OrganizationRow,
+    /// The roles, as a JSON list of names.
+    pub roles: String,
+}
+
+/// Whose a legacy token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegacyTokenOwner {
+    /// What it opens.
+    pub organization: OrganizationNumber,
+    /// Who holds it.
+    pub client: ClientNumber,
+    /// For whom it acts.
+    pub user: UserNumber,
+}
+
+/// A token of an older system, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegacyTokenRow {
+    /// By what it is known: a keyed digest.
+    pub token: ShortDigest,
+    /// Whose it is.
+    pub owner: LegacyTokenOwner,
+    /// The client's epoch when it was put here.
+    pub client_epoch: u32,
+    /// The user's epoch then.
+    pub user_epoch: u32,
+    /// When it was put here.
+    pub put: Micros,
+    /// When it ends; [`Micros::NEVER`]: not yet known.
+    pub ends: Micros,
+    /// The number of the exchange that is next, or under way.
+    pub exchange: u32,
+    /// Whether the tokens of that exchange may have been given out.
+    pub answered: bool,
+    /// The standing of its client and user.
+    pub standing: Standing,
+    /// The store's time of this look.
+    pub now: Micros,
+}
+
+/// A step in the life of a legacy token; each may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegacyTokenStep {
+    /// The tokens of this exchange may be given out from now on.
+    Answered(ExchangeOrigin),
+    /// This exchange is over: the next one has the next number.
+    Next(ExchangeOrigin),
+    /// The same, and the legacy token ends.
+    NextAndEnd(ExchangeOrigin),
+    /// The legacy token ends.
+    End(ShortDigest),
+}
+
+/// Whose consent, for whom, and for which organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentOf {
+    /// Who gave it.
+    pub user: UserNumber,
+    /// For whom.
+    pub client: ClientNumber,
+    /// For which organization, or for none.
+    pub organization: OrganizationNumber,
 }
 
 /// A remembered consent.

@@ -7,16 +7,17 @@ mod grants;
 use std::path::PathBuf;
 
 use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
-use kimbai_core::grant::{EndReason, Opening, Revocation, Verdict};
-use kimbai_core::number::{AttemptId, GrantId, RealmNumber, UserNumber};
+use kimbai_core::grant::{EndReason, Opening, Revocation, ShortDigest, Verdict};
+use kimbai_core::number::{AttemptId, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
+use kimbai_core::time::Micros;
 use kimbai_postgres_fixture::{Database, Server, Version};
 use kimbai_store::postgres::{self, PostgresStore, StoreUrl};
 use kimbai_store::sqlite::{self, Location, SqliteStore};
 use kimbai_store::suite::{put_client, put_realm, put_user};
 use kimbai_store::{
-    Activity, AuditEvent, AuditFilter, Change, Clock, ConsentAnswer, CopyError, CopyProgress, CopyStep, GrantsOf,
-    Ledger, LogInKey, LogInLimits, Registry, SessionId, copy,
+    Activity, AuditEvent, AuditFilter, Change, Clock, ConsentAnswer, ConsentOf, CopyError, CopyProgress, CopyStep,
+    GrantsOf, Ledger, LegacyTokenOwner, LegacyTokenRow, LogInKey, LogInLimits, Registry, SessionId, copy,
 };
 
 const LIMITS: LogInLimits = LogInLimits {
@@ -72,7 +73,15 @@ async fn filled() -> Source {
     let off = Change::SetClientActivity { realm, client: other, activity: Activity::Disabled };
     let check = Change::SetMeta { key: "check".to_owned(), value: vec![1, 2, 3] };
     store.change(vec![key.clone(), key, off, check, Change::RemoveClient { realm, client: gone }]).await.unwrap();
-    store.put_consent(realm, user, CLIENT, ConsentAnswer::yes(ScopeSet(u64::MAX))).await.unwrap();
+    let of = ConsentOf { user, client: CLIENT, organization: OrganizationNumber(u32::MAX) };
+    store.put_consent(realm, of, ConsentAnswer::yes(ScopeSet(u64::MAX))).await.unwrap();
+    let text = |text: &str| text.to_owned();
+    let (label, org_id, name, category) = (text("shop"), text("1001"), text("Tiệm"), text("hoa"));
+    let shop = Change::PutOrganization { realm, label: label.clone(), org_id, name, category };
+    let member = Change::PutMembership { realm, username: text("ảnh"), label, roles: text("[\"admin\"]") };
+    let owner = LegacyTokenOwner { organization: OrganizationNumber(u32::MAX), client: CLIENT, user };
+    let legacy = Change::PutLegacyToken { realm, token: ShortDigest([255; 16]), owner };
+    store.change(vec![shop, member, legacy]).await.unwrap();
     store.put_session(realm, SessionId([255; 16]), user, u32::MAX).await.unwrap();
     store.remember_browser(realm, user, [0; 16]).await.unwrap();
     store.count_log_in(realm, LogInKey([1; 16]), LogInKey([2; 16]), LIMITS).await.unwrap();
@@ -117,7 +126,11 @@ async fn all_of(store: &(impl Ledger + Registry)) -> Vec<String> {
     say(format!("{:?} {:?}", user, store.users(REALM, None, 10).await));
     say(format!("{:?}", store.clients(REALM).await));
     say(format!("{:?}", store.keys(REALM).await));
-    say(format!("{:?}", store.consent(REALM, user.number, CLIENT).await));
+    let of = ConsentOf { user: user.number, client: CLIENT, organization: OrganizationNumber(u32::MAX) };
+    say(format!("{:?}", store.consent(REALM, of).await));
+    say(format!("{:?} {:?}", store.organizations(REALM, None, 10).await, store.memberships(REALM, user.number).await));
+    let legacy = store.legacy_token(REALM, ShortDigest([255; 16])).await.unwrap().unwrap();
+    say(format!("{:?}", LegacyTokenRow { now: Micros(0), ..legacy }));
     let session = store.session(REALM, SessionId([255; 16])).await.unwrap().unwrap();
     say(format!("{:?} {:?} {:?}", session.user_epoch, session.authenticated, session.standing));
     say(format!("{:?}", store.knows_browser(REALM, user.number, [0; 16]).await));

@@ -1,15 +1,16 @@
-//! What a valid request needs next: a log-in, a choice of the account, a consent, or an answer.
+//! What a valid request needs next: a log-in, a choice of the account or the organization, a consent, or an answer.
 //!
 //! Each page settles what it is for, so that it is shown once: a log-in is later than the first sight of the request, a choice is
 //! remembered in [`Progress`], a decision is answered at once.
 
 use crate::client::ConsentPolicy;
 use crate::grant::PartyStanding;
-use crate::number::UserNumber;
+use crate::number::{OrganizationNumber, UserNumber};
 use crate::realm::{ConsentForm, Lifetimes};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
 
+use super::acting::Acting;
 use super::openid::{Demands, LogInTerms, Prompt};
 use super::request::{AuthorizeError, ValidRequest};
 
@@ -74,7 +75,9 @@ pub struct Browsing<'a> {
     pub session: Option<&'a SessionView>,
     /// Whether its user is the one whom the request names.
     pub subject: SubjectMatch,
-    /// What the user has agreed to before.
+    /// For whom the user acts.
+    pub acting: Acting,
+    /// What the user has agreed to before, acting so.
     pub consents: Option<Consents>,
     /// What the consent form brought back.
     pub decision: Option<Decision>,
@@ -89,13 +92,15 @@ pub struct Progress {
     pub log_in_since: Option<Micros>,
     /// Who was chosen, by a log-in or on the page that asks.
     pub chosen: Option<UserNumber>,
+    /// For which organization the user acts, by what was said or shown.
+    pub organization: Option<OrganizationNumber>,
 }
 
 impl Progress {
     /// Nothing is settled yet.
     #[must_use]
     pub const fn begun(first_seen: Micros) -> Self {
-        Self { first_seen, log_in_since: None, chosen: None }
+        Self { first_seen, log_in_since: None, chosen: None, organization: None }
     }
 
     /// The user has authenticated. Clocks may differ by a little: a log-in for this request is never earlier than its first sight.
@@ -105,6 +110,7 @@ impl Progress {
             first_seen: self.first_seen.min(authenticated),
             log_in_since: self.log_in_since.map(|since| since.min(authenticated)),
             chosen: Some(user),
+            organization: None,
         }
     }
 
@@ -117,7 +123,13 @@ impl Progress {
     /// The user wants another account than those that are logged in.
     #[must_use]
     pub const fn wants_another(self, now: Micros) -> Self {
-        Self { log_in_since: Some(now), chosen: None, ..self }
+        Self { log_in_since: Some(now), chosen: None, organization: None, ..self }
+    }
+
+    /// The user acts for this organization.
+    #[must_use]
+    pub const fn acts_for(self, organization: OrganizationNumber) -> Self {
+        Self { organization: Some(organization), ..self }
     }
 }
 
@@ -128,6 +140,8 @@ pub enum Step {
     LogIn,
     /// Ask which account it shall be.
     ChooseAccount,
+    /// Ask for which organization it shall be.
+    ChooseOrganization,
     /// Show the consent page.
     AskConsent {
         /// What is asked for.
@@ -151,11 +165,16 @@ pub fn decide(request: &ValidRequest, browsing: Browsing<'_>, progress: &Progres
         None => Step::LogIn,
         Some(session) => match demanded_of_session(&request.terms, session, browsing.subject, progress) {
             Some(step) => step,
-            None => consent(request, browsing, terms),
+            None => match browsing.acting {
+                Acting::Undecided => Step::ChooseOrganization,
+                Acting::Refused(error) => Step::Refuse(error),
+                Acting::Alone | Acting::For(_) => consent(request, browsing, terms),
+            },
         },
     };
     match (request.terms.prompt, step) {
         (Prompt::Silent, Step::LogIn | Step::ChooseAccount) => Step::Refuse(AuthorizeError::LogInRequired),
+        (Prompt::Silent, Step::ChooseOrganization) => Step::Refuse(AuthorizeError::InteractionRequired),
         (Prompt::Silent, Step::AskConsent { .. }) => Step::Refuse(AuthorizeError::ConsentRequired),
         (Prompt::Silent | Prompt::Pages(_), step) => step,
     }

@@ -4,6 +4,7 @@
 //! redirects: repeated or malformed parameters, request objects, the client's grants, scope, response type, response mode, state,
 //! PKCE, and what the request says of the log-in. Then the ID token hint, whose signature the caller checks.
 
+mod acting;
 mod decide;
 mod openid;
 mod partial;
@@ -12,6 +13,7 @@ mod response_type;
 #[cfg(test)]
 mod tests;
 
+pub use acting::{Acting, Wanted, acting};
 pub use decide::{
     Browsing, ConsentTerms, Consents, Decision, Progress, SessionView, Step, SubjectMatch, decide, session_is_live,
 };

@@ -39,7 +39,8 @@ impl Parameter {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(
     missing_docs,
-    reason = "each is the parameter of that name: RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1"
+    reason = "each is the parameter of that name: RFC 6749 section 4.1.1, RFC 7636 section 4.3, OpenID Connect Core section 3.1.2.1; \
+              orgid names the organization for which the user acts"
 )]
 pub struct AuthorizationRequest {
     pub client_id: Parameter,
@@ -57,17 +58,21 @@ pub struct AuthorizationRequest {
     pub ui_locales: Parameter,
     pub claims: Parameter,
     pub acr_values: Parameter,
+    pub orgid: Parameter,
     pub login_hint: Parameter,
     pub id_token_hint: Parameter,
     pub request: Parameter,
     pub request_uri: Parameter,
 }
 
+/// The name of the parameter that names an organization.
+const ORGID: &str = "orgid";
+
 impl AuthorizationRequest {
     /// The parameters that go from page to page, by name, in the order in which we write them. What is a secret or names a person
     /// is not among them: it stands in no URL of ours.
     #[must_use]
-    pub fn carried(&self) -> [(&'static str, &Parameter); 15] {
+    pub fn carried(&self) -> [(&'static str, &Parameter); 16] {
         [
             ("client_id", &self.client_id),
             ("redirect_uri", &self.redirect_uri),
@@ -84,6 +89,7 @@ impl AuthorizationRequest {
             ("ui_locales", &self.ui_locales),
             ("claims", &self.claims),
             ("acr_values", &self.acr_values),
+            (ORGID, &self.orgid),
         ]
     }
 
@@ -102,7 +108,8 @@ impl AuthorizationRequest {
     #[must_use]
     pub fn malformed(&self) -> Option<&'static str> {
         let mut parameters = self.carried().into_iter().chain(self.dropped());
-        parameters.find(|(_, value)| **value == Parameter::Malformed).map(|(name, _)| name)
+        // The last one is unknown to realms without organizations, and what is unknown is ignored.
+        parameters.find(|(name, value)| **value == Parameter::Malformed && *name != ORGID).map(|(name, _)| name)
     }
 }
 
@@ -163,6 +170,8 @@ pub struct ValidRequest {
     pub binding: CodeBinding,
     /// What it says of the log-in.
     pub terms: LogInTerms,
+    /// By what it names the organization for which the user acts.
+    pub orgid: Option<String>,
 }
 
 /// Why a request is refused, and where that may be said.
@@ -253,6 +262,15 @@ pub enum AuthorizeError {
     /// Nobody is logged in, or not recently enough, or another user, and no page may be shown or would help.
     #[error("the user is not logged in as the request demands")]
     LogInRequired,
+    /// The organization that is asked for, or was chosen, is none of the user's.
+    #[error("the user does not belong to the organization")]
+    NotAMember,
+    /// The user has not the role that a scope takes, in the organization.
+    #[error("the user does not have the role in the organization that a scope takes")]
+    RoleMissing,
+    /// The user must choose an organization, and no page may be shown.
+    #[error("the user must choose an organization")]
+    InteractionRequired,
     /// The user must be asked, and no page may be shown.
     #[error("the user has not consented")]
     ConsentRequired,
@@ -280,7 +298,8 @@ pub fn validate(
                 redirect_uri: sent.map_or(ShortDigest::ABSENT, |uri| ShortDigest::of(uri.as_bytes())),
                 code_challenge: CodeChallenge::digest(code_challenge),
             };
-            Ok(ValidRequest { client, target, scope, response_type, binding, terms })
+            let orgid = request.orgid.value().map(str::to_owned);
+            Ok(ValidRequest { client, target, scope, response_type, binding, terms, orgid })
         }
         Err(error) => Err(AuthorizeRefusal::Redirect { target, error }),
     }
@@ -326,6 +345,9 @@ fn validate_rest(
 ) -> Result<Rest, AuthorizeError> {
     if let Some(name) = request.malformed() {
         return Err(AuthorizeError::Malformed(name));
+    }
+    if settings.membership.is_some() && request.orgid == Parameter::Malformed {
+        return Err(AuthorizeError::Malformed(ORGID));
     }
     if request.request != Parameter::Absent {
         return Err(AuthorizeError::RequestObject);

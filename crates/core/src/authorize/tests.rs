@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision, PageProblem,
-    Parameter, Progress, ResponseMode, ResponseTarget, ResponseType, SessionView, Step, SubjectMatch, ValidRequest,
-    decide, session_is_live, validate,
+    Acting, AuthorizationRequest, AuthorizeError, AuthorizeRefusal, Browsing, ConsentTerms, Consents, Decision,
+    PageProblem, Parameter, Progress, ResponseMode, ResponseTarget, ResponseType, SessionView, Step, SubjectMatch,
+    ValidRequest, decide, session_is_live, validate,
 };
 use crate::claims::{ClaimSet, RequestedClaims};
 use crate::client::tests::{
@@ -19,6 +19,7 @@ use crate::realm::{ConsentForm, PkcePolicy, RealmSettings};
 use crate::scope::{OPENID, ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
 use crate::time::Micros;
 
+mod acting;
 mod hybrid;
 mod pages;
 
@@ -371,7 +372,7 @@ fn decided(
     decision: Option<Decision>,
     terms: ConsentTerms,
 ) -> Step {
-    let browsing = Browsing { session, subject: SubjectMatch::Fits, consents, decision };
+    let browsing = Browsing { session, subject: SubjectMatch::Fits, acting: Acting::Alone, consents, decision };
     decide(request, browsing, &Progress::begun(Micros::from_unix_s(2_000)), terms)
 }
 

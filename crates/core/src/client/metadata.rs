@@ -463,9 +463,9 @@ fn sector(metadata: &ClientMetadata) -> Option<String> {
 fn check_algorithms(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
     let asked = [metadata.id_token_signed_response_alg, metadata.userinfo_signed_response_alg];
     let has_all = asked.iter().flatten().all(|algorithm| settings.signing.algorithms.contains(algorithm));
-    if metadata.access_token_format == Some(AccessTokenFormat::Jwt) && !settings.signs() {
+    if metadata.access_token_format == Some(AccessTokenFormat::Jwt) && !settings.signs_access_tokens() {
         return Err(RegistrationError::Contradiction(
-            "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms",
+            "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms, and a token_shape other than hex",
         ));
     }
     if has_all {

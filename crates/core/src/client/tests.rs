@@ -11,8 +11,8 @@ use crate::client::{
 use crate::grant::PartyStanding;
 use crate::number::ClientNumber;
 use crate::realm::{
-    BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy,
-    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
+    AuthorizationResponseForm, BearerHeader, ClientLifetimes, ConsentForm, EndpointPaths, ErrorForm, IdTokenClaims,
+    IntrospectionListener, Lifetimes, PkcePolicy, RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
 };
 use crate::redirect_uri::UriError;
 use crate::request_signature::SignatureFault;
@@ -74,6 +74,12 @@ pub(crate) fn settings() -> RealmSettings {
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
+        host_suffix: None,
+        exchange: None,
+        membership: None,
+        service: None,
+        id_token_claims: IdTokenClaims::Requested,
+        authorization_response: AuthorizationResponseForm::Standard,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::grant::{Grant, Look, PartyStanding, State};
 use crate::number::ClientNumber;
 use crate::time::Micros;
 
-use super::pointer::{Pointer, Rowless, TokenKind};
+use super::pointer::{Pointer, Rowless, ShortPointer, TokenKind};
 use super::refusal::Refusal;
 
 /// Why a token does not work. The caller is told only that it does not.
@@ -97,6 +97,27 @@ pub fn introspect(kind: TokenKind, token: &Pointer, look: &Look) -> Result<Live,
         }
     };
     if look.now >= end { Err(Refusal::Expired) } else { Ok(Live { expiry_s: end.as_unix_s(), grant: grant.clone() }) }
+}
+
+/// The same of a short token; answers also what its row makes of it, and when it was issued, where the row knows.
+///
+/// # Errors
+/// [`Refusal`]: why not.
+pub fn introspect_short(
+    kind: TokenKind,
+    token: ShortPointer,
+    look: &Look,
+) -> Result<(Live, Pointer, Option<u32>), Refusal> {
+    let Some(seen) = &look.seen else { return Err(Refusal::Unknown) };
+    let (pointer, issued_at_s) = token.complete(&seen.grant);
+    let live = introspect(kind, &pointer, look)?;
+    // It does not say when it was issued; of the current generation its expiry says as much.
+    let is_of_its_row = match seen.grant.state {
+        State::Active(active) if token.generation == active.generation => token.time == active.access_expiry_s,
+        State::Active(_) | State::Code { .. } | State::Ended { .. } => true,
+    };
+    let has_its_time = kind == TokenKind::Refresh || is_of_its_row;
+    if has_its_time { Ok((live, pointer, issued_at_s)) } else { Err(Refusal::StoreWentBack) }
 }
 
 /// Whether a row-less access token works.

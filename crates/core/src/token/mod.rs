@@ -7,12 +7,14 @@ mod introspect;
 mod plan;
 mod pointer;
 mod refusal;
+mod rules;
 mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use introspect::{Inactive, IntrospectionReach, Live, introspect, introspect_rowless};
-pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, offline_scope, plan};
-pub use pointer::{Pointer, Rowless, TokenKind};
+pub use introspect::{Inactive, IntrospectionReach, Live, introspect, introspect_rowless, introspect_short};
+pub use plan::{Plan, Presented, SealingKeys, TokenGrant, TokenRequest, is_allowed, plan};
+pub use pointer::{Payload, Pointer, Rowless, ShortPointer, TokenKind};
 pub use refusal::{Refusal, RequestFault, TokenRefusal};
+pub use rules::{ServiceRules, TokenRules};
 pub use settle::{Issued, Note, Refused, Retries, Settled, issue_rowless, settle_redemption, settle_rotation};

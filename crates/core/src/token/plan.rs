@@ -7,8 +7,9 @@ use crate::pkce::CodeChallenge;
 use crate::scope::{ScopeSet, ScopeTable};
 use crate::secret::Secret;
 
-use super::pointer::Pointer;
+use super::pointer::{Payload, Pointer};
 use super::refusal::{Refusal, RequestFault, TokenRefusal};
+use super::rules::TokenRules;
 
 /// An access token request (RFC 6749 sections 4.1.3, 4.4.2, 6).
 #[derive(Debug, Clone)]
@@ -77,15 +78,19 @@ pub enum Presented {
     Code(Option<Pointer>),
     /// A refresh token.
     Refresh(Option<Pointer>),
+    /// A short code or refresh token whose grant is not there any more.
+    Gone,
     /// None is needed.
     Nothing,
 }
 
-/// The number of the realm's newest sealing key.
+/// The number of the realm's newest sealing key, and what it seals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealingKeys {
     /// With which new generations are sealed.
     pub newest: u8,
+    /// How much the tokens say.
+    pub payload: Payload,
 }
 
 /// What to do for a token request.
@@ -99,8 +104,7 @@ pub enum Plan {
     Rowless(ScopeSet),
 }
 
-/// Decides which verb an authenticated client's request asks for. `offline`: the scopes that ask for a refresh token; a grant
-/// without any lives as long as its access token.
+/// Decides which verb an authenticated client's request asks for. `rules`: those of this client.
 ///
 /// # Errors
 /// [`TokenRefusal`]: what is wrong before any row is looked at.
@@ -108,14 +112,17 @@ pub fn plan(
     client: &Client,
     request: &TokenGrant,
     presented: Presented,
-    (scopes, offline, keys): (&ScopeTable, ScopeSet, SealingKeys),
+    (scopes, rules, keys): (&ScopeTable, TokenRules, SealingKeys),
 ) -> Result<Plan, TokenRefusal> {
     if !client.may_use(request.grant_type()?) {
         return Err(TokenRefusal::UnauthorizedClient);
     }
     let refused = |refusal| Err(TokenRefusal::Grant(refusal));
-    let access_lifetime_s = client.lifetimes.access_token_s;
-    let terms = Terms { access_lifetime_s, idle_lifetime_s: client.lifetimes.refresh_idle_s, sealing_key: keys.newest };
+    let terms = |scope| {
+        let lifetimes = rules.lifetimes(client, scope);
+        let (access_lifetime_s, idle_lifetime_s) = (lifetimes.access_token_s, lifetimes.refresh_idle_s);
+        Terms { access_lifetime_s, idle_lifetime_s, sealing_key: keys.newest }
+    };
     match (request, presented) {
         (TokenGrant::AuthorizationCode { redirect_uri, code_verifier, .. }, Presented::Code(pointer)) => {
             let Some(code) = pointer else { return refused(Refusal::Forged) };
@@ -123,9 +130,7 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let binding = binding(redirect_uri.as_deref(), code_verifier.as_ref())?;
-            let has_refresh_token = code.scope.intersects(offline);
-            let idle_lifetime_s = if has_refresh_token { terms.idle_lifetime_s } else { Some(access_lifetime_s) };
-            let terms = Terms { idle_lifetime_s, ..terms };
+            let terms = terms(code.scope);
             Ok(Plan::Redeem(code.grant, Redemption { client: client.number, binding, terms }))
         }
         (TokenGrant::RefreshToken { scope, .. }, Presented::Refresh(pointer)) => {
@@ -137,13 +142,23 @@ pub fn plan(
                 return refused(Refusal::ScopeRetired);
             }
             let scope = requested(scope.as_deref(), token.scope, scopes)?;
-            let rotation =
-                Rotation { client: client.number, generation: token.generation, rotated_low: token.time, terms };
+            if keys.payload == Payload::Short && scope != token.scope {
+                return Err(TokenRefusal::ScopeNotNarrowed);
+            }
+            let (generation, rotated_low, terms) = (token.generation, token.time, terms(token.scope));
+            let rotation = Rotation { client: client.number, generation, rotated_low, terms };
             Ok(Plan::Rotate(token.grant, rotation, scope))
+        }
+        // They would have no row, and say too little without one.
+        (TokenGrant::ClientCredentials { .. }, _) if keys.payload == Payload::Short => {
+            Err(TokenRefusal::UnauthorizedClient)
         }
         (TokenGrant::ClientCredentials { scope }, _) => {
             let scope = requested(scope.as_deref(), client.scope.intersection(scopes.live()), scopes)?;
             Ok(Plan::Rowless(scope))
+        }
+        (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, Presented::Gone) => {
+            refused(Refusal::Unknown)
         }
         (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, _) => refused(Refusal::Forged),
         (TokenGrant::Incomplete { missing, .. }, _) => Err(TokenRefusal::Malformed(RequestFault::Missing(missing))),
@@ -155,13 +170,6 @@ pub fn plan(
 #[must_use]
 pub fn is_allowed(client: &Client, scope: ScopeSet, scopes: &ScopeTable) -> bool {
     scopes.live().intersection(client.allowed).contains(scope)
-}
-
-/// The scopes that bring this client a refresh token; none for a client that may not refresh: its grants live as long as their
-/// access tokens.
-#[must_use]
-pub fn offline_scope(client: &Client, offline: ScopeSet) -> ScopeSet {
-    if client.may_use(GrantType::RefreshToken) { offline } else { ScopeSet::EMPTY }
 }
 
 /// What a code must be bound to for this request to redeem it.

@@ -1,8 +1,9 @@
 //! What a sealed token says: a pointer to a grant, or the whole of a row-less one.
 
-use crate::grant::{Active, Grant};
+use crate::grant::{Active, Grant, State};
 use crate::number::{ClientNumber, Generation, GrantId};
 use crate::scope::ScopeSet;
+use crate::time::Micros;
 
 /// What a sealed token is for; what opens one kind opens no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +55,26 @@ pub struct Pointer {
     pub scope: ScopeSet,
 }
 
+/// All that a short token says of a grant in one of its generations: its row says the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortPointer {
+    /// The grant.
+    pub grant: GrantId,
+    /// The generation it belongs to.
+    pub generation: Generation,
+    /// As in [`Pointer::time`].
+    pub time: u32,
+}
+
+/// How much the sealed tokens of a realm say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// 48 bytes: all of [`Pointer`], or of [`Rowless`].
+    Long,
+    /// 16 bytes: [`ShortPointer`]. What is issued has the grant's whole scope, and there is none without a grant.
+    Short,
+}
+
 /// An access token without a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rowless {
@@ -89,5 +110,35 @@ impl Pointer {
     #[must_use]
     pub fn refresh(grant: &Grant, active: &Active) -> Self {
         Self { time: active.rotated.low_bits(), ..Self::access(grant, active, grant.scope) }
+    }
+
+    /// What of it a short token says.
+    #[must_use]
+    pub const fn short(&self) -> ShortPointer {
+        ShortPointer { grant: self.grant, generation: self.generation, time: self.time }
+    }
+}
+
+impl ShortPointer {
+    /// The same with what the row says: the client, the whole scope, and when what it points to was issued. Of a generation that is
+    /// neither the first nor the current one the row does not know that any more.
+    #[must_use]
+    pub fn complete(self, grant: &Grant) -> (Pointer, Option<u32>) {
+        let issued = match grant.state {
+            State::Active(active) if self.generation == active.generation => Some(active.rotated),
+            State::Active(active) if self.generation == Generation::FIRST => Some(active.redeemed),
+            State::Code { .. } if self.generation == Generation::CODE => Some(grant.opened),
+            State::Active(_) | State::Code { .. } | State::Ended { .. } => None,
+        };
+        let issued_at_s = issued.map(Micros::as_unix_s);
+        let pointer = Pointer {
+            grant: self.grant,
+            generation: self.generation,
+            time: self.time,
+            client: grant.client,
+            issued_at_s: issued_at_s.unwrap_or(0),
+            scope: grant.scope,
+        };
+        (pointer, issued_at_s)
     }
 }

@@ -24,6 +24,9 @@ pub enum TokenRefusal {
     /// The scope is beyond what the client is registered for, or the grant gives.
     #[error("the scope is beyond what was granted")]
     ScopeNotGranted,
+    /// The scope is less than the grant's, and the realm's tokens have no room to say so.
+    #[error("a token of this realm has the whole scope of its grant")]
+    ScopeNotNarrowed,
     /// The code or refresh token does not work.
     #[error("{0}")]
     Grant(Refusal),
@@ -94,6 +97,9 @@ pub enum Refusal {
     /// The user was disabled, or everything of it was ended.
     #[error("the user was disabled")]
     UserEnded,
+    /// The user does not belong to the grant's organization any more.
+    #[error("the user does not belong to the grant's organization any more")]
+    MembershipEnded,
     /// A scope of the grant was retired, or taken from the client.
     #[error("a scope of the grant was retired or taken from the client")]
     ScopeRetired,

@@ -10,6 +10,7 @@ use crate::time::Micros;
 
 use super::pointer::{Pointer, Rowless};
 use super::refusal::Refusal;
+use super::rules::TokenRules;
 
 /// A replayed code ends its grant only when its redemption is at least so old: the losers of a race must not kill the winner.
 const REPLAY_IS_A_RACE: Duration = Duration::from_secs(10);
@@ -77,18 +78,18 @@ impl From<Refusal> for Refused {
     }
 }
 
-/// What a redemption's outcome means. `offline`: the scopes that ask for a refresh token.
+/// What a redemption's outcome means. `rules`: those of the client.
 ///
 /// # Errors
 /// [`Refused`]: a replay by the right client with everything right ends the grant, ten seconds after the redemption or later.
-pub fn settle_redemption(outcome: &Outcome, redemption: &Redemption, offline: ScopeSet) -> Settled {
+pub fn settle_redemption(outcome: &Outcome, redemption: &Redemption, rules: TokenRules) -> Settled {
     let (seen, active) = match &outcome.verdict {
         Verdict::Done(seen) => (seen, active(&seen.grant)?),
         Verdict::Refused(None) => return Err(Refusal::Unknown.into()),
         Verdict::Refused(Some(seen)) => return Err(refused_redemption(seen, redemption, outcome.now)),
     };
     check_standing(&seen.standing, &seen.grant)?;
-    Ok(issue(&seen.grant, &active, seen.grant.scope, (offline, outcome.now)))
+    Ok(issue(&seen.grant, &active, seen.grant.scope, (rules, outcome.now)))
 }
 
 fn refused_redemption(seen: &Seen, redemption: &Redemption, now: Micros) -> Refused {
@@ -121,7 +122,7 @@ pub fn settle_rotation(
     rotation: &Rotation,
     scope: ScopeSet,
     retries: Retries,
-    offline: ScopeSet,
+    rules: TokenRules,
 ) -> Settled {
     let now = outcome.now;
     let (seen, active, note) = match &outcome.verdict {
@@ -130,7 +131,7 @@ pub fn settle_rotation(
         Verdict::Refused(Some(seen)) => (seen, refused_rotation(seen, rotation, retries, now)?, Some(Note::Retried)),
     };
     check_standing(&seen.standing, &seen.grant)?;
-    Ok(Issued { note, ..issue(&seen.grant, &active, scope, (offline, now)) })
+    Ok(Issued { note, ..issue(&seen.grant, &active, scope, (rules, now)) })
 }
 
 /// The generation to give again, or why there is none.
@@ -207,11 +208,10 @@ fn check_standing(standing: &Standing, grant: &Grant) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn issue(grant: &Grant, active: &Active, scope: ScopeSet, (offline, now): (ScopeSet, Micros)) -> Issued {
-    let has_refresh_token = grant.scope.intersects(offline);
+fn issue(grant: &Grant, active: &Active, scope: ScopeSet, (rules, now): (TokenRules, Micros)) -> Issued {
     Issued {
         access: Pointer::access(grant, active, scope),
-        refresh: has_refresh_token.then(|| Pointer::refresh(grant, active)),
+        refresh: rules.has_refresh_token(grant.scope).then(|| Pointer::refresh(grant, active)),
         sealing_key: active.sealing_key,
         expires_in_s: active.access_expiry_s.saturating_sub(now.as_unix_s()),
         note: None,

@@ -4,6 +4,7 @@ mod introspection;
 mod planning;
 mod redemption;
 mod rotation;
+mod services;
 
 use crate::client::tests::{OFFLINE, ORDER};
 use crate::grant::{
@@ -12,6 +13,7 @@ use crate::grant::{
 use crate::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, UserNumber};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
+use crate::token::TokenRules;
 
 /// The redemption's time: not a whole second.
 const REDEEMED: Micros = Micros(1_700_000_000_250_000);
@@ -23,6 +25,8 @@ const IDLE_S: u32 = 86_400 * 30;
 const TERMS: Terms = Terms { access_lifetime_s: ACCESS_S, idle_lifetime_s: Some(IDLE_S), sealing_key: 0 };
 const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([1; 16]), code_challenge: ShortDigest([2; 16]) };
 const SCOPE: ScopeSet = OFFLINE.union(ORDER);
+/// Those of a realm without services.
+const RULES: TokenRules = TokenRules { offline: OFFLINE, service: None };
 const MINE: ClientNumber = ClientNumber(7);
 const OTHER: ClientNumber = ClientNumber(8);
 

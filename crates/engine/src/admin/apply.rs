@@ -4,6 +4,7 @@
 use kimbai_core::client::ClientSecret;
 use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::manifest::{Manifest, PlainSecret};
 use super::passwords::{NewPassword, Passwords, hash_of};
@@ -157,7 +158,7 @@ fn with_lost(error: AdminError, made_secrets: &[MadeSecret]) -> AdminError {
 /// What a manifest changes.
 #[derive(Default)]
 struct Drafted {
-    /// Realms and clients.
+    /// Realms, clients and organizations.
     changes: Vec<Change>,
     /// Of each user.
     users: Vec<Vec<Change>>,
@@ -185,7 +186,16 @@ async fn draft(
     for client in &intended.removed {
         drafted.changes.push(Change::RemoveClient { realm: realm.number, client: client.number });
     }
-    for user in intended.users.iter().filter(|user| user.is_put) {
+    for organization in &intended.organizations {
+        drafted.changes.push(Change::PutOrganization {
+            realm: realm.number,
+            label: organization.label.clone(),
+            org_id: organization.org_id.clone(),
+            name: organization.name.clone(),
+            category: organization.category.clone(),
+        });
+    }
+    for user in intended.users.iter().filter(|user| user.is_put || !user.memberships.is_empty()) {
         drafted.users.push(user_draft(&realm.face(), user).await?);
     }
     Ok(())
@@ -210,6 +220,21 @@ fn client_draft(realm: &RealmFace<'_>, client: &IntendedClient) -> Result<(Chang
 }
 
 async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
+    let mut changes = Vec::new();
+    if user.is_put {
+        changes = put_draft(realm, user).await?;
+    }
+    for membership in &user.memberships {
+        let (realm, username, label) = (realm.number, user.username.clone(), membership.label.clone());
+        changes.push(match &membership.roles {
+            Some(roles) => Change::PutMembership { realm, username, label, roles: json!(roles).to_string() },
+            None => Change::RemoveMembership { realm, username, label },
+        });
+    }
+    Ok(changes)
+}
+
+async fn put_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {
     let known = user.known.as_ref();
     let password_hash = hash_of(&user.password, realm.keyring, known).await?;
     let new = NewUser { username: user.username.clone(), password_hash, claims: user.claims.clone() };

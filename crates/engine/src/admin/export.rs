@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 
 use kimbai_core::claims::UserClaims;
 use kimbai_core::client::{Client, ClientMetadata};
+use kimbai_core::number::UserNumber;
+use kimbai_store::OrganizationRow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, SecretHash, UserManifest, difference};
+use super::manifest::{
+    ClientManifest, Manifest, OrganizationManifest, PlainSecret, RealmManifest, SecretHash, UserManifest, difference,
+};
+use super::organizations::each_organization;
 use super::users::each_user;
 use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
 use crate::log_in::open_hash;
+use crate::organization::membership_of;
 use crate::realm::Realm;
 
 /// Writes realms, clients and users as a manifest.
@@ -65,7 +71,7 @@ async fn export(
 ) -> Result<RealmManifest, AdminError> {
     let clients = realm.clients();
     let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(realm, client, secrets)));
-    let mut users = BTreeMap::new();
+    let (mut users, mut numbers) = (BTreeMap::new(), Vec::new());
     each_user(administration, realm, |row| {
         let UserClaims { sub, name, email, claims, identity } = UserClaims::parse(&row.claims)?;
         let password_hash = match secrets {
@@ -73,13 +79,48 @@ async fn export(
             ExportSecrets::Hashes => open_hash(&realm.keyring, &row.password_hash).map(PlainSecret::new),
         };
         let disabled = (!row.standing.active).then_some(true);
-        let (name, sub, password) = (Some(name), Some(sub), None);
-        let manifest = UserManifest { name, email, claims, identity, sub, password, password_hash, disabled };
+        let (memberships, name, sub, password) = (None, Some(name), Some(sub), None);
+        let manifest =
+            UserManifest { name, email, claims, identity, sub, password, password_hash, disabled, memberships };
+        numbers.push((row.username.clone(), row.number));
         users.insert(row.username, manifest);
         Ok(())
     })
     .await?;
-    Ok(RealmManifest { settings: settings(administration, realm), clients: Some(clients.collect()), users })
+    let organizations = organizations(administration, realm).await?;
+    if !organizations.is_empty() {
+        for (username, number) in numbers {
+            let memberships = memberships(administration, realm, number).await?;
+            if let Some(user) = users.get_mut(&username) {
+                user.memberships = Some(memberships).filter(|memberships| !memberships.is_empty());
+            }
+        }
+    }
+    let settings = settings(administration, realm);
+    Ok(RealmManifest { settings, clients: Some(clients.collect()), users, organizations })
+}
+
+async fn organizations(
+    administration: &Administration,
+    realm: &Realm,
+) -> Result<BTreeMap<String, OrganizationManifest>, AdminError> {
+    let mut organizations = BTreeMap::new();
+    each_organization(administration, realm, |OrganizationRow { label, org_id, name, category, .. }| {
+        let category = Some(category).filter(|category| !category.is_empty());
+        organizations.insert(label, OrganizationManifest { org_id: Some(org_id), name: Some(name), category });
+    })
+    .await?;
+    Ok(organizations)
+}
+
+async fn memberships(
+    administration: &Administration,
+    realm: &Realm,
+    user: UserNumber,
+) -> Result<BTreeMap<String, Vec<String>>, AdminError> {
+    let rows = administration.engine.store.memberships(realm.number, user).await?;
+    let memberships = rows.into_iter().map(membership_of).collect::<Result<Vec<_>, _>>()?;
+    Ok(memberships.into_iter().map(|membership| (membership.organization.label, membership.roles)).collect())
 }
 
 /// The keys in which a realm differs from its dialect's defaults, and those that say which realm it is.

@@ -1,11 +1,12 @@
 //! Grants: listed, shown, revoked.
 
 use kimbai_core::grant::Seen;
-use kimbai_core::number::{GrantId, UserNumber};
+use kimbai_core::number::{GrantId, OrganizationNumber, UserNumber};
 use kimbai_store::GrantsOf;
 use serde::{Deserialize, Serialize};
 
 use super::clients::find;
+use super::organizations::find_organization;
 use super::users::find_user;
 use super::views::GrantView;
 use super::{AdminError, Administration, Command, Order};
@@ -24,6 +25,9 @@ pub struct GrantList {
     pub user: Option<String>,
     /// Only those this client was given.
     pub client: Option<String>,
+    /// Only those given for this organization, by its label; in a realm with services those alone: what is installed there.
+    #[serde(default)]
+    pub organization: Option<String>,
     /// Only those after this one, to go on with a list.
     pub after: Option<String>,
     /// So many at most.
@@ -62,16 +66,24 @@ impl Command for GrantList {
             None => None,
         };
         let client = self.client.as_deref().map(|client_id| find(&realm, client_id)).transpose()?;
-        let of = match (user, &client) {
-            (Some(user), _) => GrantsOf::User(user),
-            (None, Some(client)) => GrantsOf::Client(client.number),
-            (None, None) => GrantsOf::Realm,
+        let organization = match &self.organization {
+            Some(label) => Some(find_organization(administration, &realm, label).await?.number),
+            None => None,
         };
-        let is_asked = |seen: &Seen| client.as_ref().is_none_or(|client| seen.grant.client == client.number);
+        let of = match (user, organization, &client) {
+            (Some(user), ..) => GrantsOf::User(user),
+            (None, Some(organization), _) => GrantsOf::Organization(organization),
+            (None, None, Some(client)) => GrantsOf::Client(client.number),
+            (None, None, None) => GrantsOf::Realm,
+        };
+        let is_asked = |seen: &Seen| {
+            client.as_ref().is_none_or(|client| seen.grant.client == client.number)
+                && organization.is_none_or(|organization| is_installed(&realm, seen, organization))
+        };
         let limit = self.limit.clamp(1, LIMIT_MAX);
         let mut after = self.after.as_deref().map(grant_id).transpose()?;
         let mut views = Vec::new();
-        // A user's grants to other clients are passed over, so that one slice need not be the whole answer.
+        // Grants to other clients and for other organizations are passed over, so that one slice need not be the whole answer.
         while views.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
             let slice = administration.engine.store.grants(realm.number, of, after, limit).await?;
             for seen in slice.grants.iter().filter(|seen| is_asked(seen)) {
@@ -85,6 +97,12 @@ impl Command for GrantList {
         views.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(views)
     }
+}
+
+/// Whether a grant is one of an app that works for the organization by itself, where that is told apart.
+fn is_installed(realm: &Realm, seen: &Seen, organization: OrganizationNumber) -> bool {
+    let rules = realm.token_rules;
+    seen.grant.organization == organization && (rules.service.is_none() || rules.service_of(seen.grant.scope).is_some())
 }
 
 impl Command for GrantShow {

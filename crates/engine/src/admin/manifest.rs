@@ -39,6 +39,24 @@ pub struct RealmManifest {
     /// By user name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, UserManifest>,
+    /// Its organizations, such as shops, by label.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub organizations: BTreeMap<String, OrganizationManifest>,
+}
+
+/// What is asked of one organization.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationManifest {
+    /// By what clients know it; a new one is drawn for a new organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    /// Its name as people read it; of a new organization, the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What kind of organization it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
 }
 
 /// What is asked of one client.
@@ -84,6 +102,9 @@ pub struct UserManifest {
     /// Whether the user may do nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+    /// All organizations the user belongs to, by label, with the roles there; those that are not named end. Absent: as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memberships: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// A secret on its way to or from the operator; its `Debug` hides it.

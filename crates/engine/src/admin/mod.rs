@@ -13,6 +13,7 @@ mod follow;
 mod grants;
 mod keys;
 mod manifest;
+mod organizations;
 mod passwords;
 mod plan;
 mod signing_keys;
@@ -37,7 +38,8 @@ pub use self::error::AdminError;
 pub use self::export::{Export, ExportSecrets};
 pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
-pub use self::manifest::{ClientManifest, Manifest, PlainSecret, RealmManifest, UserManifest};
+pub use self::manifest::{ClientManifest, Manifest, OrganizationManifest, PlainSecret, RealmManifest, UserManifest};
+pub use self::organizations::{OrganizationList, OrganizationView};
 pub use self::plan::{Action, Kind, Prune, Step};
 pub use self::signing_keys::{KeyImport, KeyList, KeyRetire, KeyRotate, Rotation, SigningKeyState, SigningKeyView};
 pub use self::users::{UserAdd, UserAdded, UserList, UserPasswd, UserSetActivity};
@@ -136,6 +138,7 @@ impl Administration {
             UserPasswd,
             UserSetActivity,
             UserList,
+            OrganizationList,
             GrantList,
             GrantShow,
             GrantRevoke,

@@ -4,7 +4,7 @@ use kimbai_core::authorize::{AuthorizationRequest, AuthorizeError, Decision, Pag
 use kimbai_core::client::ConsentPolicy;
 use kimbai_core::grant::Seen;
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, NewClient, SignedIn, Visit};
+use kimbai_engine::{AuthorizationCode, Authorized, BrowserSecret, GrantedCode, NewClient, SignedIn, Visit};
 use kimbai_store::{Activity, GrantsOf, Ledger as _};
 
 use crate::fixture::{CHALLENGE, Fixture, PASSWORD, REDIRECT_URI, VERIFIER, code_grant, refresh_token, secret, source};
@@ -45,7 +45,7 @@ async fn authorize(
 
 fn code(authorized: Authorized) -> AuthorizationCode {
     match authorized {
-        Authorized::Code { target, code, id_token: None } => {
+        Authorized::Code(GrantedCode { target, code, id_token: None, session_state: None, .. }) => {
             assert_eq!((target.redirect_uri.as_str(), target.state.as_deref()), (REDIRECT_URI, Some("12345678")));
             code
         }

@@ -1,6 +1,7 @@
 use base64::Engine as _;
 use kimbai_core::number::{ClientNumber, Generation, GrantId};
 use kimbai_core::scope::ScopeSet;
+use kimbai_core::token::Payload;
 use proptest::prelude::*;
 
 use super::*;
@@ -35,6 +36,9 @@ fn pointer() -> Pointer {
 /// The kinds that point to a grant.
 const POINTERS: [TokenKind; 4] = [TokenKind::Code, TokenKind::Access, TokenKind::Refresh, TokenKind::AccessJti];
 
+/// The kinds that a realm with short tokens has.
+const SHORT: [TokenKind; 3] = [TokenKind::Code, TokenKind::Access, TokenKind::Refresh];
+
 #[test]
 fn a_token_has_the_shape_of_its_realm_and_opens_as_its_kind_alone() {
     for (shape, length, dot) in [(TokenShape::Whole, 86, None), (TokenShape::Halves, 87, Some(43))] {
@@ -47,6 +51,33 @@ fn a_token_has_the_shape_of_its_realm_and_opens_as_its_kind_alone() {
             assert_eq!(keyring.open(&others, token.expose()), None);
         }
     }
+}
+
+#[test]
+fn a_short_token_is_64_digits_and_says_which_grant_generation_and_time() {
+    let keyring = keyring(1, TokenShape::Hex);
+    assert_eq!(keyring.sealing_keys().payload, Payload::Short);
+    for kind in SHORT {
+        let token = keyring.seal(kind, &pointer(), 0).unwrap();
+        assert_eq!(token.expose().len(), 64);
+        assert!(token.expose().bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{}", token.expose());
+        assert_eq!(keyring.open(&[kind], token.expose()), Some(Opened::Short(kind, pointer().short())));
+        let others: Vec<_> = TokenKind::ALL.into_iter().filter(|other| *other != kind).collect();
+        assert_eq!(keyring.open(&others, token.expose()), None);
+        assert_eq!(keyring.seal(kind, &pointer(), 0).unwrap(), token, "sealed alike each time");
+        // What it does not say does not change it.
+        let other = Pointer { client: ClientNumber(8), issued_at_s: 1, scope: ScopeSet(1), ..pointer() };
+        assert_eq!(keyring.seal(kind, &other, 0).unwrap(), token);
+    }
+    let rowless = Rowless {
+        client: ClientNumber(1),
+        client_epoch: 0,
+        issued_at_s: 1,
+        expiry_s: 2,
+        scope: ScopeSet(1),
+        random: 3,
+    };
+    assert_eq!(keyring.seal_rowless(TokenKind::Rowless, &rowless), Err(SealError::NoRoom));
 }
 
 #[test]
@@ -77,9 +108,9 @@ fn a_token_of_one_realm_or_installation_proves_nothing_in_another() {
 
 #[test]
 fn truncated_extended_recased_repadded_and_bit_flipped_tokens_are_refused_at_every_position() {
-    for shape in [TokenShape::Whole, TokenShape::Halves] {
+    for shape in [TokenShape::Whole, TokenShape::Halves, TokenShape::Hex] {
         let keyring = keyring(1, shape);
-        for kind in POINTERS {
+        for kind in SHORT {
             let token = keyring.seal(kind, &pointer(), 0).unwrap();
             let token = token.expose();
             let refused = |text: &str| assert_eq!(keyring.open(&TokenKind::ALL, text), None, "{text}");
@@ -95,6 +126,10 @@ fn truncated_extended_recased_repadded_and_bit_flipped_tokens_are_refused_at_eve
                 let mut recased = token.to_owned().into_bytes();
                 recased[position] ^= 0x20;
                 refused(&String::from_utf8_lossy(&recased));
+                if shape == TokenShape::Hex {
+                    let other = if token.as_bytes()[position] == b'0' { '1' } else { '0' };
+                    refused(&format!("{}{other}{}", &token[..position], &token[position + 1..]));
+                }
             }
             refused(&format!("{token}="));
             refused(&format!("{token}=="));
@@ -117,6 +152,21 @@ fn every_flipped_bit_of_the_sealed_bytes_is_noticed() {
 }
 
 #[test]
+fn every_flipped_bit_of_a_short_token_is_noticed() {
+    let keyring = keyring(1, TokenShape::Hex);
+    let token = keyring.seal(TokenKind::Access, &pointer(), 0).unwrap();
+    let text = token.expose();
+    assert_eq!(keyring.open(&TokenKind::ALL, &text.to_uppercase()), None);
+    for position in 0..text.len() {
+        let digit = u8::from_str_radix(&text[position..=position], 16).unwrap();
+        for bit in 0..4 {
+            let flipped = format!("{}{:x}{}", &text[..position], digit ^ (1 << bit), &text[position + 1..]);
+            assert_eq!(keyring.open(&TokenKind::ALL, &flipped), None);
+        }
+    }
+}
+
+#[test]
 fn old_sealing_keys_open_and_re_derive_and_retired_ones_do_not() {
     let master = MasterKey::generate();
     let realm = RealmNumber(1);
@@ -130,12 +180,12 @@ fn old_sealing_keys_open_and_re_derive_and_retired_ones_do_not() {
     let before = open(&[root.clone(), old.clone()]);
     let token = before.seal(TokenKind::Refresh, &pointer(), 0).unwrap();
     let during = open(&[root.clone(), old, new.clone()]);
-    assert_eq!(during.sealing_keys(), SealingKeys { newest: 1 });
+    assert_eq!(during.sealing_keys(), SealingKeys { newest: 1, payload: Payload::Long });
     assert!(during.open(&[TokenKind::Refresh], token.expose()).is_some());
     assert_eq!(during.seal(TokenKind::Refresh, &pointer(), 0).unwrap(), token);
     let after = open(&[root, new]);
     assert_eq!(after.open(&[TokenKind::Refresh], token.expose()), None);
-    assert_eq!(after.seal(TokenKind::Refresh, &pointer(), 0), Err(RetiredKey));
+    assert_eq!(after.seal(TokenKind::Refresh, &pointer(), 0), Err(SealError::RetiredKey));
 }
 
 #[test]
@@ -168,9 +218,15 @@ fn a_wrong_master_key_opens_no_key_of_a_realm() {
 proptest! {
     #[test]
     fn no_text_that_is_not_a_token_opens(text in "\\PC{0,120}") {
-        let keyring = keyring(1, TokenShape::Halves);
+        let (keyring, short) = (keyring(1, TokenShape::Halves), keyring(1, TokenShape::Hex));
         prop_assert_eq!(keyring.open(&TokenKind::ALL, &text), None);
+        prop_assert_eq!(short.open(&TokenKind::ALL, &text), None);
         prop_assert_eq!(keyring.open_value("session", &text), None);
+    }
+
+    #[test]
+    fn no_digits_that_are_not_a_token_open(text in "[0-9a-f]{64}") {
+        prop_assert_eq!(keyring(1, TokenShape::Hex).open(&TokenKind::ALL, &text), None);
     }
 
     #[test]

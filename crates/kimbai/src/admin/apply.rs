@@ -165,6 +165,7 @@ fn plan_text(steps: &[Step], paint: Paint) -> String {
             Kind::Realm => ("realm", String::new()),
             Kind::Client => ("client", format!(" in {}", step.realm)),
             Kind::User => ("user", format!(" in {}", step.realm)),
+            Kind::Organization => ("organization", format!(" in {}", step.realm)),
         };
         let (colour, end) = paint.of(step.action);
         // Writing to a string does not fail.

@@ -20,7 +20,8 @@ enum GrantCommand {
     #[command(after_help = "\
 Examples:
   kimbai grant list --user an
-  kimbai grant list --client web --limit 1000 --json")]
+  kimbai grant list --client web --limit 1000 --json
+  kimbai grant list --shop demo-shop")]
     List(List),
     /// Shows a grant, also one that is over since less than a day.
     #[command(after_help = "Examples:\n  kimbai grant show 6a1f02c3d4e5f607")]
@@ -38,6 +39,9 @@ struct List {
     /// Only what concerns this client.
     #[arg(long, value_name = "ID")]
     client: Option<String>,
+    /// Only what is installed in this shop.
+    #[arg(long, value_name = "LABEL")]
+    shop: Option<String>,
     #[command(flatten)]
     realm: InRealm,
     #[command(flatten)]
@@ -72,8 +76,8 @@ pub(super) async fn run(args: GrantArgs) -> anyhow::Result<()> {
 }
 
 async fn list(args: List) -> anyhow::Result<()> {
-    let List { user, client, realm: InRealm { realm, place }, slice } = args;
-    let list = GrantList { realm, user, client, after: slice.after, limit: slice.limit.limit };
+    let List { user, client, shop, realm: InRealm { realm, place }, slice } = args;
+    let list = GrantList { realm, user, client, organization: shop, after: slice.after, limit: slice.limit.limit };
     let grants = place.reach().await?.run(list).await?;
     place.say(&grants, |grants| {
         let row = |grant: &GrantView| {
@@ -117,7 +121,7 @@ pub(super) async fn standing(reach: &Reach, realm: Option<String>, of: Of) -> St
         Of::Client(client_id) => (None, Some(client_id)),
         Of::User(username) => (Some(username), None),
     };
-    let list = GrantList { realm, user, client, after: None, limit: COUNTED_MAX };
+    let list = GrantList { realm, user, client, organization: None, after: None, limit: COUNTED_MAX };
     let Ok(grants) = reach.run(list).await else { return "its grants, which could not be counted,".to_owned() };
     let standing = grants.iter().filter(|grant| grant.stands).count();
     let is_all = u32::try_from(grants.len()).is_ok_and(|length| length < COUNTED_MAX);

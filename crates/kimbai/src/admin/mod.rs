@@ -16,6 +16,7 @@ mod progress;
 pub(crate) mod reach;
 mod restore;
 mod secret;
+mod shop;
 mod socket;
 mod user;
 
@@ -41,6 +42,8 @@ pub(crate) enum AdminCommand {
     Client(client::ClientArgs),
     /// Makes, lists and disables users, and gives them new passwords.
     User(user::UserArgs),
+    /// Lists the shops, and other organizations, of a realm.
+    Shop(shop::ShopArgs),
     /// Lists and revokes grants: what users have given to clients.
     Grant(grant::GrantArgs),
     /// Lists, rotates, retires and imports the keys with which a realm signs JWTs.
@@ -108,6 +111,7 @@ pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
             AdminCommand::Export(args) => Box::pin(export::run(args)).await,
             AdminCommand::Client(args) => Box::pin(client::run(args)).await,
             AdminCommand::User(args) => Box::pin(user::run(args)).await,
+            AdminCommand::Shop(args) => Box::pin(shop::run(args)).await,
             AdminCommand::Grant(args) => Box::pin(grant::run(args)).await,
             AdminCommand::Key(args) => Box::pin(key::run(args)).await,
             AdminCommand::Audit(args) => Box::pin(audit::run(args)).await,

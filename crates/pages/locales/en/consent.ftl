@@ -11,3 +11,4 @@ consent-deny = Deny
 consent-allow = Allow
 consent-policy = Privacy policy
 consent-tos = Terms of service
+consent-organization = For the shop

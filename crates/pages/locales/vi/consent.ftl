@@ -11,3 +11,4 @@ consent-deny = Từ chối
 consent-allow = Cho phép
 consent-policy = Chính sách quyền riêng tư
 consent-tos = Điều khoản sử dụng
+consent-organization = Cho cửa hàng

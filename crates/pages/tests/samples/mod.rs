@@ -2,9 +2,9 @@
 
 use kimbai_pages::{
     Account, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, FormPost, Frame,
-    Language, Login, LoginDress, LoginError, Logout, Outcome, PersonLine, Problem, RealmLink, RequestLine,
-    SandboxCallback, SandboxIndex, ScopeLine, account, consent, consent_sheet, error, form_post, logged_out, login,
-    logout, sandbox_callback, sandbox_index, sandbox_requests,
+    Language, Login, LoginDress, LoginError, Logout, OrganizationChoice, OrganizationLine, Outcome, PersonLine,
+    Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, consent, consent_sheet, error,
+    form_post, logged_out, login, logout, organization, sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 /// Every kind of page, by name.
@@ -24,10 +24,19 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     pages.push(("consent-optional".to_owned(), consent_of(SHOP, scopes(language).get(..6).unwrap_or_default())));
     pages.push(("consent-twelve".to_owned(), consent_of(long, scopes(language))));
     pages.push(("consent-documents".to_owned(), consent(&frame, &DOCUMENTED)));
+    let for_shop = Consent { organization: Some("Tiệm Hoa & Quà <Ngọc Ảnh>"), ..DOCUMENTED };
+    pages.push(("consent-organization".to_owned(), consent(&frame, &for_shop)));
     pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
     for (name, client) in [("account", SHOP), ("account-long-name", long)] {
         let shown = Account { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER };
         pages.push((name.to_owned(), account(&frame, &shown)));
+    }
+    for (name, client, organizations) in
+        [("organization", SHOP, ORGANIZATIONS), ("organization-long-names", long, LONG_ORGANIZATIONS)]
+    {
+        let action = "/connect/authorize/organization";
+        let shown = OrganizationChoice { action, hidden: HIDDEN, client, user_name: USER, organizations };
+        pages.push((name.to_owned(), organization(&frame, &shown)));
     }
     let shown = FormPost { action: "https://example.com/callback", parameters: RESPONSE, client_name: LONG_NAME };
     pages.push(("form-post".to_owned(), form_post(&frame, &shown)));
@@ -86,11 +95,31 @@ const DRESSED: Login<'static> = Login {
     ..LOGIN
 };
 
+const ORGANIZATIONS: &[OrganizationLine<'static>] = &[
+    OrganizationLine { label: "demo-shop", name: "Tiệm Hoa Ngọc Ảnh", is_enough: true },
+    OrganizationLine { label: "other-shop", name: "Sách Cũ Quỳnh Chi", is_enough: false },
+];
+
+const LONG_ORGANIZATIONS: &[OrganizationLine<'static>] = &[
+    OrganizationLine { label: "a", name: "A", is_enough: true },
+    OrganizationLine {
+        label: "cong-ty-trach-nhiem-huu-han-mot-thanh-vien-thuong-mai-dich-vu",
+        name: LONG_NAME,
+        is_enough: true,
+    },
+    OrganizationLine { label: "shop-3", name: "<b>Tiệm</b> \"Ba\" & Con", is_enough: false },
+    OrganizationLine { label: "shop-4", name: "Tiệm Bốn", is_enough: true },
+    OrganizationLine { label: "shop-5", name: "Tiệm Năm", is_enough: true },
+    OrganizationLine { label: "shop-6", name: "Tiệm Sáu", is_enough: true },
+    OrganizationLine { label: "shop-7", name: "Tiệm Bảy", is_enough: true },
+];
+
 const CONSENT: Consent<'static> = Consent {
     action: "",
     hidden: &[],
     client: SHOP,
     user_name: "",
+    organization: None,
     scopes: &[],
     redirect_host: "localhost:8080",
     policy_uri: None,

@@ -1,5 +1,6 @@
 //! The dialects: how each platform spells requests and answers. A folder each; deleting a folder deletes the platform.
 
+pub mod haravan;
 pub mod marketplace;
 pub mod oneid;
 pub mod standard;
@@ -33,6 +34,17 @@ pub(crate) struct Place {
     pub(crate) endpoint: Endpoint,
     /// How it says what is wrong.
     pub(crate) faults: FaultForm,
+    /// At which hosts of the realm it is.
+    pub(crate) reach: Reach,
+}
+
+/// At which hosts of a realm a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The realm's own.
+    Realm,
+    /// Those of its organizations too.
+    OrganizationsToo,
 }
 
 /// What a dialect answers, by path.
@@ -42,6 +54,8 @@ pub(crate) struct Routes {
     pub(crate) places: HashMap<String, Place>,
     /// The form of the places that are added now; at last, of the paths where nothing is.
     pub(crate) faults: FaultForm,
+    /// Where the places are that are added now.
+    reach: Reach,
     /// A path that two endpoints would have.
     pub(crate) doubled: Option<String>,
 }
@@ -49,7 +63,12 @@ pub(crate) struct Routes {
 impl Routes {
     /// Nothing yet; what is added next speaks in this form.
     pub(crate) fn new(faults: FaultForm) -> Self {
-        Self { router: Router::new(), places: HashMap::new(), faults, doubled: None }
+        Self { router: Router::new(), places: HashMap::new(), faults, reach: Reach::Realm, doubled: None }
+    }
+
+    /// From here on what is added is at these hosts.
+    pub(crate) fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// From here on what is added speaks in this form.
@@ -63,7 +82,7 @@ impl Routes {
         H: axum::handler::Handler<T, SiteRef>,
         T: 'static,
     {
-        let place = Place { endpoint, faults: self.faults };
+        let place = Place { endpoint, faults: self.faults, reach: self.reach };
         if self.places.insert(path.to_owned(), place).is_none() {
             self.router = self.router.route(path, axum::routing::any(handler));
         } else {
@@ -77,6 +96,7 @@ impl Routes {
 pub(crate) fn routes(settings: &RealmSettings, audience: &Audience) -> Option<Routes> {
     let routes = match settings.dialect.as_str() {
         standard::NAME => standard::routes(settings),
+        haravan::NAME => haravan::routes(settings),
         marketplace::NAME => marketplace::routes(settings),
         oneid::NAME => oneid::routes(settings),
         tini::NAME => tini::routes(settings, audience),

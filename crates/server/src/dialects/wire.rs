@@ -4,7 +4,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_engine::admin::Wire;
 
-use super::{marketplace, oneid, routes, standard, tini};
+use super::{haravan, marketplace, oneid, routes, standard, tini};
 use crate::http::sites::Sites;
 use crate::site::Audience;
 
@@ -22,6 +22,7 @@ impl Wire for Dialects {
                 let scopes = [offline("offline_access")].into_iter().chain(standard::openid_scopes()).collect();
                 Some(standard::settings(display_name, issuer, scopes))
             }
+            haravan::NAME => Some(haravan::settings(display_name, issuer, haravan::scopes())),
             marketplace::NAME => Some(marketplace::settings(display_name, issuer, vec![offline("offline")])),
             oneid::NAME => Some(oneid::settings(display_name, issuer, oneid::scopes())),
             tini::NAME => Some(tini::settings(display_name, issuer, tini::scopes())),

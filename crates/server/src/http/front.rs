@@ -9,11 +9,12 @@ use http::{Method, Request, Uri};
 use kimbai_engine::Source;
 use tower::ServiceExt as _;
 
+use super::host::HostOf;
 use super::listener::{Peer, Service};
 use super::reply::HttpFault;
 use super::request_id::REQUEST_ID;
 use super::shown;
-use crate::dialects::Place;
+use crate::dialects::{Place, Reach};
 use crate::metrics::Endpoint;
 use crate::sandbox::Recorded;
 use crate::site::{Arrival, Audience, Site};
@@ -36,7 +37,7 @@ pub struct Reason {
 
 impl Service for Site {
     async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
-        let host = self.hosts.are_named_by(&request).then_some(()).ok_or(HttpFault::Misdirected);
+        let host = self.hosts.named_by(&request).ok_or(HttpFault::Misdirected);
         respond(self, peer.source(), request, host).await
     }
 }
@@ -46,7 +47,7 @@ pub(super) async fn respond(
     site: &Site,
     source: Source,
     request: Request<Body>,
-    host: Result<(), HttpFault>,
+    host: Result<HostOf, HttpFault>,
 ) -> Response {
     route(site, &site.router, source, (request, host)).await
 }
@@ -62,24 +63,26 @@ pub(crate) async fn respond_to_operator(
     // It was a part of a URI.
     let Ok(target) = target.parse() else { return site.fault(site.place(path), HttpFault::NotFound) };
     *request.uri_mut() = target;
-    route(site, &site.operator_router, source, (request, Ok(()))).await
+    route(site, &site.operator_router, source, (request, Ok(HostOf::Realm))).await
 }
 
 async fn route(
     site: &Site,
     router: &Router,
     source: Source,
-    (request, host): (Request<Body>, Result<(), HttpFault>),
+    (request, host): (Request<Body>, Result<HostOf, HttpFault>),
 ) -> Response {
     let request_id = site.request_ids.of(request.headers());
     let line = Line::new(site, &request);
-    let admitted = check_sizes(&request).and(host).and_then(|()| site.admission.admit(request));
+    let organization = check_sizes(&request).and(host).and_then(|host| organization(&line.place, host));
+    let admitted = organization.and_then(|organization| Ok((site.admission.admit(request)?, organization)));
     let mut response = match admitted {
-        Ok((mut request, _place)) => {
+        Ok(((mut request, _place), organization)) => {
             request.extensions_mut().insert(Arrival {
                 request_id: request_id.clone(),
                 source,
                 endpoint: line.place.endpoint,
+                organization,
             });
             // The router's error type is uninhabited.
             router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
@@ -89,6 +92,15 @@ async fn route(
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);
     response
+}
+
+/// The organization at whose host a place was asked for, if it is one that organizations have.
+fn organization(place: &Place, host: HostOf) -> Result<Option<String>, HttpFault> {
+    match (host, place.reach) {
+        (HostOf::Realm, _) => Ok(None),
+        (HostOf::Organization(label), Reach::OrganizationsToo) => Ok(Some(label)),
+        (HostOf::Organization(_), Reach::Realm) => Err(HttpFault::NotFound),
+    }
 }
 
 fn check_sizes(request: &Request<Body>) -> Result<(), HttpFault> {

@@ -1,5 +1,5 @@
 //! The hosts of a realm: a request must name its issuer's, or one of its further ones; a host on loopback is every loopback name
-//! on its port.
+//! on its port. A realm may have a suffix besides: one label before it names an organization.
 //!
 //! The issuer is configured; nothing but the choice of the realm follows what a request names.
 
@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, Request, Uri, Version};
+use kimbai_core::organization::is_label;
 use kimbai_core::realm::RealmSettings;
 use url::Url;
 
@@ -29,6 +30,16 @@ pub enum HostError {
         realm: String,
         /// As it is set.
         host: String,
+    },
+    /// What the hosts of organizations end in is none.
+    #[error(
+        "realm {realm}: host_suffix: {suffix:?} is not a dot and labels of a-z, 0-9 and - behind it, such as .shops.example.vn"
+    )]
+    Suffix {
+        /// Whose.
+        realm: String,
+        /// As it is set.
+        suffix: String,
     },
     /// A request for it could be meant for either.
     #[error("realm {realm}: the host {host} is also that of realm {other}; a host belongs to one realm")]
@@ -88,7 +99,11 @@ impl RealmHost {
     }
 
     fn is(&self, named: &NamedHost) -> bool {
-        self.has_port(named.port) && (self.name == named.name || (self.is_loopback() && named.is_loopback()))
+        self.has_port(named.port) && self.name == named.name
+    }
+
+    fn is_loopback_of(&self, named: &NamedHost) -> bool {
+        self.has_port(named.port) && self.is_loopback() && named.is_loopback()
     }
 }
 
@@ -99,30 +114,109 @@ impl std::fmt::Display for RealmHost {
     }
 }
 
-/// All hosts of a realm: its issuer's first.
+/// What the hosts of a realm's organizations end in, on the port of its issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RealmHosts(Vec<RealmHost>);
+pub(crate) struct HostSuffix {
+    /// In the place of the name what comes after the label, with its dot.
+    host: RealmHost,
+}
+
+impl HostSuffix {
+    fn of(suffix: &str, issuer: &RealmHost) -> Option<Self> {
+        let is_suffix = suffix.len() <= SUFFIX_BYTES_MAX && suffix.strip_prefix('.')?.split('.').all(is_label);
+        is_suffix.then(|| Self { host: RealmHost { name: suffix.to_owned(), ..issuer.clone() } })
+    }
+
+    /// What it is, with the dot before it.
+    pub(crate) fn ending(&self) -> &str {
+        &self.host.name
+    }
+
+    /// Whether a request's host ends in it, whatever stands before.
+    pub(crate) fn ends(&self, named: &NamedHost) -> bool {
+        self.host.has_port(named.port) && named.name.ends_with(&self.host.name)
+    }
+
+    /// The one label that stands before it in a request's host.
+    pub(crate) fn label(&self, named: &NamedHost) -> Option<String> {
+        let label = named.name.strip_suffix(&self.host.name).filter(|label| is_label(label))?;
+        self.host.has_port(named.port).then(|| label.to_owned())
+    }
+
+    /// Whether some request could mean this host and an organization's.
+    pub(crate) fn overlaps(&self, host: &RealmHost) -> bool {
+        let label = host.name.strip_suffix(&self.host.name);
+        label.is_some_and(is_label) && self.on_one_port(host)
+    }
+
+    /// Whether some request could mean an organization of either.
+    pub(crate) fn overlaps_suffix(&self, other: &Self) -> bool {
+        self.host.overlaps(&other.host)
+    }
+
+    fn on_one_port(&self, host: &RealmHost) -> bool {
+        let of_one_name = RealmHost { name: self.host.name.clone(), ..host.clone() };
+        self.host.overlaps(&of_one_name)
+    }
+}
+
+impl std::fmt::Display for HostSuffix {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.host.fmt(formatter)
+    }
+}
+
+/// What of a realm a request's host names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HostOf {
+    /// The realm itself.
+    Realm,
+    /// The organization with this label.
+    Organization(String),
+}
+
+/// All hosts of a realm: its issuer's first; and what those of its organizations end in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RealmHosts {
+    own: Vec<RealmHost>,
+    pub(crate) suffix: Option<HostSuffix>,
+}
 
 impl RealmHosts {
     /// Those that a realm's settings name.
     pub(crate) fn of(realm: &str, settings: &RealmSettings) -> Result<Self, HostError> {
         let issuer = || HostError::Issuer { realm: realm.to_owned(), issuer: settings.issuer.clone() };
         let first = RealmHost::of_issuer(&settings.issuer).ok_or_else(issuer)?;
+        let of_suffix = |suffix: &String| {
+            let malformed = || HostError::Suffix { realm: realm.to_owned(), suffix: suffix.clone() };
+            HostSuffix::of(suffix, &first).ok_or_else(malformed)
+        };
+        let suffix = settings.host_suffix.as_ref().map(of_suffix).transpose()?;
         let default_port = first.default_port;
         let further = settings.further_hosts.iter().map(|host| {
             let malformed = || HostError::Malformed { realm: realm.to_owned(), host: host.clone() };
             RealmHost::of_authority(host, default_port).ok_or_else(malformed)
         });
-        std::iter::once(Ok(first)).chain(further).collect::<Result<_, _>>().map(Self)
+        let own = std::iter::once(Ok(first)).chain(further).collect::<Result<_, _>>()?;
+        Ok(Self { own, suffix })
     }
 
+    /// The realm's own.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RealmHost> {
-        self.0.iter()
+        self.own.iter()
     }
 
-    /// Whether a request names one of them.
-    pub(crate) fn are_named_by<B>(&self, request: &Request<B>) -> bool {
-        NamedHost::of(request).is_some_and(|named| self.iter().any(|host| host.is(&named)))
+    /// Which of them a request names.
+    pub(crate) fn named_by<B>(&self, request: &Request<B>) -> Option<HostOf> {
+        let named = NamedHost::of(request)?;
+        if self.iter().any(|host| host.is(&named)) {
+            return Some(HostOf::Realm);
+        }
+        // What ends in it and has not one label before it is nobody's, on loopback either.
+        if let Some(suffix) = self.suffix.as_ref().filter(|suffix| suffix.ends(&named)) {
+            return suffix.label(&named).map(HostOf::Organization);
+        }
+        self.iter().any(|host| host.is_loopback_of(&named)).then_some(HostOf::Realm)
     }
 }
 
@@ -180,6 +274,9 @@ fn is_name_or_address(name: &str) -> bool {
     }
 }
 
+/// A name has 253 bytes at most, and a label up to 63.
+const SUFFIX_BYTES_MAX: usize = 190;
+
 /// Whether a name in lower case is one of this machine's own.
 fn is_loopback(name: &str) -> bool {
     let literal = name.trim_start_matches('[').trim_end_matches(']');
@@ -198,6 +295,12 @@ mod tests {
     fn hosts(issuer: &str, further: &[&str]) -> Result<RealmHosts, HostError> {
         let further_hosts = further.iter().map(|&host| host.to_owned()).collect();
         let settings = RealmSettings { further_hosts, ..standard::settings("Realm", issuer, Vec::new()) };
+        RealmHosts::of("realm", &settings)
+    }
+
+    fn with_suffix(issuer: &str, suffix: &str) -> Result<RealmHosts, HostError> {
+        let host_suffix = Some(suffix.to_owned());
+        let settings = RealmSettings { host_suffix, ..standard::settings("Realm", issuer, Vec::new()) };
         RealmHosts::of("realm", &settings)
     }
 
@@ -235,7 +338,7 @@ mod tests {
         ] {
             let hosts = hosts(issuer, &["login.example.vn", "OLD.example.vn:8443"]).unwrap();
             let named = request(Version::HTTP_11, &[host], "/");
-            assert_eq!(hosts.are_named_by(&named), expect, "{issuer} {host}");
+            assert_eq!(hosts.named_by(&named).is_some(), expect, "{issuer} {host}");
         }
     }
 
@@ -258,7 +361,61 @@ mod tests {
             (Version::HTTP_2, &[], "/", false),
         ] {
             let request = request(version, headers, target);
-            assert_eq!(hosts.are_named_by(&request), expect, "{version:?} {headers:?} {target}");
+            assert_eq!(hosts.named_by(&request).is_some(), expect, "{version:?} {headers:?} {target}");
+        }
+    }
+
+    #[test]
+    fn one_label_before_the_suffix_names_an_organization() {
+        let long = format!("{}.localhost:4604", "a".repeat(63));
+        let too_long = format!("{}.localhost:4604", "a".repeat(64));
+        let (realm, none) = (Some(HostOf::Realm), None);
+        let shop = |label: &str| Some(HostOf::Organization(label.to_owned()));
+        let sandbox = with_suffix("http://localhost:4604", ".localhost").unwrap();
+        let platform = with_suffix("https://accounts.example.vn", ".shops.example.vn").unwrap();
+        for (hosts, host, expect) in [
+            (&sandbox, "localhost:4604", realm.clone()),
+            (&sandbox, "127.0.0.1:4604", realm.clone()),
+            (&sandbox, "demo-shop.localhost:4604", shop("demo-shop")),
+            (&sandbox, "DEMO-Shop.LocalHost:4604", shop("demo-shop")),
+            (&sandbox, "1.localhost:4604", shop("1")),
+            (&sandbox, &long, shop(&"a".repeat(63))),
+            (&sandbox, &too_long, none.clone()),
+            (&sandbox, "demo-shop.localhost", none.clone()),
+            (&sandbox, "demo-shop.localhost:4603", none.clone()),
+            (&sandbox, "demo-shop.localhost.:4604", none.clone()),
+            (&sandbox, "demo.shop.localhost:4604", none.clone()),
+            (&sandbox, ".localhost:4604", none.clone()),
+            (&sandbox, "-shop.localhost:4604", none.clone()),
+            (&sandbox, "shop-.localhost:4604", none.clone()),
+            (&sandbox, "demo_shop.localhost:4604", none.clone()),
+            (&sandbox, "demo%2dshop.localhost:4604", none.clone()),
+            (&sandbox, "demo-shop.localhost.evil.test:4604", none.clone()),
+            (&platform, "accounts.example.vn", realm),
+            (&platform, "tiem-hoa.shops.example.vn", shop("tiem-hoa")),
+            (&platform, "tiem-hoa.shops.example.vn:443", shop("tiem-hoa")),
+            (&platform, "tiem-hoa.shops.example.vn:80", none.clone()),
+            (&platform, "tiem-hoa.shops.example.vn.", none.clone()),
+            (&platform, "shops.example.vn", none.clone()),
+            (&platform, "a@tiem-hoa.shops.example.vn", none.clone()),
+            (&platform, "tiem-hoashops.example.vn", none),
+        ] {
+            let named = request(Version::HTTP_11, &[host], "/");
+            assert_eq!(hosts.named_by(&named), expect, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_suffix_is_a_dot_and_labels() {
+        for suffix in [".localhost", ".example.vn", ".a.b.c"] {
+            assert!(with_suffix("https://id.example.vn", suffix).is_ok(), "{suffix}");
+        }
+        let too_long = format!(".{}", ["a"; 96].join("."));
+        for suffix in
+            ["", ".", "example.vn", "..vn", ".Example.vn", ".example.vn.", ".*.vn", ".vn:80", ".-a", &too_long]
+        {
+            let refused = with_suffix("https://id.example.vn", suffix);
+            assert!(matches!(refused, Err(HostError::Suffix { .. })), "{suffix}: {refused:?}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::metrics::Endpoint;
 /// A longer piece of an unknown path may be a token or a secret in the wrong place: secrets have 22 characters at least.
 const PIECE_CHARACTERS_MAX: usize = 20;
 /// Parameters whose values are shown.
-const SHOWN: [&str; 18] = [
+const SHOWN: [&str; 19] = [
     "acr_values",
     "client_id",
     "code_challenge_method",
@@ -22,6 +22,7 @@ const SHOWN: [&str; 18] = [
     "grant_type",
     "iss",
     "max_age",
+    "orgid",
     "post_logout_redirect_uri",
     "prompt",
     "redirect_uri",

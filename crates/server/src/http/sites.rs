@@ -14,7 +14,7 @@ use kimbai_core::realm::{ErrorForm, RealmSettings};
 use kimbai_engine::Source;
 
 use super::front;
-use super::host::{HostError, NamedHost, RealmHost, RealmHosts};
+use super::host::{HostError, HostOf, HostSuffix, NamedHost, RealmHost, RealmHosts};
 use super::listener::{Peer, Service};
 use super::proxies::TrustedProxies;
 use super::reply::HttpFault;
@@ -35,6 +35,8 @@ struct Table {
     realms: HashMap<String, Arc<Site>>,
     names: HashMap<String, Vec<(RealmHost, Arc<Site>)>>,
     loopback: Vec<(RealmHost, Arc<Site>)>,
+    /// By what the hosts of organizations end in.
+    suffixes: HashMap<String, Vec<(HostSuffix, Arc<Site>)>>,
 }
 
 impl Default for Sites {
@@ -85,9 +87,10 @@ impl Sites {
         self.table.read().unwrap_or_else(PoisonError::into_inner).realms.get(name).cloned()
     }
 
-    fn find(&self, request: &Request<Body>) -> Option<Arc<Site>> {
+    fn find(&self, request: &Request<Body>) -> Option<(Arc<Site>, HostOf)> {
         let named = NamedHost::of(request)?;
-        self.table.read().unwrap_or_else(PoisonError::into_inner).find(&named).cloned()
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.find(&named).map(|(site, host)| (Arc::clone(site), host))
     }
 
     /// The answer to a request that no realm is for, in the plainest form.
@@ -109,7 +112,7 @@ impl Service for Sites {
     async fn answer(&self, peer: Peer, request: Request<Body>) -> Response {
         let source = self.proxies.source(peer, request.headers());
         match self.find(&request) {
-            Some(site) => front::respond(&site, source, request, Ok(())).await,
+            Some((site, host)) => front::respond(&site, source, request, Ok(host)).await,
             None => self.misdirected(source, &request),
         }
     }
@@ -122,6 +125,7 @@ impl Service for Sites {
 impl Table {
     fn of(realms: HashMap<String, Arc<Site>>) -> Self {
         let (mut names, mut loopback) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        let mut suffixes = HashMap::<_, Vec<_>>::new();
         for site in realms.values() {
             for host in site.hosts.iter() {
                 let claim = (host.clone(), Arc::clone(site));
@@ -130,23 +134,41 @@ impl Table {
                 }
                 names.entry(host.name().to_owned()).or_default().push(claim);
             }
+            if let Some(suffix) = &site.hosts.suffix {
+                let claim = (suffix.clone(), Arc::clone(site));
+                suffixes.entry(suffix.ending().to_owned()).or_default().push(claim);
+            }
         }
-        Self { realms, names, loopback }
+        Self { realms, names, loopback, suffixes }
     }
 
-    /// By its very name; else, for a loopback name, the one realm that is on loopback at this port.
-    fn find(&self, named: &NamedHost) -> Option<&Arc<Site>> {
+    /// By its very name; else by what it ends in; else, for a loopback name, the one realm that is on loopback at this port.
+    fn find(&self, named: &NamedHost) -> Option<(&Arc<Site>, HostOf)> {
         let has_port = |(host, _): &&(RealmHost, Arc<Site>)| host.has_port(named.port);
         if let Some((_, site)) = self.names.get(&named.name).and_then(|claims| claims.iter().find(has_port)) {
-            return Some(site);
+            return Some((site, HostOf::Realm));
         }
-        let mut on_loopback = self.loopback.iter().filter(|claim| named.is_loopback() && has_port(claim));
+        let ending = named.name.find('.').and_then(|dot| named.name.get(dot..));
+        let of_ending = ending.and_then(|ending| self.suffixes.get(ending)).into_iter().flatten();
+        let mut organizations =
+            of_ending.filter_map(|(suffix, site)| Some((site, HostOf::Organization(suffix.label(named)?))));
+        if let Some(found) = organizations.next() {
+            return Some(found);
+        }
+        // What ends in a suffix and has not one label before it is nobody's.
+        let mut of_suffixes = self.suffixes.values().flatten();
+        if !named.is_loopback() || of_suffixes.any(|(suffix, _)| suffix.ends(named)) {
+            return None;
+        }
+        let mut on_loopback = self.loopback.iter().filter(has_port);
         let (_, site) = on_loopback.next()?;
-        on_loopback.all(|(_, other)| Arc::ptr_eq(other, site)).then_some(site)
+        on_loopback.all(|(_, other)| Arc::ptr_eq(other, site)).then_some((site, HostOf::Realm))
     }
 }
 
 fn check_overlaps<'a>(realms: impl Iterator<Item = (&'a str, &'a RealmHosts)>) -> Result<(), HostError> {
+    let realms: Vec<_> = realms.collect();
+    check_suffixes(&realms)?;
     let mut claims: HashMap<&str, Vec<(&str, &RealmHost)>> = HashMap::new();
     for (realm, hosts) in realms {
         for host in hosts.iter() {
@@ -156,6 +178,21 @@ fn check_overlaps<'a>(realms: impl Iterator<Item = (&'a str, &'a RealmHosts)>) -
                 return Err(HostError::Taken { realm: realm.to_owned(), host, other });
             }
             of_name.push((realm, host));
+        }
+    }
+    Ok(())
+}
+
+/// No host of a realm may be one of another realm's organizations.
+fn check_suffixes(realms: &[(&str, &RealmHosts)]) -> Result<(), HostError> {
+    for (realm, hosts) in realms {
+        let Some(suffix) = &hosts.suffix else { continue };
+        for (other, others) in realms.iter().filter(|(other, _)| other != realm) {
+            let host = others.iter().find(|host| suffix.overlaps(host)).map(ToString::to_string);
+            let of_suffix = || others.suffix.as_ref().filter(|others| suffix.overlaps_suffix(others));
+            if let Some(host) = host.or_else(|| of_suffix().map(ToString::to_string)) {
+                return Err(HostError::Taken { realm: (*realm).to_owned(), host, other: (*other).to_owned() });
+            }
         }
     }
     Ok(())

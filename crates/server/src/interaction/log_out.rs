@@ -32,7 +32,7 @@ enum Asked {
 }
 
 /// The end session endpoint.
-pub(super) async fn log_out(call: Call, body: Body) -> Response {
+pub(crate) async fn log_out(call: Call, body: Body) -> Response {
     let (asked, wish) = match read(&call, body).await {
         Ok(asked) => asked,
         Err(error) => return error_page::unreadable(&call, &error),

@@ -1,4 +1,4 @@
-//! What people do in a browser: the authorization endpoint, the log-in form, the choice of an account, the consent form, log-out,
+//! What people do in a browser: the authorization endpoint, the log-in form, the choice of an account and of an organization, the consent form, log-out,
 //! and what pages refer to.
 //!
 //! Pages and forms carry the request and a sealed continuation; each step validates the request anew and posts only its own
@@ -10,6 +10,7 @@ mod consent;
 mod error_page;
 mod log_in;
 mod log_out;
+mod organization;
 mod render;
 mod respond;
 
@@ -21,6 +22,7 @@ use kimbai_core::realm::RealmSettings;
 use kimbai_pages::{ASSETS_PATH, Caching, asset};
 
 pub(crate) use error_page::{fault_at, wants_page};
+pub(crate) use log_out::log_out;
 
 use crate::dialects::Routes;
 use crate::dialects::standard::error;
@@ -35,9 +37,10 @@ pub(crate) fn routes(routes: Routes, settings: &RealmSettings) -> Routes {
         .endpoint(authorize, Endpoint::Authorize, authorize::authorize)
         .endpoint(&format!("{authorize}/login"), Endpoint::Page, log_in::log_in)
         .endpoint(&format!("{authorize}/account"), Endpoint::Page, account::account)
+        .endpoint(&format!("{authorize}/organization"), Endpoint::Page, organization::organization)
         .endpoint(&format!("{authorize}/consent"), Endpoint::Page, consent::consent);
     if let Some(end_session) = &settings.paths.end_session {
-        routes = routes.endpoint(end_session, Endpoint::Page, log_out::log_out);
+        routes = routes.endpoint(end_session, Endpoint::Page, log_out);
     }
     routes.router =
         routes.router.route(&format!("{ASSETS_PATH}{{name}}"), axum::routing::any(assets)).fallback(not_found);

@@ -6,8 +6,13 @@ use http::{HeaderValue, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::client::Client;
 use kimbai_core::redirect_uri::origin_of;
-use kimbai_engine::{AccountAsked, Authorized, BrowserSecret, ConsentAsked, FormBinding, Interaction, SignedIn};
-use kimbai_pages::{Account, ClientCard, Consent, Language, Login, LoginDress, LoginError, ScopeLine};
+use kimbai_engine::{
+    AccountAsked, Authorized, BrowserSecret, ConsentAsked, FormBinding, Interaction, OrganizationAsked, SignedIn,
+};
+use kimbai_pages::{
+    Account, ClientCard, Consent, Language, Login, LoginDress, LoginError, OrganizationChoice, OrganizationLine,
+    ScopeLine,
+};
 use url::form_urlencoded::Serializer;
 
 use super::error_page;
@@ -35,6 +40,7 @@ pub(super) fn authorized(
         (Authorized::LogIn(client, interaction), _)
         | (
             Authorized::ChooseAccount(AccountAsked { client, interaction, .. })
+            | Authorized::ChooseOrganization(OrganizationAsked { client, interaction, .. })
             | Authorized::AskConsent(ConsentAsked { client, interaction, .. }),
             None,
         ) => {
@@ -42,10 +48,9 @@ pub(super) fn authorized(
             log_in_page(call, request, (client, interaction), &form)
         }
         (Authorized::ChooseAccount(asked), Some(signed_in)) => account_page(call, request, signed_in, asked),
+        (Authorized::ChooseOrganization(asked), Some(signed_in)) => organization_page(call, request, signed_in, asked),
         (Authorized::AskConsent(asked), Some(signed_in)) => consent_page(call, request, signed_in, asked),
-        (Authorized::Code { target, code, id_token }, _) => {
-            respond(call, &client_name(), &response::code(&call.realm, target, (code, id_token.as_ref())))
-        }
+        (Authorized::Code(granted), _) => respond(call, &client_name(), &response::code(&call.realm, granted)),
         (Authorized::Error { target, error }, _) => {
             let response = response::authorize_error(&call.realm, target, *error);
             let mut response = respond(call, &client_name(), &response);
@@ -110,6 +115,36 @@ fn account_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
     reply::page(StatusCode::OK, html, &sources(&asked.client, request.redirect_uri.value()))
 }
 
+fn organization_page(
+    call: &Call,
+    request: &AuthorizationRequest,
+    signed_in: &SignedIn,
+    asked: &OrganizationAsked,
+) -> Response {
+    let binding = FormBinding::Organization(&signed_in.secret);
+    let continuation = call.realm.continuation(binding, request, &asked.interaction, call.site.engine.now());
+    let lines: Vec<_> = asked
+        .memberships
+        .iter()
+        .map(|offered| OrganizationLine {
+            label: &offered.membership.organization.label,
+            name: &offered.membership.organization.name,
+            is_enough: offered.is_enough,
+        })
+        .collect();
+    let html = kimbai_pages::organization(
+        &call.frame(),
+        &OrganizationChoice {
+            action: &form_action(call, "organization", request),
+            hidden: &[("continuation", &continuation)],
+            client: card(&asked.client),
+            user_name: &asked.user_name,
+            organizations: &lines,
+        },
+    );
+    reply::page(StatusCode::OK, html, &sources(&asked.client, request.redirect_uri.value()))
+}
+
 fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedIn, asked: &ConsentAsked) -> Response {
     let binding = FormBinding::Consent(&signed_in.secret);
     let continuation = call.realm.continuation(binding, request, &asked.interaction, call.site.engine.now());
@@ -136,6 +171,7 @@ fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
             hidden: &[("continuation", &continuation)],
             client: card(&asked.client),
             user_name: &asked.user_name,
+            organization: asked.organization.as_ref().map(|organization| organization.name.as_str()),
             scopes: &scopes,
             redirect_host: &destination(&asked.redirect_uri),
             policy_uri: asked.client.metadata.policy_uri.as_deref(),

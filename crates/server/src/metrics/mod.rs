@@ -182,6 +182,7 @@ impl RealmMetrics {
             | Refusal::GenerationRevoked
             | Refusal::ClientEnded
             | Refusal::UserEnded
+            | Refusal::MembershipEnded
             | Refusal::ScopeRetired
             | Refusal::LastGeneration => {}
         }

@@ -26,7 +26,10 @@ pub(super) async fn callback(call: Call, body: Body) -> Response {
     let code = form.parameter("code");
     let refused = form.parameter("error");
     let explanation = form.parameter("error_hint");
-    let command = code.value().map(|code| next_command(&call, sandbox, code));
+    let command = match code.value() {
+        Some(code) => Some(next_command(&call, sandbox, code).await),
+        None => None,
+    };
     let outcome = match (code.value(), &command, refused.value()) {
         (Some(code), Some(command), _) => Outcome::Code { code, command },
         (_, _, Some(error)) => Outcome::Error {
@@ -41,11 +44,10 @@ pub(super) async fn callback(call: Call, body: Body) -> Response {
 }
 
 /// The command that redeems a code, for the client that it was issued to.
-fn next_command(call: &Call, sandbox: &SandboxRealm, code: &str) -> String {
+async fn next_command(call: &Call, sandbox: &SandboxRealm, code: &str) -> String {
     let registration = &sandbox.registration;
-    let Some(client) =
-        call.realm.client_of_code(code).as_ref().and_then(|client| registration.client(&client.client_id))
-    else {
+    let found = call.site.engine.client_of_code(&call.realm, code).await.ok().flatten();
+    let Some(client) = found.and_then(|client| registration.client(&client.client_id)) else {
         return "# this code is not one of this realm".to_owned();
     };
     let redirect_uri = format!("{}/sandbox/callback", registration.issuer.trim_end_matches('/'));

@@ -9,7 +9,7 @@ use kimbai_core::grant::{CodeBinding, ShortDigest};
 use kimbai_core::pkce::CodeChallenge;
 use kimbai_core::redirect_uri::{is_registered, origin_of};
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::EngineError;
+use kimbai_engine::{EngineError, Giver};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -28,6 +28,8 @@ struct Wanted {
     scopes: Vec<String>,
     redirect_uri: Option<String>,
     code_challenge: Option<String>,
+    /// The label of the organization for which the user acts; absent: the first that will do.
+    shop: Option<String>,
 }
 
 pub(super) async fn code(call: Call, body: Body) -> Response {
@@ -77,12 +79,17 @@ async fn mint(call: &Call, wanted: &Wanted) -> Result<Result<String, &'static st
     if challenge.is_none() && client.is_public() {
         return Ok(Err("code_challenge: a public client must use PKCE"));
     }
-    let Some(user) = call.site.engine.user_by_name(realm, &wanted.user).await? else {
+    let Some((user, user_epoch)) = call.site.engine.user_by_name(realm, &wanted.user).await? else {
         return Ok(Err("user: no such user"));
     };
+    let shop = wanted.shop.as_deref();
+    let Some(organization) = call.site.engine.organization_for(realm, user, (scope, shop)).await? else {
+        return Ok(Err("shop: the user does not belong to it, or is no admin there"));
+    };
+    let giver = Giver { user, user_epoch, organization };
     let redirect_uri = wanted.redirect_uri.as_ref().map_or(ShortDigest::ABSENT, |uri| ShortDigest::of(uri.as_bytes()));
     let binding = CodeBinding { redirect_uri, code_challenge: CodeChallenge::digest(challenge) };
-    let code = call.site.engine.mint_code(realm, &client, user, (scope, binding)).await?;
+    let code = call.site.engine.mint_code(realm, &client, giver, (scope, binding)).await?;
     Ok(Ok(code.expose().to_owned()))
 }
 

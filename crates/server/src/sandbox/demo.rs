@@ -10,7 +10,7 @@ use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, IdentityReco
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::secret::Secret;
-use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewUser, Realm, SetupError, UserClaims};
+use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewOrganization, NewUser, Realm, SetupError, UserClaims};
 use serde::Serialize;
 
 /// The password of all demo people.
@@ -28,6 +28,9 @@ pub struct Registration {
     pub clients: Vec<DemoClient>,
     /// Its demo people.
     pub users: Vec<DemoUser>,
+    /// The organizations for which they act.
+    #[serde(rename = "shops", skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<DemoOrganization>,
     /// How its demo clients dress the log-in page.
     #[serde(skip)]
     pub log_in_page: LogInPage,
@@ -96,6 +99,28 @@ pub struct DemoUser {
     /// The date of birth.
     #[serde(skip)]
     pub birthdate: &'static str,
+    /// The middle names.
+    #[serde(skip)]
+    pub middle_name: Option<&'static str>,
+    /// To which organizations the person belongs, by label, with the roles there.
+    #[serde(rename = "shops", skip_serializing_if = "BTreeMap::is_empty")]
+    pub memberships: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+/// A demo organization: a shop.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoOrganization {
+    /// Its label.
+    pub label: &'static str,
+    /// By what clients know it.
+    pub org_id: &'static str,
+    /// Its name as people read it.
+    pub name: &'static str,
+    /// What kind of organization it is.
+    #[serde(skip)]
+    pub category: &'static str,
+    /// Its host, with the port.
+    pub host: String,
 }
 
 /// The people of every realm.
@@ -109,6 +134,8 @@ pub fn people() -> Vec<DemoUser> {
         sub,
         gender,
         birthdate,
+        middle_name: None,
+        memberships: BTreeMap::new(),
     };
     vec![
         person("an", "Đặng Thị Ngọc Ảnh", "an@example.vn", "1", ("female", "1990-02-14")),
@@ -136,7 +163,8 @@ impl Registration {
             platform: BTreeMap::new(),
         };
         let (issuer, users, log_in_page) = (settings.issuer.clone(), people(), LogInPage::default());
-        Self { name, issuer, endpoints, clients, users, log_in_page, settings }
+        let organizations = Vec::new();
+        Self { name, issuer, endpoints, clients, users, organizations, log_in_page, settings }
     }
 
     /// The same with these endpoints of the platform beside the standard ones.
@@ -162,6 +190,14 @@ impl Registration {
         }
         for user in &self.users {
             engine.put_user(&realm, user.to_new()).await?;
+        }
+        for organization in &self.organizations {
+            engine.put_organization(&realm, organization.to_new()).await?;
+        }
+        for user in &self.users {
+            for (label, roles) in &user.memberships {
+                engine.put_membership(&realm, (user.username, label), roles).await?;
+            }
         }
         Ok(realm)
     }
@@ -212,6 +248,7 @@ impl DemoClient {
                 log_in_page: registration.log_in_page.clone(),
                 redirect_uris: self.redirect_uris.clone(),
                 post_logout_redirect_uris: self.post_logout_redirect_uris(),
+                response_types: registration.settings.response_types.clone(),
                 scope: self.scopes.join(" "),
                 consent: self.consent,
                 resource_server: self.resource_server,
@@ -225,10 +262,22 @@ impl DemoClient {
     }
 }
 
+impl DemoOrganization {
+    fn to_new(&self) -> NewOrganization {
+        NewOrganization {
+            label: self.label.to_owned(),
+            org_id: self.org_id.to_owned(),
+            name: self.name.to_owned(),
+            category: self.category.to_owned(),
+        }
+    }
+}
+
 impl DemoUser {
     /// What the demo people have in common.
     fn claims(&self) -> StandardClaims {
         StandardClaims {
+            middle_name: self.middle_name.map(str::to_owned),
             preferred_username: Some(self.username.to_owned()),
             email_verified: Some(true),
             gender: Some(self.gender.to_owned()),

@@ -77,7 +77,29 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "consents",
-        columns: &[("realm", Integer), ("user", Integer), ("client", Integer), ("scope", Bigint), ("given", Bigint)],
+        columns: &[
+            ("realm", Integer),
+            ("user", Integer),
+            ("client", Integer),
+            ("organization", Integer),
+            ("scope", Bigint),
+            ("given", Bigint),
+        ],
+    },
+    Table {
+        name: "organizations",
+        columns: &[
+            ("realm", Integer),
+            ("number", Integer),
+            ("org_id", Text),
+            ("label", Text),
+            ("name", Text),
+            ("category", Text),
+        ],
+    },
+    Table {
+        name: "memberships",
+        columns: &[("realm", Integer), ("user", Integer), ("organization", Integer), ("roles", Text)],
     },
     Table {
         name: "sessions",
@@ -98,6 +120,22 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "denials",
         columns: &[("realm", Integer), ("client", Integer), ("token", Bytes), ("expiry_s", Bigint)],
+    },
+    Table {
+        name: "legacy_tokens",
+        columns: &[
+            ("realm", Integer),
+            ("token", Bytes),
+            ("organization", Integer),
+            ("client", Integer),
+            ("user", Integer),
+            ("client_epoch", Integer),
+            ("user_epoch", Integer),
+            ("put", Bigint),
+            ("ends", Bigint),
+            ("exchange", Integer),
+            ("answered", Boolean),
+        ],
     },
     Table {
         name: "grants",

@@ -15,8 +15,8 @@ use super::fault::Fault;
 use super::locks::Lock;
 use super::parties::{self, CLIENT, USER};
 use super::pool::{Connection, Pool, Repetition};
-use super::{realm_rows, sessions};
-use crate::{Activity, Change, StoreError};
+use super::{legacy_tokens, organizations, realm_rows, sessions};
+use crate::{Activity, Change, LegacyTokenOwner, StoreError};
 
 /// Carries out these changes in their order, or none of them.
 pub(super) async fn carry_out(pool: &Pool, changes: &[Change]) -> Result<(), StoreError> {
@@ -82,6 +82,21 @@ fn step(change: &Change) -> Step {
             let (username, password_hash, claims) = (username.clone(), password_hash.clone(), claims.clone());
             step!(parties::PUT_USER, realm.0.cast_signed(), username, password_hash, claims)
         }
+        Change::PutOrganization { realm, label, org_id, name, category } => {
+            let (org_id, name, category) = (org_id.clone(), name.clone(), category.clone());
+            step!(organizations::PUT, realm.0.cast_signed(), label.clone(), org_id, name, category)
+        }
+        Change::PutMembership { realm, username, label, roles } => {
+            let (username, label, roles) = (username.clone(), label.clone(), roles.clone());
+            step!(organizations::PUT_MEMBERSHIP, realm.0.cast_signed(), username, label, roles)
+        }
+        Change::RemoveMembership { realm, username, label } => {
+            step!(organizations::REMOVE_MEMBERSHIP, realm.0.cast_signed(), username.clone(), label.clone())
+        }
+        Change::PutLegacyToken { realm, token, owner: LegacyTokenOwner { organization, client, user } } => {
+            let owner = [organization.0, client.0, user.0].map(u32::cast_signed);
+            step!(legacy_tokens::PUT, realm.0.cast_signed(), token.0.to_vec(), owner[0], owner[1], owner[2])
+        }
         Change::SetUserActivity { realm, user, activity } => set_standing(*realm, (USER, user.0), *activity),
         Change::EndSessions { realm, user } => {
             step!(sessions::END_ALL, realm.0.cast_signed(), user.0.cast_signed())
@@ -96,7 +111,7 @@ fn set_standing(realm: RealmNumber, (party, number): (i16, u32), activity: Activ
     step!(parties::SET_STANDING, realm.0.cast_signed(), party, number.cast_signed(), is_active)
 }
 
-/// The realm that other servers must read anew after a change. Users and sessions are kept by no server.
+/// The realm that other servers must read anew after a change. Users, organizations and sessions are kept by no server.
 const fn touched(change: &Change) -> Option<RealmNumber> {
     match change {
         Change::PutRealm { number, .. } => Some(*number),
@@ -106,6 +121,10 @@ const fn touched(change: &Change) -> Option<RealmNumber> {
         | Change::SetClientActivity { realm, .. }
         | Change::RemoveClient { realm, .. } => Some(*realm),
         Change::PutUser { .. }
+        | Change::PutOrganization { .. }
+        | Change::PutMembership { .. }
+        | Change::RemoveMembership { .. }
+        | Change::PutLegacyToken { .. }
         | Change::SetUserActivity { .. }
         | Change::EndSessions { .. }
         | Change::ExpectMeta { .. }

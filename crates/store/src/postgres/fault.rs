@@ -49,6 +49,7 @@ impl Fault {
                 "PostgreSQL does not keep a text with a NUL character in it: leave the character out".to_owned(),
             )),
             // Raised by our own functions.
+            "KB003" => Self::Refused(StoreError::Taken),
             "KB002" => Self::Refused(StoreError::Changed),
             "KB001" => Self::Refused(StoreError::Unreadable(database.message().to_owned())),
             _ if code.starts_with("08") => Self::Lost,

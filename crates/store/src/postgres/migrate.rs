@@ -29,6 +29,9 @@ const ALL: &[Migration] = &[
         oldest: 1,
     },
     Migration { number: 2, name: "organizations", sql: include_str!("migrations/0002_organizations.sql"), oldest: 1 },
+    // Who knows no organizations would write consents by a key that is gone.
+    Migration { number: 3, name: "memberships", sql: include_str!("migrations/0003_memberships.sql"), oldest: 3 },
+    Migration { number: 4, name: "legacy_tokens", sql: include_str!("migrations/0004_legacy_tokens.sql"), oldest: 3 },
 ];
 
 /// A change of the schema that is due.

@@ -109,7 +109,7 @@ pub(super) fn standing(row: &Row, first: usize) -> Result<PartyStanding, StoreEr
 }
 
 /// Whether a text can be in the database at all: PostgreSQL keeps none with a NUL in it.
-fn can_be_stored(text: &str) -> bool {
+pub(super) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
 }
 
@@ -159,7 +159,8 @@ pub(super) const PUT_USER: &str = put!("users", "user", "username", "password_ha
 /// sweep takes them.
 pub(super) const REMOVE_CLIENT: &str = "WITH client AS (DELETE FROM kimbai.clients WHERE realm = $1 AND number = $2), \
      stood AS (DELETE FROM kimbai.standing WHERE realm = $1 AND party = 0 AND number = $2), \
-     consented AS (DELETE FROM kimbai.consents WHERE realm = $1 AND client = $2) \
+     consented AS (DELETE FROM kimbai.consents WHERE realm = $1 AND client = $2), \
+     legacy AS (DELETE FROM kimbai.legacy_tokens WHERE realm = $1 AND client = $2) \
      DELETE FROM kimbai.denials WHERE realm = $1 AND client = $2";
 
 /// Enables or disables (`$4`) party `$3` of kind `$2` in realm `$1`. The epoch grows with each step from enabled to

@@ -1,14 +1,16 @@
 //! The registry on PostgreSQL: changes are one transaction, everything else is one statement each.
 
-use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::grant::ShortDigest;
+use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
 
-use super::{PostgresStore, audit, changes, log_in, parties, realm_rows, sessions};
+use super::{PostgresStore, audit, changes, legacy_tokens, log_in, organizations, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
-    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, LogInKey, LogInLimits,
-    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
+    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, LegacyTokenRow,
+    LegacyTokenStep, LogInKey, LogInLimits, LogInVerdict, MembershipRow, OrganizationRow, RealmRow, Registry,
+    SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for PostgresStore {
@@ -60,18 +62,55 @@ impl Registry for PostgresStore {
         Box::pin(async move { parties::users(self.pool(), realm, after.as_deref(), limit).await })
     }
 
-    fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>> {
-        Box::pin(sessions::consent(self.pool(), realm, user, client))
+    fn organization_by_label(&self, realm: RealmNumber, label: String) -> Answer<'_, Option<OrganizationRow>> {
+        Box::pin(async move { organizations::by_label(self.pool(), realm, &label).await })
     }
 
-    fn put_consent(
+    fn organization(&self, realm: RealmNumber, number: OrganizationNumber) -> Answer<'_, Option<OrganizationRow>> {
+        Box::pin(organizations::by_number(self.pool(), realm, number))
+    }
+
+    fn organizations(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<OrganizationRow>> {
+        Box::pin(async move { organizations::list(self.pool(), realm, after.as_deref(), limit).await })
+    }
+
+    fn memberships(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Vec<MembershipRow>> {
+        Box::pin(organizations::memberships(self.pool(), realm, user))
+    }
+
+    fn membership(
         &self,
         realm: RealmNumber,
         user: UserNumber,
-        client: ClientNumber,
-        answer: ConsentAnswer,
-    ) -> Answer<'_, ()> {
-        Box::pin(sessions::put_consent(self.pool(), realm, (user, client), answer))
+        organization: OrganizationNumber,
+    ) -> Answer<'_, Option<MembershipRow>> {
+        Box::pin(organizations::membership(self.pool(), realm, user, organization))
+    }
+
+    fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>> {
+        Box::pin(legacy_tokens::find(self.pool(), realm, token))
+    }
+
+    fn legacy_tokens(
+        &self,
+        realm: RealmNumber,
+        organization: OrganizationNumber,
+        after: Option<ShortDigest>,
+        limit: u32,
+    ) -> Answer<'_, Vec<LegacyTokenRow>> {
+        Box::pin(legacy_tokens::list(self.pool(), (realm, organization), after, limit))
+    }
+
+    fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()> {
+        Box::pin(legacy_tokens::step(self.pool(), realm, step))
+    }
+
+    fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>> {
+        Box::pin(sessions::consent(self.pool(), realm, of))
+    }
+
+    fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()> {
+        Box::pin(sessions::put_consent(self.pool(), realm, of, answer))
     }
 
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()> {

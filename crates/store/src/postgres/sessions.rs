@@ -7,7 +7,7 @@ use kimbai_core::time::Micros;
 use super::fault::column;
 use super::parties::standing;
 use super::pool::{Pool, Repetition};
-use crate::{ConsentAnswer, ConsentRow, SessionId, SessionRow, StoreError};
+use crate::{ConsentAnswer, ConsentOf, ConsentRow, SessionId, SessionRow, StoreError};
 
 pub(super) async fn put(
     pool: &Pool,
@@ -57,31 +57,30 @@ pub(super) async fn remove(pool: &Pool, realm: RealmNumber, id: SessionId) -> Re
 pub(super) async fn consent(
     pool: &Pool,
     realm: RealmNumber,
-    user: UserNumber,
-    client: ClientNumber,
+    ConsentOf { user, client, organization }: ConsentOf,
 ) -> Result<Option<ConsentRow>, StoreError> {
-    let sql = "SELECT scope, given FROM kimbai.consents WHERE realm = $1 AND \"user\" = $2 AND client = $3";
-    let numbers = [realm.0, user.0, client.0].map(u32::cast_signed);
-    let Some(row) = pool.row(sql, &[&numbers[0], &numbers[1], &numbers[2]]).await? else { return Ok(None) };
+    let sql = "SELECT scope, given FROM kimbai.consents \
+         WHERE realm = $1 AND \"user\" = $2 AND client = $3 AND organization = $4";
+    let [realm, user, client, organization] = [realm.0, user.0, client.0, organization.0].map(u32::cast_signed);
+    let Some(row) = pool.row(sql, &[&realm, &user, &client, &organization]).await? else { return Ok(None) };
     Ok(Some(ConsentRow { scope: ScopeSet(column::<i64>(&row, 0)?.cast_unsigned()), given: Micros(column(&row, 1)?) }))
 }
 
 pub(super) async fn put_consent(
     pool: &Pool,
     realm: RealmNumber,
-    (user, client): (UserNumber, ClientNumber),
+    ConsentOf { user, client, organization }: ConsentOf,
     ConsentAnswer { asked, agreed }: ConsentAnswer,
 ) -> Result<(), StoreError> {
     // `given` is when the consent last grew: agreeing again to what was agreed to does not move it.
-    let sql = "INSERT INTO kimbai.consents AS c (realm, \"user\", client, scope, given) \
-         VALUES ($1, $2, $3, $4, kimbai.now_us()) \
-         ON CONFLICT (realm, \"user\", client) DO UPDATE SET scope = (c.scope & ~$5::bigint) | excluded.scope, \
+    let sql = "INSERT INTO kimbai.consents AS c (realm, \"user\", client, scope, given, organization) \
+         VALUES ($1, $2, $3, $4, kimbai.now_us(), $6) \
+         ON CONFLICT (realm, \"user\", client, organization) DO UPDATE SET scope = (c.scope & ~$5::bigint) | excluded.scope, \
          given = CASE WHEN c.scope | excluded.scope = c.scope THEN c.given ELSE excluded.given END";
-    let [realm, user, client] = [realm.0, user.0, client.0].map(u32::cast_signed);
+    let [realm, user, client, organization] = [realm.0, user.0, client.0, organization.0].map(u32::cast_signed);
+    let (agreed, asked) = (agreed.0.cast_signed(), asked.0.cast_signed());
     // A repetition that comes late must not bring back what was withdrawn meanwhile.
-    pool.rows(sql, &[&realm, &user, &client, &agreed.0.cast_signed(), &asked.0.cast_signed()], Repetition::Never)
-        .await
-        .map(drop)
+    pool.rows(sql, &[&realm, &user, &client, &agreed, &asked, &organization], Repetition::Never).await.map(drop)
 }
 
 pub(super) async fn remove_consent(

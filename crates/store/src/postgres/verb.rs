@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use kimbai_core::grant::{
-    CodeBinding, EndReason, Look, Opening, Outcome, Redemption, Rotation, Seen, Start, State, Terms, Verdict,
-};
+use kimbai_core::grant::{EndReason, Look, Opening, Outcome, Redemption, Rotation, Seen, Start, State, Terms, Verdict};
 use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::oneshot;
@@ -232,16 +230,17 @@ impl Verb {
 
 /// What a code has and tokens have not is null, and the other way round.
 fn start(start: &Start, put: &mut impl FnMut(Value)) {
-    let (binding, code_lifetime_s) = match start {
-        Start::Code { binding, lifetime_s } => (*binding, Value::I64((*lifetime_s).into())),
-        Start::Tokens(_) => (CodeBinding::NONE, Value::Null),
+    let binding = start.binding();
+    let code_lifetime_s = match start {
+        Start::Code { lifetime_s, .. } => Value::I64((*lifetime_s).into()),
+        Start::Tokens(_) | Start::Exchanged(..) => Value::Null,
     };
     put(Value::Digest(binding.redirect_uri.0));
     put(Value::Digest(binding.code_challenge.0));
     put(code_lifetime_s);
     match start {
         Start::Code { .. } => [Value::Null, Value::Null, Value::I32(0)].into_iter().for_each(put),
-        Start::Tokens(of) => terms(of, put),
+        Start::Tokens(of) | Start::Exchanged(of, _) => terms(of, put),
     }
 }
 

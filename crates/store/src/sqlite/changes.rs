@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::ledger::{CLIENT, USER};
-use super::{parties, realm_rows, sessions};
+use super::{legacy_tokens, organizations, parties, realm_rows, sessions};
 use crate::Change;
 
 /// Carries out these changes in their order; the first that fails is the answer.
@@ -30,6 +30,16 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
         Change::PutUser { realm, username, password_hash, claims } => {
             parties::put_user(connection, *realm, username, password_hash, claims)
         }
+        Change::PutOrganization { realm, label, org_id, name, category } => {
+            organizations::put(connection, *realm, label, (org_id, name, category))
+        }
+        Change::PutMembership { realm, username, label, roles } => {
+            organizations::put_membership(connection, *realm, (username, label), roles)
+        }
+        Change::RemoveMembership { realm, username, label } => {
+            organizations::remove_membership(connection, *realm, (username, label))
+        }
+        Change::PutLegacyToken { realm, token, owner } => legacy_tokens::put(connection, *realm, *token, *owner, now),
         Change::SetUserActivity { realm, user, activity } => {
             parties::set_standing(connection, *realm, (USER, user.0), *activity)
         }

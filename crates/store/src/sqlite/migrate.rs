@@ -22,6 +22,8 @@ pub(super) const ALL: &[Migration] = &[
     Migration { number: 2, name: "administration", sql: include_str!("migrations/0002_administration.sql") },
     Migration { number: 3, name: "openid", sql: include_str!("migrations/0003_openid.sql") },
     Migration { number: 4, name: "organizations", sql: include_str!("migrations/0004_organizations.sql") },
+    Migration { number: 5, name: "memberships", sql: include_str!("migrations/0005_memberships.sql") },
+    Migration { number: 6, name: "legacy_tokens", sql: include_str!("migrations/0006_legacy_tokens.sql") },
 ];
 
 /// Brings the schema to the last of these migrations.

@@ -46,6 +46,7 @@ pub(super) fn remove_client(connection: &Connection, realm: RealmNumber, client:
         "DELETE FROM standing WHERE realm = ?1 AND party = 0 AND number = ?2",
         "DELETE FROM consents WHERE realm = ?1 AND client = ?2",
         "DELETE FROM denials WHERE realm = ?1 AND client = ?2",
+        "DELETE FROM legacy_tokens WHERE realm = ?1 AND client = ?2",
     ] {
         connection.prepare_cached(sql)?.execute(params![realm.0, client.0])?;
     }

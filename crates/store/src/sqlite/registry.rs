@@ -1,14 +1,16 @@
 //! The registry on SQLite: changes are savepoints in the writer's batch, reads go to the readers.
 
-use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::grant::ShortDigest;
+use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use tokio::sync::watch;
 
-use super::{SqliteStore, audit, changes, log_in, parties, realm_rows, sessions};
+use super::{SqliteStore, audit, changes, legacy_tokens, log_in, organizations, parties, realm_rows, sessions};
 use crate::ledger::Answer;
 use crate::{
-    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, LogInKey, LogInLimits,
-    LogInVerdict, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
+    AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, LegacyTokenRow,
+    LegacyTokenStep, LogInKey, LogInLimits, LogInVerdict, MembershipRow, OrganizationRow, RealmRow, Registry,
+    SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };
 
 impl Registry for SqliteStore {
@@ -61,18 +63,55 @@ impl Registry for SqliteStore {
         self.read(move |connection, _| parties::users(connection, realm, after.as_deref(), limit))
     }
 
-    fn consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, Option<ConsentRow>> {
-        self.read(move |connection, _| sessions::consent(connection, realm, user, client))
+    fn organization_by_label(&self, realm: RealmNumber, label: String) -> Answer<'_, Option<OrganizationRow>> {
+        self.read(move |connection, _| organizations::by_label(connection, realm, &label))
     }
 
-    fn put_consent(
+    fn organization(&self, realm: RealmNumber, number: OrganizationNumber) -> Answer<'_, Option<OrganizationRow>> {
+        self.read(move |connection, _| organizations::by_number(connection, realm, number))
+    }
+
+    fn organizations(&self, realm: RealmNumber, after: Option<String>, limit: u32) -> Answer<'_, Vec<OrganizationRow>> {
+        self.read(move |connection, _| organizations::list(connection, realm, after.as_deref(), limit))
+    }
+
+    fn memberships(&self, realm: RealmNumber, user: UserNumber) -> Answer<'_, Vec<MembershipRow>> {
+        self.read(move |connection, _| organizations::memberships(connection, realm, user))
+    }
+
+    fn membership(
         &self,
         realm: RealmNumber,
         user: UserNumber,
-        client: ClientNumber,
-        answer: ConsentAnswer,
-    ) -> Answer<'_, ()> {
-        self.savepoint(move |connection, now| sessions::put_consent(connection, realm, (user, client), answer, now))
+        organization: OrganizationNumber,
+    ) -> Answer<'_, Option<MembershipRow>> {
+        self.read(move |connection, _| organizations::membership(connection, realm, user, organization))
+    }
+
+    fn legacy_token(&self, realm: RealmNumber, token: ShortDigest) -> Answer<'_, Option<LegacyTokenRow>> {
+        self.read(move |connection, now| legacy_tokens::find(connection, realm, token, now))
+    }
+
+    fn legacy_tokens(
+        &self,
+        realm: RealmNumber,
+        organization: OrganizationNumber,
+        after: Option<ShortDigest>,
+        limit: u32,
+    ) -> Answer<'_, Vec<LegacyTokenRow>> {
+        self.read(move |connection, now| legacy_tokens::list(connection, (realm, organization), after, limit, now))
+    }
+
+    fn step_legacy_token(&self, realm: RealmNumber, step: LegacyTokenStep) -> Answer<'_, ()> {
+        self.savepoint(move |connection, now| legacy_tokens::step(connection, realm, step, now))
+    }
+
+    fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>> {
+        self.read(move |connection, _| sessions::consent(connection, realm, of))
+    }
+
+    fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()> {
+        self.savepoint(move |connection, now| sessions::put_consent(connection, realm, of, answer, now))
     }
 
     fn remove_consent(&self, realm: RealmNumber, user: UserNumber, client: ClientNumber) -> Answer<'_, ()> {

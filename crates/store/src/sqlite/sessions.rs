@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Fault;
 use super::ledger::{USER, standing};
 use super::rows;
-use crate::{ConsentAnswer, ConsentRow, SessionId, SessionRow};
+use crate::{ConsentAnswer, ConsentOf, ConsentRow, SessionId, SessionRow};
 
 /// So many browsers are remembered of one user.
 const BROWSERS_MAX: u32 = 10;
@@ -80,12 +80,12 @@ pub(super) fn end_all(connection: &Connection, realm: RealmNumber, user: UserNum
 pub(super) fn consent(
     connection: &Connection,
     realm: RealmNumber,
-    user: UserNumber,
-    client: ClientNumber,
+    ConsentOf { user, client, organization }: ConsentOf,
 ) -> Result<Option<ConsentRow>, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT scope, given FROM consents WHERE realm = ?1 AND user = ?2 AND client = ?3")?;
-    let found = statement.query_row(params![realm.0, user.0, client.0], |row| {
+    let mut statement = connection.prepare_cached(
+        "SELECT scope, given FROM consents WHERE realm = ?1 AND user = ?2 AND client = ?3 AND organization = ?4",
+    )?;
+    let found = statement.query_row(params![realm.0, user.0, client.0, organization.0], |row| {
         Ok(ConsentRow { scope: ScopeSet(rows::bits(row, 0)?), given: Micros(row.get(1)?) })
     });
     Ok(found.optional()?)
@@ -94,18 +94,26 @@ pub(super) fn consent(
 pub(super) fn put_consent(
     connection: &Connection,
     realm: RealmNumber,
-    (user, client): (UserNumber, ClientNumber),
+    ConsentOf { user, client, organization }: ConsentOf,
     ConsentAnswer { asked, agreed }: ConsentAnswer,
     now: Micros,
 ) -> Result<(), Fault> {
     // `given` is when the consent last grew: agreeing again to what was agreed to does not move it.
     connection
         .prepare_cached(
-            "INSERT INTO consents (realm, user, client, scope, given) VALUES (?1, ?2, ?3, ?4, ?5) \
+            "INSERT INTO consents (realm, user, client, scope, given, organization) VALUES (?1, ?2, ?3, ?4, ?5, ?7) \
              ON CONFLICT DO UPDATE SET scope = (scope & ~?6) | excluded.scope, \
              given = CASE WHEN scope | excluded.scope = scope THEN given ELSE excluded.given END",
         )?
-        .execute(params![realm.0, user.0, client.0, agreed.0.cast_signed(), now.0, asked.0.cast_signed()])?;
+        .execute(params![
+            realm.0,
+            user.0,
+            client.0,
+            agreed.0.cast_signed(),
+            now.0,
+            asked.0.cast_signed(),
+            organization.0
+        ])?;
     Ok(())
 }
 

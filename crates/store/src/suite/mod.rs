@@ -7,9 +7,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
 
 mod codes;
+mod far_end;
+mod legacy_tokens;
 mod lists;
 mod log_ins;
 mod model;
+mod organizations;
 mod parties;
 mod refresh;
 mod registry;
@@ -88,6 +91,7 @@ cases! { $
         a_client_keeps_its_number
         a_user_keeps_its_number
         a_consent_is_what_was_answered_last_for_each_scope
+        a_consent_is_for_one_organization
         a_session_is_used_and_removed
         ten_browsers_of_a_user_are_remembered
         a_users_sessions_and_browsers_are_ended_together
@@ -95,6 +99,28 @@ cases! { $
         a_replaced_key_keeps_its_place
         of_concurrent_replacements_of_a_key_one_succeeds
         events_are_read_newest_first
+    }
+    organizations {
+        an_organization_keeps_its_number
+        no_two_organizations_have_one_identifier
+        organizations_are_listed_in_order_and_by_slices
+        a_member_has_the_roles_that_were_given_last
+        a_user_and_an_organization_are_made_and_joined_in_one_change
+        who_is_taken_out_is_no_member_and_all_others_stay
+    }
+    legacy_tokens {
+        a_legacy_token_is_known_by_its_digest
+        a_legacy_token_keeps_its_owner
+        a_legacy_token_that_ended_stays_ended
+        a_legacy_token_put_again_is_of_its_parties_epochs
+        a_step_is_taken_from_where_the_token_stands
+        of_64_steps_at_once_one_is_taken
+        legacy_tokens_are_listed_by_organization_and_slices
+    }
+    far_end {
+        a_grant_of_68_years_ends_68_years_later_or_with_32_bits
+        grants_lie_in_the_order_of_their_making_beyond_2038
+        what_lives_68_years_is_swept_after_them_and_not_before
     }
     lists {
         users_are_listed_in_order_and_by_slices

@@ -149,7 +149,9 @@ impl History {
                 let next = (!self.rows.contains_key(&opening.id)).then(|| opening.grant(now, attempt));
                 let led_there: Box<dyn Fn(&State) -> bool> = match opening.start {
                     Start::Code { .. } => Box::new(|state| matches!(state, State::Code { .. })),
-                    Start::Tokens(_) => Box::new(|state| generation(state) == Some(Generation::FIRST)),
+                    Start::Tokens(_) | Start::Exchanged(..) => {
+                        Box::new(|state| generation(state) == Some(Generation::FIRST))
+                    }
                 };
                 (opening.id, next, led_there)
             }

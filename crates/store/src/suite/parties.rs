@@ -1,12 +1,12 @@
 //! The standing of clients and users, realms apart, and the deny list of row-less tokens.
 
 use kimbai_core::grant::{EndReason, Opening, PartyStanding, Revocation, Standing};
-use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 
 use super::Subject;
 use super::scene::{Scene, done, put_client, put_realm, put_user, refused};
-use crate::{Activity, Change, ConsentAnswer};
+use crate::{Activity, Change, ConsentAnswer, ConsentOf};
 
 pub(super) async fn the_standing_comes_back_with_each_verb(subject: Subject) {
     let scene = Scene::new(subject).await;
@@ -58,8 +58,9 @@ pub(super) async fn a_removed_clients_grants_are_dead_and_its_number_is_not_used
     let kept = put_client(&**store, realm, "kept").await;
     let grant = scene.activated().await;
     let expiry_s = store.now().as_unix_s() + 3_600;
+    let of = |client| ConsentOf { user: scene.user, client, organization: OrganizationNumber::NONE };
     for client in [client, kept] {
-        store.put_consent(realm, scene.user, client, ConsentAnswer::yes(ScopeSet(1))).await.unwrap();
+        store.put_consent(realm, of(client), ConsentAnswer::yes(ScopeSet(1))).await.unwrap();
         store.deny_rowless(realm, client, [1; 16], expiry_s, 10).await.unwrap();
     }
     store.change(vec![Change::RemoveClient { realm, client }]).await.unwrap();
@@ -69,7 +70,7 @@ pub(super) async fn a_removed_clients_grants_are_dead_and_its_number_is_not_used
     assert_eq!(store.lookup_rowless(realm, client, [1; 16]).await.unwrap().client, PartyStanding::GONE);
     assert_eq!(store.client(realm, "client".to_owned()).await.unwrap(), None);
     for (client, expected) in [(client, false), (kept, true)] {
-        assert_eq!(store.consent(realm, scene.user, client).await.unwrap().is_some(), expected);
+        assert_eq!(store.consent(realm, of(client)).await.unwrap().is_some(), expected);
         assert_eq!(store.lookup_rowless(realm, client, [1; 16]).await.unwrap().denied, expected);
     }
 

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use kimbai_core::grant::PartyStanding;
-use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
+use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 
 use super::Subject;
 use super::scene::{Scene, put_client, put_user};
 use crate::{
-    Activity, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentRow, RealmRow, SealedKeyRow, SessionId,
-    SessionRow, StoreError, UserRow,
+    Activity, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, RealmRow, SealedKeyRow,
+    SessionId, SessionRow, StoreError, UserRow,
 };
 
 pub(super) async fn a_meta_value_is_set_once(subject: Subject) {
@@ -156,25 +156,43 @@ pub(super) async fn a_user_keeps_its_number(subject: Subject) {
 pub(super) async fn a_consent_is_what_was_answered_last_for_each_scope(subject: Subject) {
     let scene = Scene::new(subject).await;
     let (store, realm, user, client) = (&scene.store, scene.realm, scene.user, scene.client);
-    assert_eq!(store.consent(realm, user, client).await.unwrap(), None);
-    store.put_consent(realm, user, client, ConsentAnswer::yes(ScopeSet(0b0011))).await.unwrap();
-    let first = store.consent(realm, user, client).await.unwrap().unwrap();
+    let of = ConsentOf { user, client, organization: OrganizationNumber::NONE };
+    assert_eq!(store.consent(realm, of).await.unwrap(), None);
+    store.put_consent(realm, of, ConsentAnswer::yes(ScopeSet(0b0011))).await.unwrap();
+    let first = store.consent(realm, of).await.unwrap().unwrap();
     assert_eq!(first.scope, ScopeSet(0b0011));
     scene.clock.advance_s(10);
-    store.put_consent(realm, user, client, ConsentAnswer::yes(ScopeSet(0b0001))).await.unwrap();
-    assert_eq!(store.consent(realm, user, client).await.unwrap(), Some(first), "it did not grow");
-    store.put_consent(realm, user, client, ConsentAnswer::yes(ScopeSet(1 << 63))).await.unwrap();
-    let ConsentRow { scope, given } = store.consent(realm, user, client).await.unwrap().unwrap();
+    store.put_consent(realm, of, ConsentAnswer::yes(ScopeSet(0b0001))).await.unwrap();
+    assert_eq!(store.consent(realm, of).await.unwrap(), Some(first), "it did not grow");
+    store.put_consent(realm, of, ConsentAnswer::yes(ScopeSet(1 << 63))).await.unwrap();
+    let ConsentRow { scope, given } = store.consent(realm, of).await.unwrap().unwrap();
     assert_eq!(scope, ScopeSet(0b0011 | 1 << 63));
     assert!(given.since(first.given) >= Duration::from_secs(10));
     let answer = ConsentAnswer { asked: ScopeSet(0b0110), agreed: ScopeSet(0b0100) };
-    store.put_consent(realm, user, client, answer).await.unwrap();
-    let scope = store.consent(realm, user, client).await.unwrap().unwrap().scope;
+    store.put_consent(realm, of, answer).await.unwrap();
+    let scope = store.consent(realm, of).await.unwrap().unwrap().scope;
     assert_eq!(scope, ScopeSet(0b0101 | 1 << 63), "no is an answer too");
-    assert_eq!(store.consent(realm, user, ClientNumber(client.0 + 1)).await.unwrap(), None);
+    assert_eq!(store.consent(realm, ConsentOf { client: ClientNumber(client.0 + 1), ..of }).await.unwrap(), None);
     store.remove_consent(realm, user, client).await.unwrap();
     store.remove_consent(realm, user, client).await.unwrap();
-    assert_eq!(store.consent(realm, user, client).await.unwrap(), None);
+    assert_eq!(store.consent(realm, of).await.unwrap(), None);
+}
+
+pub(super) async fn a_consent_is_for_one_organization(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let (store, realm, user, client) = (&scene.store, scene.realm, scene.user, scene.client);
+    let of = |organization| ConsentOf { user, client, organization: OrganizationNumber(organization) };
+    let scope = async |organization| {
+        store.consent(realm, of(organization)).await.unwrap().map_or(ScopeSet::EMPTY, |row| row.scope)
+    };
+    for (organization, agreed) in [(0, 0b001), (7, 0b010), (u32::MAX, 0b100)] {
+        store.put_consent(realm, of(organization), ConsentAnswer::yes(ScopeSet(agreed))).await.unwrap();
+    }
+    store.put_consent(realm, of(7), ConsentAnswer::yes(ScopeSet(0b1000))).await.unwrap();
+    let found = (scope(0).await, scope(7).await, scope(u32::MAX).await, scope(8).await);
+    assert_eq!(found, (ScopeSet(0b001), ScopeSet(0b1010), ScopeSet(0b100), ScopeSet::EMPTY));
+    store.remove_consent(realm, user, client).await.unwrap();
+    assert_eq!((scope(0).await, scope(7).await, scope(u32::MAX).await), Default::default(), "all are withdrawn");
 }
 
 pub(super) async fn a_session_is_used_and_removed(subject: Subject) {

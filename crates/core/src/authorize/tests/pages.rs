@@ -1,7 +1,7 @@
 //! Which pages a request leads through: every combination of `prompt`, `max_age` and the session's age, each walked to its end.
 
 use crate::authorize::{
-    AuthorizationRequest, AuthorizeError, Browsing, Consents, Decision, Parameter, Progress, SessionView, Step,
+    Acting, AuthorizationRequest, AuthorizeError, Browsing, Consents, Decision, Parameter, Progress, SessionView, Step,
     SubjectMatch, decide,
 };
 use crate::client::ConsentPolicy;
@@ -47,7 +47,7 @@ fn walk(
         let subject =
             if named.is_some() && user.is_some() && named != user { SubjectMatch::Other } else { SubjectMatch::Fits };
         let consents = Some(Consents { scope: ASKED });
-        let browsing = Browsing { session: session.as_ref(), subject, consents, decision };
+        let browsing = Browsing { session: session.as_ref(), subject, acting: Acting::Alone, consents, decision };
         match decide(&valid, browsing, &progress, terms(ConsentForm::Full)) {
             Step::LogIn => {
                 pages.push('l');
@@ -58,6 +58,7 @@ fn walk(
                 pages.push('a');
                 progress = if person.wants_another { progress.wants_another(now) } else { progress.chose(AN) };
             }
+            Step::ChooseOrganization => panic!("nobody acts for an organization"),
             Step::AskConsent { .. } => {
                 pages.push('c');
                 decision = Some(Decision::Allow { ticked: ASKED });
@@ -180,5 +181,8 @@ fn a_log_in_settles_its_demand_even_if_the_clocks_differ() {
     let seen = Micros::from_unix_s(SEEN_S);
     let early = Micros(seen.0 - 20_000);
     let progress = Progress::begun(seen).wants_another(seen).logged_in(BINH, early);
-    assert_eq!(progress, Progress { first_seen: early, log_in_since: Some(early), chosen: Some(BINH) });
+    assert_eq!(
+        progress,
+        Progress { first_seen: early, log_in_since: Some(early), chosen: Some(BINH), organization: None }
+    );
 }

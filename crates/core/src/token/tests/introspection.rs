@@ -4,12 +4,13 @@ use super::{IDLE_S, MINE, OTHER, REDEEMED, ROTATED, SCOPE, active, dead_standing
 use crate::audience::{AccessTokenFormat, AudienceDefinition, AudienceTable};
 use crate::client::ClientMetadata;
 use crate::client::tests::{client, scope_table, settings};
-use crate::grant::{Active, Look, PartyStanding, Seen, State};
+use crate::grant::{Active, Grant, Look, PartyStanding, Seen, State};
 use crate::number::{Generation, GrantId};
 use crate::realm::RealmSettings;
 use crate::time::Micros;
 use crate::token::{
-    IntrospectionReach, Pointer, Refusal, Rowless, TokenKind, introspect, introspect_rowless, issue_rowless,
+    IntrospectionReach, Pointer, Refusal, Rowless, ShortPointer, TokenKind, introspect, introspect_rowless,
+    introspect_short, issue_rowless,
 };
 
 fn access(active: &Active) -> Pointer {
@@ -145,4 +146,62 @@ fn resource_servers_may_ask_about_every_token_and_audiences_about_their_own() {
     settings.audiences = vec![AudienceDefinition { audience, scopes, access_token_format }];
     assert_eq!(reach(&settings, |_| {}), IntrospectionReach::OwnAudience);
     assert_eq!(reach(&settings, |metadata| metadata.resource_server = true), IntrospectionReach::EveryToken);
+}
+
+#[test]
+fn a_short_token_is_worth_what_a_long_one_is_and_its_row_says_the_rest() {
+    let current = active(5);
+    let state = State::Active(current);
+    for (kind, long) in [(TokenKind::Access, access(&current)), (TokenKind::Refresh, refresh(&current))] {
+        let (live, pointer, issued_at_s) = introspect_short(kind, long.short(), &look(state, ROTATED)).unwrap();
+        assert_eq!(Ok(live), introspect(kind, &long, &look(state, ROTATED)));
+        assert_eq!((pointer, issued_at_s), (long, Some(ROTATED.as_unix_s())));
+    }
+    let expiry_s = current.access_expiry_s;
+    let token = |generation, time| ShortPointer { grant: GrantId(5), generation, time };
+    for (generation_, time, expect) in [
+        (1, expiry_s - 7, Ok(Some(REDEEMED.as_unix_s()))),
+        (4, expiry_s - 7, Ok(None)),
+        (5, expiry_s, Ok(Some(ROTATED.as_unix_s()))),
+        // Of another row that had the same id.
+        (5, expiry_s - 7, Err(Refusal::StoreWentBack)),
+        (5, expiry_s + 7, Err(Refusal::StoreWentBack)),
+        (6, expiry_s, Err(Refusal::StoreWentBack)),
+        (4, ROTATED.as_unix_s(), Err(Refusal::Expired)),
+        (0, expiry_s, Err(Refusal::GenerationRevoked)),
+    ] {
+        let found = introspect_short(TokenKind::Access, token(generation(generation_), time), &look(state, ROTATED));
+        assert_eq!(found.map(|(_, _, issued_at_s)| issued_at_s), expect, "{generation_} {time}");
+    }
+    let spent = introspect_short(TokenKind::Refresh, token(generation(4), 1), &look(state, ROTATED));
+    assert_eq!(spent, Err(Refusal::Spent));
+    let nothing = Look { now: ROTATED, seen: None };
+    assert_eq!(introspect_short(TokenKind::Access, token(generation(5), expiry_s), &nothing), Err(Refusal::Unknown));
+}
+
+#[test]
+fn a_lifetime_of_68_years_ends_at_the_last_second_that_a_token_can_name() {
+    let end_s = |opened_s: u32| {
+        let opened = Micros::from_unix_s(opened_s);
+        let active = Active {
+            rotated: opened,
+            access_expiry_s: opened_s.saturating_add(2_147_483_647),
+            idle_end: opened.plus_s(2_147_483_647),
+            ..active(1)
+        };
+        let grant = Grant { absolute_end: opened.plus_s(2_147_483_647), ..grant(State::Active(active)) };
+        let look = Look { now: opened, seen: Some(seen(grant.clone())) };
+        let token = Pointer::access(&grant, &active, SCOPE).short();
+        introspect_short(TokenKind::Access, token, &look).map(|(live, ..)| live.expiry_s)
+    };
+    // 2026, a second before and after 2^31 s, and near the end of 32 bits.
+    for (opened_s, expect) in [
+        (1_795_253_640, 3_942_737_287),
+        (2_147_483_647, 4_294_967_294),
+        (2_147_483_648, u32::MAX),
+        (2_147_483_649, u32::MAX),
+        (4_294_967_200, u32::MAX),
+    ] {
+        assert_eq!(end_s(opened_s), Ok(expect), "{opened_s}");
+    }
 }

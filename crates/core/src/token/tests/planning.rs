@@ -1,6 +1,6 @@
 //! Which verb a request asks for, and in which order its mistakes are noticed.
 
-use super::{MINE, OTHER};
+use super::{MINE, OTHER, RULES};
 use crate::client::tests::{INVENTORY, OFFLINE, ORDER, PRODUCT, RETIRED, client, public_client, scope_table};
 use crate::client::{Client, GrantType};
 use crate::grant::{CodeBinding, Redemption, Rotation, ShortDigest, Terms};
@@ -8,9 +8,11 @@ use crate::number::{Generation, GrantId};
 use crate::pkce::CodeChallenge;
 use crate::scope::{ScopeError, ScopeSet};
 use crate::secret::Secret;
-use crate::token::{Plan, Pointer, Presented, Refusal, RequestFault, SealingKeys, TokenGrant, TokenRefusal, plan};
+use crate::token::{
+    Payload, Plan, Pointer, Presented, Refusal, RequestFault, SealingKeys, TokenGrant, TokenRefusal, TokenRules, plan,
+};
 
-const KEY: SealingKeys = SealingKeys { newest: 4 };
+const KEY: SealingKeys = SealingKeys { newest: 4, payload: Payload::Long };
 const GRANTED: ScopeSet = OFFLINE.union(ORDER);
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -33,7 +35,7 @@ fn refresh(scope: Option<&str>) -> TokenGrant {
 }
 
 fn planned(client: &Client, grant: &TokenGrant, presented: Presented) -> Result<Plan, TokenRefusal> {
-    plan(client, grant, presented, (&scope_table(), OFFLINE, KEY))
+    plan(client, grant, presented, (&scope_table(), RULES, KEY))
 }
 
 struct Attempt {
@@ -175,7 +177,7 @@ fn a_grant_without_a_refresh_token_lives_as_long_as_its_access_token() {
         [(GRANTED, OFFLINE, Some(30 * 86_400)), (ORDER, OFFLINE, Some(3_600)), (GRANTED, ScopeSet::EMPTY, Some(3_600))]
     {
         let presented = Presented::Code(Some(Pointer { scope, ..pointer() }));
-        let context = (&scope_table(), offline, KEY);
+        let context = (&scope_table(), TokenRules { offline, ..RULES }, KEY);
         match plan(&client(|_| {}), &code(None, None), presented, context) {
             Ok(Plan::Redeem(_, redemption)) => assert_eq!(redemption.terms.idle_lifetime_s, expect),
             other => panic!("{other:?}"),
@@ -222,5 +224,30 @@ fn client_credentials_give_what_the_client_is_registered_for() {
         let client = client(|metadata| metadata.scope.push_str(" old"));
         assert!(!client.scope.contains(INVENTORY) && client.scope.contains(RETIRED));
         assert_eq!(planned(&client, &grant, Presented::Nothing), expect.map(Plan::Rowless), "{scope:?}");
+    }
+}
+
+#[test]
+fn short_tokens_have_the_whole_scope_and_are_never_without_a_grant() {
+    let short = |grant: &TokenGrant, presented| {
+        let keys = SealingKeys { payload: Payload::Short, ..KEY };
+        plan(&client(|_| {}), grant, presented, (&scope_table(), RULES, keys))
+    };
+    for (scope, expect) in [
+        (None, None),
+        (Some("order offline"), None),
+        (Some("order"), Some(TokenRefusal::ScopeNotNarrowed)),
+        (Some("product"), Some(TokenRefusal::ScopeNotGranted)),
+        (Some("order all"), Some(TokenRefusal::Scope(ScopeError::Unknown))),
+    ] {
+        let found = short(&refresh(scope), Presented::Refresh(Some(pointer())));
+        assert_eq!(found.err(), expect, "{scope:?}");
+    }
+    for scope in [None, Some("order"), Some("all")] {
+        let grant = TokenGrant::ClientCredentials { scope: scope.map(str::to_owned) };
+        assert_eq!(short(&grant, Presented::Nothing), Err(TokenRefusal::UnauthorizedClient), "{scope:?}");
+    }
+    for grant in [refresh(None), code(None, None)] {
+        assert_eq!(short(&grant, Presented::Gone), Err(TokenRefusal::Grant(Refusal::Unknown)));
     }
 }

@@ -1,12 +1,14 @@
 //! What the outcome of a redemption means.
 
-use super::{BINDING, MINE, OTHER, REDEEMED, SCOPE, STANDING, TERMS, active, dead_standings, ended, grant, seen};
+use super::{
+    BINDING, MINE, OTHER, REDEEMED, RULES, SCOPE, STANDING, TERMS, active, dead_standings, ended, grant, seen,
+};
 use crate::client::tests::{OFFLINE, ORDER};
 use crate::grant::{CodeBinding, EndReason, Grant, Outcome, Redemption, Seen, ShortDigest, State, Terms, Verdict};
 use crate::number::AttemptId;
 use crate::scope::ScopeSet;
 use crate::time::Micros;
-use crate::token::{Issued, Pointer, Refusal, Refused, Settled, settle_redemption};
+use crate::token::{Issued, Pointer, Refusal, Refused, Settled, TokenRules, settle_redemption};
 
 const REDEMPTION: Redemption = Redemption { client: MINE, binding: BINDING, terms: TERMS };
 const UNREDEEMED: State = State::Code { end: Micros(REDEEMED.0 + 600_000_000) };
@@ -17,7 +19,7 @@ fn outcome(verdict: Verdict, now: Micros) -> Outcome {
 
 fn refused(state: State, redemption: &Redemption, now: Micros) -> Settled {
     let verdict = Verdict::Refused(Some(seen(grant(state))));
-    settle_redemption(&outcome(verdict, now), redemption, OFFLINE)
+    settle_redemption(&outcome(verdict, now), redemption, RULES)
 }
 
 fn redeemed(scope: ScopeSet) -> Grant {
@@ -30,7 +32,7 @@ fn a_redeemed_code_gives_both_tokens_of_the_first_generation() {
     let grant = redeemed(SCOPE);
     let State::Active(active) = grant.state else { panic!("{grant:?}") };
     let done = outcome(Verdict::Done(seen(grant.clone())), REDEEMED);
-    let issued = settle_redemption(&done, &REDEMPTION, OFFLINE).unwrap();
+    let issued = settle_redemption(&done, &REDEMPTION, RULES).unwrap();
     assert_eq!(
         issued,
         Issued {
@@ -79,7 +81,7 @@ fn a_refresh_token_is_for_those_who_asked_for_one() {
         (SCOPE, ScopeSet::EMPTY, false),
     ] {
         let done = outcome(Verdict::Done(seen(redeemed(scope))), REDEEMED);
-        let issued = settle_redemption(&done, &REDEMPTION, offline).unwrap();
+        let issued = settle_redemption(&done, &REDEMPTION, TokenRules { offline, ..RULES }).unwrap();
         assert_eq!(issued.refresh.is_some(), expect, "{scope:?} {offline:?}");
         assert_eq!(issued.access.scope, scope);
     }
@@ -90,33 +92,33 @@ fn a_token_never_outlives_its_grant() {
     let mut code = grant(UNREDEEMED);
     code.absolute_end = REDEEMED.plus_s(60);
     let grant = code.redeem(&REDEMPTION, REDEEMED, AttemptId(2)).unwrap();
-    let issued = settle_redemption(&outcome(Verdict::Done(seen(grant)), REDEEMED), &REDEMPTION, OFFLINE).unwrap();
+    let issued = settle_redemption(&outcome(Verdict::Done(seen(grant)), REDEEMED), &REDEMPTION, RULES).unwrap();
     assert_eq!(issued.expires_in_s, 60);
 }
 
 #[test]
 fn a_repeated_attempt_is_told_what_is_left() {
     let done = outcome(Verdict::Done(seen(redeemed(SCOPE))), REDEEMED.plus_s(600));
-    assert_eq!(settle_redemption(&done, &REDEMPTION, OFFLINE).unwrap().expires_in_s, 3_000);
+    assert_eq!(settle_redemption(&done, &REDEMPTION, RULES).unwrap().expires_in_s, 3_000);
     let late = outcome(Verdict::Done(seen(redeemed(SCOPE))), REDEEMED.plus_s(7_200));
-    assert_eq!(settle_redemption(&late, &REDEMPTION, OFFLINE).unwrap().expires_in_s, 0);
+    assert_eq!(settle_redemption(&late, &REDEMPTION, RULES).unwrap().expires_in_s, 0);
 }
 
 #[test]
 fn the_dead_get_no_tokens_for_their_code() {
     for (standing, expect) in dead_standings() {
         let done = Verdict::Done(Seen { grant: redeemed(SCOPE), standing });
-        let settled = settle_redemption(&outcome(done, REDEEMED), &REDEMPTION, OFFLINE);
+        let settled = settle_redemption(&outcome(done, REDEEMED), &REDEMPTION, RULES);
         assert_eq!(settled, Err(expect.into()), "{standing:?}");
     }
     let alive = Verdict::Done(Seen { grant: redeemed(SCOPE), standing: STANDING });
-    assert!(settle_redemption(&outcome(alive, REDEEMED), &REDEMPTION, OFFLINE).is_ok());
+    assert!(settle_redemption(&outcome(alive, REDEEMED), &REDEMPTION, RULES).is_ok());
 }
 
 #[test]
 fn a_code_of_no_grant_is_unknown() {
     let nothing = outcome(Verdict::Refused(None), REDEEMED);
-    assert_eq!(settle_redemption(&nothing, &REDEMPTION, OFFLINE), Err(Refusal::Unknown.into()));
+    assert_eq!(settle_redemption(&nothing, &REDEMPTION, RULES), Err(Refusal::Unknown.into()));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! What the outcome of a rotation means: a successor, the same one again, or an end.
 
 use super::{
-    ACCESS_S, IDLE_S, MINE, OTHER, REDEEMED, ROTATED, SCOPE, TERMS, active, dead_standings, ended, generation, grant,
-    seen,
+    ACCESS_S, IDLE_S, MINE, OTHER, REDEEMED, ROTATED, RULES, SCOPE, TERMS, active, dead_standings, ended, generation,
+    grant, seen,
 };
 use crate::client::tests::{OFFLINE, ORDER};
 use crate::grant::{Active, EndReason, Grant, Outcome, Rotation, Seen, State, Verdict};
 use crate::number::{AttemptId, Generation};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
-use crate::token::{Note, Pointer, Refusal, Refused, Retries, Settled, settle_rotation};
+use crate::token::{Note, Pointer, Refusal, Refused, Retries, Settled, TokenRules, settle_rotation};
 
 const DAY: Retries = Retries { window_s: 86_400, counted_from: None };
 
@@ -23,7 +23,7 @@ fn predecessor(number: u32) -> Rotation {
 }
 
 fn settle(verdict: Verdict, rotation: &Rotation, now: Micros, retries: Retries) -> Settled {
-    settle_rotation(&Outcome { now, verdict }, rotation, SCOPE, retries, OFFLINE)
+    settle_rotation(&Outcome { now, verdict }, rotation, SCOPE, retries, RULES)
 }
 
 fn refused(state: State, rotation: &Rotation, now: Micros, retries: Retries) -> Settled {
@@ -89,8 +89,8 @@ fn a_retry_gives_the_same_successor_again() {
 #[test]
 fn a_narrowed_retry_narrows_the_access_token_alone() {
     let outcome = Outcome { now: ROTATED, verdict: Verdict::Refused(Some(seen(grant(State::Active(active(2)))))) };
-    let whole = settle_rotation(&outcome, &predecessor(2), SCOPE, DAY, OFFLINE).unwrap();
-    let narrowed = settle_rotation(&outcome, &predecessor(2), ORDER, DAY, OFFLINE).unwrap();
+    let whole = settle_rotation(&outcome, &predecessor(2), SCOPE, DAY, RULES).unwrap();
+    let narrowed = settle_rotation(&outcome, &predecessor(2), ORDER, DAY, RULES).unwrap();
     assert_eq!(narrowed.access, Pointer { scope: ORDER, ..whole.access });
     assert_eq!(narrowed.refresh, whole.refresh);
 }
@@ -225,7 +225,10 @@ fn a_grant_without_the_offline_scope_gets_no_refresh_token() {
     let row = Grant { scope: ORDER, ..grant(State::Active(active(2))) };
     let outcome = Outcome { now: ROTATED, verdict: Verdict::Done(seen(row)) };
     for offline in [OFFLINE, ScopeSet::EMPTY] {
-        assert_eq!(settle_rotation(&outcome, &predecessor(2), ORDER, DAY, offline).unwrap().refresh, None);
+        assert_eq!(
+            settle_rotation(&outcome, &predecessor(2), ORDER, DAY, TokenRules { offline, ..RULES }).unwrap().refresh,
+            None
+        );
     }
 }
 

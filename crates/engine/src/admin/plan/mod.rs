@@ -1,6 +1,7 @@
 //! What a manifest would change: read from what stands, checked as a whole, shown before anything is done.
 
 mod client;
+mod organization;
 mod user;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use self::client::{IntendedClient, IntendedSecret};
+pub(super) use self::organization::{IntendedMembership, IntendedOrganization};
 pub(super) use self::user::IntendedUser;
 use super::manifest::{Manifest, RealmManifest, changed_keys};
 use super::passwords::Passwords;
@@ -52,6 +54,7 @@ pub enum Kind {
     Realm,
     Client,
     User,
+    Organization,
 }
 
 /// What happens to clients and scopes that a file does not name, where it names others of their kind in their realm.
@@ -80,6 +83,8 @@ pub(in crate::admin) struct IntendedRealm {
     pub(in crate::admin) is_put: bool,
     pub(in crate::admin) clients: Vec<IntendedClient>,
     pub(in crate::admin) removed: Vec<Arc<Client>>,
+    /// Those that are new or change.
+    pub(in crate::admin) organizations: Vec<IntendedOrganization>,
     pub(in crate::admin) users: Vec<IntendedUser>,
 }
 
@@ -139,10 +144,11 @@ impl Planner<'_> {
             removed = self.removed(realm, asked.clients.as_ref());
             self.check_others(realm, asked.clients.as_ref(), &removed, (settings, scopes));
         }
-        let users = Box::pin(self.users(realm, &asked.users)).await?;
+        let organizations = Box::pin(self.organizations(realm, &asked.organizations)).await?;
+        let users = Box::pin(self.users(realm, (&asked.users, &asked.organizations))).await?;
         let intended = |(settings, _)| {
             let name = name.to_owned();
-            IntendedRealm { name, settings, is_put, clients, removed, users }
+            IntendedRealm { name, settings, is_put, clients, removed, organizations, users }
         };
         Ok(settings.map(intended))
     }

@@ -6,9 +6,9 @@ use kimbai_core::claims::UserClaims;
 use kimbai_keyring::random_u64;
 use kimbai_store::{Activity, UserRow};
 
-use super::{Kind, Planner, as_json, changed_activity, describe};
+use super::{IntendedMembership, Kind, Planner, as_json, changed_activity, describe};
 use crate::admin::AdminError;
-use crate::admin::manifest::{UserManifest, changed_keys};
+use crate::admin::manifest::{OrganizationManifest, UserManifest, changed_keys};
 use crate::admin::passwords::NewPassword;
 use crate::admin::users::each_user;
 use crate::log_in::{normalised, open_hash};
@@ -29,13 +29,15 @@ pub(in crate::admin) struct IntendedUser {
     pub(in crate::admin) known: Option<UserRow>,
     pub(in crate::admin) activity: Option<Activity>,
     pub(in crate::admin) is_put: bool,
+    /// Those that are new, other, or end.
+    pub(in crate::admin) memberships: Vec<IntendedMembership>,
 }
 
 impl Planner<'_> {
     pub(super) async fn users(
         &mut self,
         (name, realm): (&str, Option<&Realm>),
-        asked: &BTreeMap<String, UserManifest>,
+        (asked, organizations): (&BTreeMap<String, UserManifest>, &BTreeMap<String, OrganizationManifest>),
     ) -> Result<Vec<IntendedUser>, AdminError> {
         let mut users = Vec::new();
         let mut spellings: HashMap<String, &str> = HashMap::new();
@@ -48,7 +50,7 @@ impl Planner<'_> {
                 self.mistake(&at, &format!("it is another spelling of {other}"));
                 continue;
             }
-            let user = match Box::pin(self.user((name, realm), username, asked)).await? {
+            let user = match Box::pin(self.user((name, realm), username, (asked, organizations))).await? {
                 Ok(user) => user,
                 Err(mistake) => {
                     self.mistake(&at, &mistake);
@@ -72,7 +74,7 @@ impl Planner<'_> {
         &mut self,
         (realm_name, realm): (&str, Option<&Realm>),
         username: String,
-        asked: &UserManifest,
+        (asked, organizations): (&UserManifest, &BTreeMap<String, OrganizationManifest>),
     ) -> Result<Result<IntendedUser, String>, AdminError> {
         if let Err(error) = check_username(&username) {
             return Ok(Err(error.to_string()));
@@ -99,10 +101,18 @@ impl Planner<'_> {
             changes.push("password".to_owned());
         }
         let is_put = known.is_none() || !changes.is_empty();
+        let member = (realm, known.as_ref().map(|row| row.number));
+        let memberships = match self.memberships(member, asked.memberships.as_ref(), organizations).await? {
+            Ok((memberships, changed)) => {
+                changes.extend(changed);
+                memberships
+            }
+            Err(mistake) => return Ok(Err(mistake)),
+        };
         let activity = changed_activity(asked.disabled, known.as_ref().map(|row| row.standing.active));
         changes.extend(activity.map(describe));
         self.step(known.is_some(), Kind::User, (realm_name, &username), changes);
-        Ok(Ok(IntendedUser { username, claims, password, known, activity, is_put }))
+        Ok(Ok(IntendedUser { username, claims, password, known, activity, is_put, memberships }))
     }
 
     /// No two users have one subject. The store has no index of them, so that all are read, but only for a file that gives one to a

@@ -165,7 +165,7 @@ async fn an_export_has_all_users_of_a_large_realm() {
 #[tokio::test]
 async fn a_realm_cannot_be_taken_what_a_client_of_it_needs() {
     let operator = rich().await;
-    let jwt = "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms";
+    let jwt = "access_token_format: JWTs need the realm's paths.jwks and signing.algorithms, and a token_shape other than hex";
     let hybrid = "response_types: the realm's response_types do not have one of them";
     for (change, expect) in [
         (json!({ "response_types": ["code"] }), hybrid),

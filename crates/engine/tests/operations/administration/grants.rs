@@ -7,7 +7,7 @@ use super::{Operator, invalid};
 use crate::fixture::{Answered as _, refresh_token};
 
 fn all() -> GrantList {
-    GrantList { realm: None, user: None, client: None, after: None, limit: 100 }
+    GrantList { realm: None, user: None, client: None, organization: None, after: None, limit: 100 }
 }
 
 fn of(user: Option<&str>, client: Option<&str>) -> GrantList {

@@ -8,8 +8,8 @@ use kimbai_engine::admin::{
     UserView,
 };
 use kimbai_engine::{
-    Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, LogInRefusal, NewUser, SignedIn, TokenAnswer, UserClaims,
-    Visit,
+    Authorized, BrowserSecret, DEMO_PASSWORD_HASH, Engine, GrantedCode, LogInRefusal, NewUser, SignedIn, TokenAnswer,
+    UserClaims, Visit,
 };
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ async fn tokens(fixture: &Fixture, signed_in: &SignedIn, scope: &str) -> TokenAn
     let decision = Some(Decision::Allow { ticked: ScopeSet::EMPTY });
     let visit = Visit { signed_in: Some(signed_in), decision, ..Visit::default() };
     match fixture.engine.authorize(&fixture.realm, &request, visit).await.unwrap() {
-        Authorized::Code { code, .. } => {
+        Authorized::Code(GrantedCode { code, .. }) => {
             fixture.ask("web", code_grant(code.expose(), Some(REDIRECT_URI), None)).await.unwrap()
         }
         other => panic!("{other:?}"),

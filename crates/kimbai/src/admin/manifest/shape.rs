@@ -1,6 +1,6 @@
 //! Whether a file has the form of a manifest. What its settings say is checked against the store, by who carries the command out.
 
-use kimbai_engine::admin::{ClientManifest, UserManifest};
+use kimbai_engine::admin::{ClientManifest, OrganizationManifest, UserManifest};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -32,6 +32,9 @@ impl<'a> Checker<'a> {
         let Some(table) = self.table(&path, value) else { return };
         for (client, value) in self.member(&path, table, "clients") {
             self.typed::<ClientManifest>(&["realms", realm, "clients", client], value);
+        }
+        for (label, value) in self.member(&path, table, "organizations") {
+            self.typed::<OrganizationManifest>(&["realms", realm, "organizations", label], value);
         }
         for (user, value) in self.member(&path, table, "users") {
             self.typed::<UserManifest>(&["realms", realm, "users", user], value);

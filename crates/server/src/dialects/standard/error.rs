@@ -194,6 +194,12 @@ pub(crate) fn refused(refusal: TokenRefusal, form: ErrorForm) -> WireError {
             "The scope is beyond what was granted.",
             "Ask for the scopes that the client is registered for and the user agreed to, or fewer.",
         ),
+        TokenRefusal::ScopeNotNarrowed => wire(
+            bad,
+            "invalid_scope",
+            "The scope cannot be narrowed.",
+            "Leave the parameter out: a token of this realm has the whole scope of its grant.",
+        ),
         TokenRefusal::Grant(refusal) => grant(refusal),
     }
 }
@@ -215,6 +221,7 @@ fn grant(refusal: Refusal) -> WireError {
         | Refusal::StoreWentBack
         | Refusal::ClientEnded
         | Refusal::UserEnded
+        | Refusal::MembershipEnded
         | Refusal::ScopeRetired
         | Refusal::LastGeneration => WireError {
             status: StatusCode::BAD_REQUEST,
@@ -226,14 +233,18 @@ fn grant(refusal: Refusal) -> WireError {
 }
 
 fn client(error: ClientAuthenticationError, form: ErrorForm) -> WireError {
+    let status = match form {
+        ErrorForm::Standard | ErrorForm::WithHint => StatusCode::UNAUTHORIZED,
+        ErrorForm::OnlyBadRequest => StatusCode::BAD_REQUEST,
+    };
     let invalid_client = |hint: String| WireError {
-        status: StatusCode::UNAUTHORIZED,
+        status,
         error: "invalid_client",
         description: "The client could not be authenticated.",
         hint: Some(hint),
     };
     match error {
-        ClientAuthenticationError::SeveralMethods { .. } if form == ErrorForm::Standard => WireError {
+        ClientAuthenticationError::SeveralMethods { .. } if form != ErrorForm::WithHint => WireError {
             status: StatusCode::BAD_REQUEST,
             error: "invalid_request",
             description: "The request uses more than one way to authenticate the client.",
@@ -284,13 +295,16 @@ pub(crate) fn authorize(refused: AuthorizeError) -> WireError {
         AuthorizeError::Challenge(ChallengeError::Method | ChallengeError::Challenge | ChallengeError::Missing) => {
             wire("invalid_request", "The client must use PKCE with the method S256.")
         }
-        AuthorizeError::AccessDenied => wire("access_denied", "The user or the server said no."),
+        AuthorizeError::AccessDenied | AuthorizeError::NotAMember | AuthorizeError::RoleMissing => {
+            wire("access_denied", "The user or the server said no.")
+        }
         AuthorizeError::RequestObject => wire("request_not_supported", "This server does not read request objects."),
         AuthorizeError::RequestUri => wire("request_uri_not_supported", "This server does not fetch request objects."),
         AuthorizeError::AuthenticationContext => {
             wire("unmet_authentication_requirements", "The server cannot authenticate the user as it is asked to.")
         }
         AuthorizeError::LogInRequired => wire("login_required", "The user must log in."),
+        AuthorizeError::InteractionRequired => wire("interaction_required", "The user must choose an organization."),
         AuthorizeError::ConsentRequired => wire("consent_required", "The user must be asked."),
     }
 }

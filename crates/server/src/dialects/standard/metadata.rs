@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use kimbai_core::authorize::{ResponseMode, ResponseType};
 use kimbai_core::claims::{ACR, ClaimSet};
+use kimbai_core::organization;
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_engine::Realm;
@@ -143,6 +144,7 @@ fn metadata(realm: &Realm) -> Metadata<'_> {
 fn openid_metadata(settings: &RealmSettings) -> OpenIdMetadata {
     let algorithms: Vec<_> = settings.signing.algorithms.iter().copied().map(SigningAlgorithm::name).collect();
     let url = |path: &String| endpoint_url(settings, path);
+    let of_organizations = settings.membership.iter().flat_map(|_| organization::CLAIMS);
     OpenIdMetadata {
         userinfo_endpoint: settings.paths.userinfo.as_ref().map(url),
         end_session_endpoint: settings.paths.end_session.as_ref().map(url),
@@ -151,7 +153,7 @@ fn openid_metadata(settings: &RealmSettings) -> OpenIdMetadata {
         userinfo_signing_alg_values_supported: algorithms,
         acr_values_supported: [ACR],
         claim_types_supported: ["normal"],
-        claims_supported: PROTOCOL_CLAIMS.into_iter().chain(ClaimSet::all().names()).collect(),
+        claims_supported: PROTOCOL_CLAIMS.into_iter().chain(ClaimSet::all().names()).chain(of_organizations).collect(),
         claims_parameter_supported: true,
     }
 }

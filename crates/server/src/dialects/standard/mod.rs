@@ -20,13 +20,14 @@ use http::{Method, StatusCode};
 use kimbai_core::authorize::ResponseType;
 use kimbai_core::client::ClientCredentials;
 use kimbai_core::realm::{
-    BearerHeader, ConsentForm, EndpointPaths, ErrorForm, IntrospectionListener, Lifetimes, PkcePolicy, RateLimits,
-    RealmSettings, RequestSignatures, TokenShape, TokenTypeSpelling,
+    AuthorizationResponseForm, BearerHeader, ConsentForm, EndpointPaths, ErrorForm, IdTokenClaims,
+    IntrospectionListener, Lifetimes, PkcePolicy, RateLimits, RealmSettings, RequestSignatures, TokenShape,
+    TokenTypeSpelling,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::signing::SigningSettings;
-use kimbai_core::token::{Inactive, Note};
-use kimbai_engine::Introspection;
+use kimbai_core::token::{Inactive, Note, TokenRefusal};
+use kimbai_engine::{Introspection, TokenError};
 
 use self::error::EndpointError;
 pub(crate) use self::metadata::{MetadataCache, endpoint_url};
@@ -93,6 +94,12 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         signing: SigningSettings::default(),
         response_types: vec![ResponseType::Code],
         audiences: Vec::new(),
+        host_suffix: None,
+        exchange: None,
+        membership: None,
+        service: None,
+        id_token_claims: IdTokenClaims::Requested,
+        authorization_response: AuthorizationResponseForm::Standard,
     }
 }
 
@@ -144,6 +151,7 @@ async fn token(call: Call, body: Body) -> Response {
         Err(error) => return error::endpoint(&call, &error),
     };
     let answer = call.site.engine.token(&call.realm, &request, call.source).await;
+    let proof = Proof::of(answer.as_ref().err());
     let response = match answer {
         Ok(tokens) => {
             if tokens.note == Some(Note::Retried) {
@@ -153,7 +161,7 @@ async fn token(call: Call, body: Body) -> Response {
         }
         Err(error) => error::endpoint(&call, &error.into()),
     };
-    for_client(response, &call, &request.credentials)
+    for_client(response, &call, (&request.credentials, proof))
 }
 
 /// Revocation endpoint (RFC 7009 section 2).
@@ -165,11 +173,13 @@ async fn revoke(call: Call, body: Body) -> Response {
         Ok(request) => request,
         Err(error) => return error::endpoint(&call, &error),
     };
-    let response = match call.site.engine.revoke(&call.realm, &credentials, &token, call.source).await {
+    let answer = call.site.engine.revoke(&call.realm, &credentials, &token, call.source).await;
+    let proof = Proof::of(answer.as_ref().err());
+    let response = match answer {
         Ok(()) => reply::empty(StatusCode::OK),
         Err(error) => error::endpoint(&call, &error.into()),
     };
-    for_client(response, &call, &credentials)
+    for_client(response, &call, (&credentials, proof))
 }
 
 /// Introspection endpoint (RFC 7662 section 2); for servers, so that it has no CORS.
@@ -227,10 +237,25 @@ async fn jwk_set(call: Call) -> Response {
     cors::allow_any_client(cached::document(&call.headers, document), &call.headers, &call.realm)
 }
 
-fn for_client(response: Response, call: &Call, credentials: &ClientCredentials) -> Response {
+/// Whether a client has shown that it is who it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Given,
+    Missing,
+}
+
+impl Proof {
+    fn of(error: Option<&TokenError>) -> Self {
+        match error {
+            Some(TokenError::Refused(TokenRefusal::Client(_))) => Self::Missing,
+            Some(_) | None => Self::Given,
+        }
+    }
+}
+
+fn for_client(response: Response, call: &Call, (credentials, proof): (&ClientCredentials, Proof)) -> Response {
     // Who did not prove to be a client must not learn from an origin whether there is one.
-    let is_proven = response.status() != StatusCode::UNAUTHORIZED;
-    let client_id = credentials.client_id().ok().filter(|_| is_proven);
+    let client_id = credentials.client_id().ok().filter(|_| proof == Proof::Given);
     let client = client_id.and_then(|client_id| call.realm.client(client_id));
     cors::allow_client(response, &call.headers, client.as_deref())
 }

@@ -103,6 +103,7 @@ pub(crate) fn authorization(form: &Form) -> AuthorizationRequest {
         ui_locales: form.parameter("ui_locales"),
         claims: form.parameter("claims"),
         acr_values: form.parameter("acr_values"),
+        orgid: form.parameter("orgid"),
         login_hint: form.parameter("login_hint"),
         id_token_hint: form.parameter("id_token_hint"),
         request: form.parameter("request"),

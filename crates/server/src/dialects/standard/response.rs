@@ -6,8 +6,7 @@ use http::StatusCode;
 use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::realm::{ErrorForm, RealmSettings, TokenTypeSpelling};
 use kimbai_core::token::TokenKind;
-use kimbai_engine::{AuthorizationCode, Introspection, Realm, TokenAnswer, TokenFacts};
-use kimbai_keyring::SignedJwt;
+use kimbai_engine::{GrantedCode, Introspection, Realm, TokenAnswer, TokenFacts};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
@@ -58,7 +57,8 @@ struct ActiveToken<'a> {
     /// Left out where it is the issuer alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<Vec<&'a str>>,
-    iat: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<u32>,
     exp: u32,
 }
 
@@ -99,13 +99,14 @@ pub(crate) struct AuthorizationResponse<'a> {
 }
 
 /// The response that carries a code, and beside it an ID token where one was asked for.
-pub(crate) fn code<'a>(
-    realm: &Realm,
-    target: &'a ResponseTarget,
-    (code, id_token): (&AuthorizationCode, Option<&SignedJwt>),
-) -> AuthorizationResponse<'a> {
+pub(crate) fn code<'a>(realm: &Realm, granted: &'a GrantedCode) -> AuthorizationResponse<'a> {
+    let GrantedCode { target, code, id_token, scope, session_state } = granted;
     let mut parameters = vec![("code", code.expose().to_owned())];
-    parameters.extend(id_token.map(|id_token| ("id_token", id_token.expose().to_owned())));
+    parameters.extend(id_token.as_ref().map(|id_token| ("id_token", id_token.expose().to_owned())));
+    if let Some(session_state) = session_state {
+        parameters.push(("scope", realm.scopes.render(*scope)));
+        parameters.push(("session_state", session_state.clone()));
+    }
     AuthorizationResponse::new(realm, target, parameters)
 }
 

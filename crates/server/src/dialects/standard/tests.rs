@@ -8,11 +8,11 @@ use kimbai_core::authorize::{AuthorizeError, ResponseMode, ResponseTarget};
 use kimbai_core::client::{AuthenticationMethod, ClientAuthenticationError};
 use kimbai_core::number::{ClientNumber, Generation, GrantId};
 use kimbai_core::pkce::ChallengeError;
-use kimbai_core::realm::RealmSettings;
+use kimbai_core::realm::{AuthorizationResponseForm, RealmSettings};
 use kimbai_core::scope::ScopeError;
 use kimbai_core::token::{Pointer, Refusal, RequestFault, TokenKind, TokenRefusal};
 use kimbai_engine::admin::Wire as _;
-use kimbai_engine::{AuthorizationCode, Engine, IssuedToken, Realm, TokenAnswer};
+use kimbai_engine::{AuthorizationCode, Engine, GrantedCode, IssuedToken, Realm, TokenAnswer};
 use kimbai_keyring::{MasterKey, SealedToken};
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -77,7 +77,8 @@ pub(crate) fn redirects(realm: &Realm) -> String {
         let location = response::authorize_error(realm, &target, refused).location();
         writeln!(text, "{refused:?}\n    expect 303 {location}").unwrap();
     }
-    let code = AuthorizationCode::new(&token(realm, TokenKind::Code), None);
+    let form = realm.settings.authorization_response;
+    let session_state = (form == AuthorizationResponseForm::WithSessionState).then(|| "STATE.SALT".to_owned());
     for (uri, state, mode) in [
         (REDIRECT_URI, Some("trạng thái"), ResponseMode::Query),
         (REDIRECT_URI, None, ResponseMode::Query),
@@ -85,7 +86,14 @@ pub(crate) fn redirects(realm: &Realm) -> String {
         ("https://example.com/?tenant=1", Some("a b&c"), ResponseMode::Fragment),
     ] {
         let target = target(uri, state, mode);
-        let location = response::code(realm, &target, (&code, None)).location().replace(code.expose(), "CODE");
+        let granted = GrantedCode {
+            target,
+            code: AuthorizationCode::new(&token(realm, TokenKind::Code), None),
+            id_token: None,
+            scope: realm.offline,
+            session_state: session_state.clone(),
+        };
+        let location = response::code(realm, &granted).location().replace(granted.code.expose(), "CODE");
         writeln!(text, "code for {uri} {state:?} {}\n    expect 303 {location}", mode.name()).unwrap();
     }
     text
@@ -155,6 +163,7 @@ fn refusals() -> Vec<TokenRefusal> {
         TokenRefusal::Scope(ScopeError::Malformed),
         TokenRefusal::Scope(ScopeError::Unknown),
         TokenRefusal::ScopeNotGranted,
+        TokenRefusal::ScopeNotNarrowed,
     ];
     let grants = [
         Refusal::Forged,
@@ -171,6 +180,7 @@ fn refusals() -> Vec<TokenRefusal> {
         Refusal::StoreWentBack,
         Refusal::ClientEnded,
         Refusal::UserEnded,
+        Refusal::MembershipEnded,
         Refusal::ScopeRetired,
         Refusal::LastGeneration,
     ];
@@ -197,6 +207,9 @@ fn refused_requests() -> Vec<AuthorizeError> {
         AuthorizeError::Challenge(ChallengeError::Challenge),
         AuthorizeError::Challenge(ChallengeError::Missing),
         AuthorizeError::AccessDenied,
+        AuthorizeError::NotAMember,
+        AuthorizeError::RoleMissing,
+        AuthorizeError::InteractionRequired,
         AuthorizeError::PromptNone,
         AuthorizeError::IdTokenHint,
         AuthorizeError::RequestObject,

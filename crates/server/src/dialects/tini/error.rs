@@ -152,7 +152,8 @@ pub(super) fn token(call: &Call, credentials: &ClientCredentials, error: &TokenE
             | TokenRefusal::UnsupportedGrantType
             | TokenRefusal::UnauthorizedClient
             | TokenRefusal::Scope(_)
-            | TokenRefusal::ScopeNotGranted),
+            | TokenRefusal::ScopeNotGranted
+            | TokenRefusal::ScopeNotNarrowed),
         ) => credential(brought, explanation::refusal(*refusal)),
         TokenError::Throttled(throttled) => {
             let wire = WireError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests");

@@ -1,0 +1,118 @@
+//! Tokens of an older system: whether one works, for which organization, and what the first use of its successor means for it.
+
+use kimbai_core::exchange::{ExchangeOrigin, LegacyTokens};
+use kimbai_core::grant::{Grant, ShortDigest};
+use kimbai_core::secret::Secret;
+use kimbai_store::{LegacyTokenRow, LegacyTokenStep, OrganizationRow};
+
+use crate::engine::{About, Engine, until_known};
+use crate::error::EngineError;
+use crate::realm::Realm;
+
+/// A longer token is nobody's, in bytes.
+pub const LEGACY_TOKEN_BYTES_MAX: usize = 4 * 1024;
+
+/// A legacy token that works.
+#[derive(Debug, Clone)]
+pub struct LegacyToken {
+    pub(crate) row: LegacyTokenRow,
+    /// What it opens.
+    pub organization: OrganizationRow,
+}
+
+/// Why a legacy token does not work. Its holder is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LegacyTokenRefusal {
+    /// It is none of this realm's.
+    #[error("the legacy token is unknown")]
+    Unknown,
+    /// It is another organization's than the one at whose host it was presented.
+    #[error("the legacy token is another organization's")]
+    OtherOrganization,
+    /// It was ended, by administration, by a date or by the first use of what it was exchanged for.
+    #[error("the legacy token has ended")]
+    Ended,
+    /// Its client or user was disabled since it was put here.
+    #[error("the client or user of the legacy token was disabled")]
+    OwnerEnded,
+}
+
+impl Engine {
+    /// The legacy token that was presented, at the host of the organization with this label or elsewhere.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn legacy_token(
+        &self,
+        realm: &Realm,
+        token: &Secret,
+        label: Option<&str>,
+    ) -> Result<Result<LegacyToken, LegacyTokenRefusal>, EngineError> {
+        let Some(digest) = legacy_token_digest(realm, token) else { return Ok(Err(LegacyTokenRefusal::Unknown)) };
+        self.known_legacy_token(realm, digest, label).await
+    }
+
+    /// The same of a legacy token that is known by its digest.
+    pub(crate) async fn known_legacy_token(
+        &self,
+        realm: &Realm,
+        digest: ShortDigest,
+        label: Option<&str>,
+    ) -> Result<Result<LegacyToken, LegacyTokenRefusal>, EngineError> {
+        let Some(row) = self.store.legacy_token(realm.number, digest).await? else {
+            return Ok(Err(LegacyTokenRefusal::Unknown));
+        };
+        let organization = self.store.organization(realm.number, row.owner.organization).await?;
+        let Some(organization) = organization else { return Ok(Err(LegacyTokenRefusal::Unknown)) };
+        if label.is_some_and(|label| organization.label != label) {
+            return Ok(Err(LegacyTokenRefusal::OtherOrganization));
+        }
+        let ends = realm.settings.exchange.as_ref().map_or(row.ends, |exchange| exchange.end_of(row.ends));
+        if row.now >= ends {
+            return Ok(Err(LegacyTokenRefusal::Ended));
+        }
+        let (client, user) = (row.standing.client, row.standing.user);
+        if !client.supports(row.client_epoch) || !user.supports(row.user_epoch) {
+            return Ok(Err(LegacyTokenRefusal::OwnerEnded));
+        }
+        Ok(Ok(LegacyToken { row, organization }))
+    }
+
+    /// Remembers that a token of a grant was used, if it was exchanged for a legacy token: from then on another exchange gives another
+    /// grant, and where the realm wants it the legacy token ends. Durable when it returns.
+    pub(crate) async fn note_use(&self, realm: &Realm, grant: &Grant) -> Result<(), EngineError> {
+        let Some(settings) = &realm.settings.exchange else { return Ok(()) };
+        let Some(origin) = ExchangeOrigin::of(&grant.binding) else { return Ok(()) };
+        let key = (realm.number, grant.id);
+        if self.exchanges_used.get(&key).is_some() {
+            return Ok(());
+        }
+        if let Some(row) = self.store.legacy_token(realm.number, origin.token).await? {
+            let is_current = row.exchange == origin.number;
+            let step = match settings.legacy_tokens {
+                LegacyTokens::EndWithFirstUse if is_current => Some(LegacyTokenStep::NextAndEnd(origin)),
+                LegacyTokens::EndWithFirstUse if row.now < row.ends => Some(LegacyTokenStep::End(origin.token)),
+                LegacyTokens::EndWithFirstUse => None,
+                LegacyTokens::Keep | LegacyTokens::EndAtS(_) => is_current.then_some(LegacyTokenStep::Next(origin)),
+            };
+            if let Some(step) = step {
+                self.step_legacy_token(realm, step).await?;
+                let (client, user) = (Some(grant.client.0), Some(grant.user.0));
+                self.record(realm, "exchanged_token_used", About { client, user, ..About::default() });
+            }
+        }
+        self.exchanges_used.insert(key, ());
+        Ok(())
+    }
+
+    pub(crate) async fn step_legacy_token(&self, realm: &Realm, step: LegacyTokenStep) -> Result<(), EngineError> {
+        Ok(until_known(|| self.store.step_legacy_token(realm.number, step)).await?)
+    }
+}
+
+/// By what the registry knows a legacy token; none for what cannot be one.
+pub(crate) fn legacy_token_digest(realm: &Realm, token: &Secret) -> Option<ShortDigest> {
+    let token = token.expose().as_bytes();
+    let is_one = (1..=LEGACY_TOKEN_BYTES_MAX).contains(&token.len());
+    is_one.then(|| ShortDigest(realm.keyring.keyed_digest("legacy token", token)))
+}
