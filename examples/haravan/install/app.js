@@ -137,8 +137,9 @@ export class InstallApp {
     if (!tokens) return redirect('/')
     const api = new URL('/com/shop.json', this.#config.serverMetadata().issuer)
     const response = await fetch(api, { headers: { authorization: `Bearer ${tokens.access_token}` } })
+    if (!response.ok) return page(502, `The API said ${response.status}.`)
     const { shop } = await response.json()
-    return page(response.status, `The app works for ${escaped(shop.name)}.`)
+    return page(200, `The app works for ${escaped(shop.name)}.`)
   }
 
   async #webhook(request) {
