@@ -24,13 +24,12 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     let scopes = &[scope(true), scope(false)];
     let (policy_uri, tos_uri) = (Some(HOSTILE_URI), Some(HOSTILE_URI));
     let redirect_host = HOSTILE;
-    let organization = Some(HOSTILE);
     let asked = Consent {
         action,
         hidden,
         client,
         user_name: HOSTILE,
-        organization,
+        organization: Some(HOSTILE),
         scopes,
         redirect_host,
         policy_uri,

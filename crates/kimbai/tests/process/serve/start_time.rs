@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kimbai_core::grant::{CodeBinding, ShortDigest};
+use kimbai_core::number::OrganizationNumber;
 use kimbai_core::scope::ScopeSet;
-use kimbai_engine::Engine;
+use kimbai_engine::{Engine, Giver};
 use kimbai_keyring::KeyFile;
 use kimbai_store::Clock;
 use kimbai_store::sqlite::{Location, Options, SqliteStore};
@@ -57,14 +58,15 @@ async fn open_grants(place: &Place) {
     engine.load().await.unwrap();
     let realm = engine.realm("main").unwrap();
     let client = realm.client("web").unwrap();
-    let user = engine.user_by_name(&realm, "an").await.unwrap().unwrap();
+    let (user, user_epoch) = engine.user_by_name(&realm, "an").await.unwrap().unwrap();
+    let giver = Giver { user, user_epoch, organization: OrganizationNumber::NONE };
     let binding = CodeBinding { redirect_uri: ShortDigest::ABSENT, code_challenge: ShortDigest::ABSENT };
     let mut opening = JoinSet::new();
     for _ in 0..AT_ONCE {
         let (engine, realm, client) = (Arc::clone(&engine), Arc::clone(&realm), Arc::clone(&client));
         opening.spawn(async move {
             for _ in 0..GRANTS / AT_ONCE {
-                engine.mint_code(&realm, &client, user, (ScopeSet::EMPTY, binding)).await.unwrap();
+                engine.mint_code(&realm, &client, giver, (ScopeSet::EMPTY, binding)).await.unwrap();
             }
         });
     }
