@@ -134,6 +134,14 @@ impl Engine {
         Err(EngineError::Stored("an exchange did not come to its end".to_owned()).into())
     }
 
+    /// The user of the legacy token gives what the scope allows, as by a consent, and must be one who may.
+    async fn check_role(&self, realm: &Realm, row: &LegacyTokenRow, scope: ScopeSet) -> Result<(), ExchangeError> {
+        let Some(role) = realm.organizations.role_for(scope) else { return Ok(()) };
+        let membership = self.membership(realm, row.owner.user, row.owner.organization).await?;
+        let may = membership.is_some_and(|membership| membership.has_role(role));
+        if may { Ok(()) } else { Err(LegacyTokenRefusal::NoRole.into()) }
+    }
+
     async fn attempt_exchange(
         &self,
         realm: &Realm,
@@ -147,6 +155,7 @@ impl Engine {
             let look = self.store.lookup(realm.number, id).await.map_err(EngineError::from)?;
             (look.seen, look.now)
         } else {
+            self.check_role(realm, row, wish.scope).await?;
             let (opening, attempt) = (opening(realm, row, (id, origin), wish), Self::attempt());
             let outcome = until_known(|| self.store.open(realm.number, opening, attempt)).await;
             let outcome = outcome.map_err(EngineError::from)?;

@@ -2,8 +2,9 @@
 
 use kimbai_core::exchange::{ExchangeOrigin, LegacyTokens};
 use kimbai_core::grant::{Grant, ShortDigest};
+use kimbai_core::organization::Organization;
 use kimbai_core::secret::Secret;
-use kimbai_store::{LegacyTokenRow, LegacyTokenStep, OrganizationRow};
+use kimbai_store::{Change, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
@@ -17,7 +18,40 @@ pub const LEGACY_TOKEN_BYTES_MAX: usize = 4 * 1024;
 pub struct LegacyToken {
     pub(crate) row: LegacyTokenRow,
     /// What it opens.
-    pub organization: OrganizationRow,
+    pub organization: Organization,
+}
+
+/// A legacy token to be known.
+#[derive(Debug, Clone)]
+pub struct NewLegacyToken {
+    /// What it opens, by label.
+    pub organization: String,
+    /// Who holds it.
+    pub client_id: String,
+    /// For whom it acts: who gave it, or whoever else is responsible.
+    pub username: String,
+    /// The token itself, of which a keyed digest is stored.
+    pub token: Secret,
+}
+
+/// Why a legacy token cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum LegacyTokenError {
+    /// It is empty or too long.
+    #[error("a legacy token has 1 to {LEGACY_TOKEN_BYTES_MAX} bytes")]
+    Length,
+    /// There is no such organization.
+    #[error("there is no shop {0}")]
+    Organization(String),
+    /// There is no such client.
+    #[error("there is no client {0}")]
+    Client(String),
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    User(String),
+    /// The store failed, or knows the token as another owner's ([`StoreError::Taken`]).
+    #[error("the store failed")]
+    Store(#[from] StoreError),
 }
 
 /// Why a legacy token does not work. Its holder is not told.
@@ -35,6 +69,9 @@ pub enum LegacyTokenRefusal {
     /// Its client or user was disabled since it was put here.
     #[error("the client or user of the legacy token was disabled")]
     OwnerEnded,
+    /// Its user may not give what is asked for: the role in the organization is missing.
+    #[error("the user of the legacy token has not the role in its organization")]
+    NoRole,
 }
 
 impl Engine {
@@ -62,7 +99,7 @@ impl Engine {
         let Some(row) = self.store.legacy_token(realm.number, digest).await? else {
             return Ok(Err(LegacyTokenRefusal::Unknown));
         };
-        let organization = self.store.organization(realm.number, row.owner.organization).await?;
+        let organization = self.organization(realm, row.owner.organization).await?;
         let Some(organization) = organization else { return Ok(Err(LegacyTokenRefusal::Unknown)) };
         if label.is_some_and(|label| organization.label != label) {
             return Ok(Err(LegacyTokenRefusal::OtherOrganization));
@@ -76,6 +113,35 @@ impl Engine {
             return Ok(Err(LegacyTokenRefusal::OwnerEnded));
         }
         Ok(Ok(LegacyToken { row, organization }))
+    }
+
+    /// What makes a legacy token known.
+    ///
+    /// # Errors
+    /// [`LegacyTokenError`].
+    pub(crate) async fn legacy_token_change(
+        &self,
+        realm: &Realm,
+        new: &NewLegacyToken,
+    ) -> Result<Change, LegacyTokenError> {
+        let NewLegacyToken { organization, client_id, username, token } = new;
+        let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Length)?;
+        let found = self.store.organization_by_label(realm.number, organization.clone()).await?;
+        let found = found.ok_or_else(|| LegacyTokenError::Organization(organization.clone()))?;
+        let client = realm.client(client_id).ok_or_else(|| LegacyTokenError::Client(client_id.clone()))?;
+        let user = self.user_row(realm, username).await?;
+        let user = user.ok_or_else(|| LegacyTokenError::User(username.clone()))?;
+        let owner = LegacyTokenOwner { organization: found.number, client: client.number, user: user.number };
+        Ok(Change::PutLegacyToken { realm: realm.number, token, owner })
+    }
+
+    /// Makes a legacy token known.
+    ///
+    /// # Errors
+    /// [`LegacyTokenError`].
+    pub async fn put_legacy_token(&self, realm: &Realm, new: &NewLegacyToken) -> Result<(), LegacyTokenError> {
+        let change = self.legacy_token_change(realm, new).await?;
+        Ok(self.store.change(vec![change]).await?)
     }
 
     /// Remembers that a token of a grant was used, if it was exchanged for a legacy token: from then on another exchange gives another

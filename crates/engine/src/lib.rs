@@ -50,7 +50,7 @@ pub use error::{EngineError, TokenError};
 pub use exchange::{ExchangeError, ExchangeRequest, ExchangedTokens};
 pub use introspect::{Introspection, TokenFacts};
 pub use kimbai_core::claims::UserClaims;
-pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenRefusal};
+pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenError, LegacyTokenRefusal, NewLegacyToken};
 pub use log_in::{DEMO_PASSWORD_HASH, LogInRefusal};
 pub use organization::NewOrganization;
 pub use password_pool::PasswordPoolUse;

@@ -63,6 +63,18 @@ impl Engine {
         Ok(self.store.organization_by_label(realm.number, label.to_owned()).await?.map(organization_of))
     }
 
+    /// The organization of this number.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the store failed.
+    pub async fn organization(
+        &self,
+        realm: &Realm,
+        number: OrganizationNumber,
+    ) -> Result<Option<Organization>, EngineError> {
+        Ok(self.store.organization(realm.number, number).await?.map(organization_of))
+    }
+
     /// Whether a user belongs to an organization now, and as what.
     ///
     /// # Errors

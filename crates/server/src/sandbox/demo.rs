@@ -10,7 +10,11 @@ use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, IdentityReco
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::secret::Secret;
-use kimbai_engine::{DEMO_PASSWORD_HASH, Engine, NewClient, NewOrganization, NewUser, Realm, SetupError, UserClaims};
+use kimbai_engine::{
+    DEMO_PASSWORD_HASH, Engine, LegacyTokenError, NewClient, NewLegacyToken, NewOrganization, NewUser, Realm,
+    SetupError, UserClaims,
+};
+use kimbai_store::StoreError;
 use serde::Serialize;
 
 /// The password of all demo people.
@@ -31,6 +35,9 @@ pub struct Registration {
     /// The organizations for which they act.
     #[serde(rename = "shops", skip_serializing_if = "Vec::is_empty")]
     pub organizations: Vec<DemoOrganization>,
+    /// Tokens of the older system that may be exchanged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub legacy_tokens: Vec<DemoLegacyToken>,
     /// How its demo clients dress the log-in page.
     #[serde(skip)]
     pub log_in_page: LogInPage,
@@ -123,6 +130,20 @@ pub struct DemoOrganization {
     pub host: String,
 }
 
+/// A demo token of the older system.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoLegacyToken {
+    /// The label of the shop that it opens.
+    #[serde(rename = "shop")]
+    pub organization: &'static str,
+    /// Who holds it.
+    pub client_id: &'static str,
+    /// For whom it acts.
+    pub username: &'static str,
+    /// The token itself.
+    pub token: &'static str,
+}
+
 /// The people of every realm.
 #[must_use]
 pub fn people() -> Vec<DemoUser> {
@@ -163,8 +184,8 @@ impl Registration {
             platform: BTreeMap::new(),
         };
         let (issuer, users, log_in_page) = (settings.issuer.clone(), people(), LogInPage::default());
-        let organizations = Vec::new();
-        Self { name, issuer, endpoints, clients, users, organizations, log_in_page, settings }
+        let (organizations, legacy_tokens) = (Vec::new(), Vec::new());
+        Self { name, issuer, endpoints, clients, users, organizations, legacy_tokens, log_in_page, settings }
     }
 
     /// The same with these endpoints of the platform beside the standard ones.
@@ -198,6 +219,9 @@ impl Registration {
             for (label, roles) in &user.memberships {
                 engine.put_membership(&realm, (user.username, label), roles).await?;
             }
+        }
+        for legacy in &self.legacy_tokens {
+            engine.put_legacy_token(&realm, &legacy.to_new()).await.map_err(not_installed)?;
         }
         Ok(realm)
     }
@@ -258,6 +282,28 @@ impl DemoClient {
                     self.grant_types.clone(),
                 )
             },
+        }
+    }
+}
+
+/// Shop, app and person of a demo token are of the same registration.
+fn not_installed(error: LegacyTokenError) -> SetupError {
+    match error {
+        LegacyTokenError::Store(error) => SetupError::Store(error),
+        LegacyTokenError::Length
+        | LegacyTokenError::Organization(_)
+        | LegacyTokenError::Client(_)
+        | LegacyTokenError::User(_) => SetupError::Store(StoreError::Unreadable(error.to_string())),
+    }
+}
+
+impl DemoLegacyToken {
+    fn to_new(&self) -> NewLegacyToken {
+        NewLegacyToken {
+            organization: self.organization.to_owned(),
+            client_id: self.client_id.to_owned(),
+            username: self.username.to_owned(),
+            token: Secret::new(self.token.to_owned()),
         }
     }
 }

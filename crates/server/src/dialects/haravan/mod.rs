@@ -4,19 +4,25 @@
 //! Omni APIs, its SDKs, and IdentityServer4, whose paths and answers they show.
 
 pub mod demo;
+mod error;
+mod shop;
 #[cfg(test)]
 mod tests;
+mod token_exchange;
+
+use std::num::NonZeroU32;
 
 use kimbai_core::authorize::ResponseType;
+use kimbai_core::exchange::{ExchangeErrors, ExchangeSettings, LegacyTokens};
 use kimbai_core::organization::{MembershipSettings, ServiceSettings, SingleRole};
 use kimbai_core::realm::{
-    AuthorizationResponseForm, ConsentForm, EndpointPaths, ErrorForm, IdTokenClaims, Lifetimes, PkcePolicy,
+    AuthorizationResponseForm, ConsentForm, EndpointPaths, ErrorForm, IdTokenClaims, Lifetimes, PkcePolicy, RateLimits,
     RealmSettings, TokenShape,
 };
 use kimbai_core::scope::ScopeDefinition;
 use kimbai_core::signing::{SigningAlgorithm, SigningSettings};
 
-use super::{FaultForm, Routes, standard};
+use super::{FaultForm, Reach, Routes, standard};
 use crate::interaction;
 use crate::metrics::Endpoint;
 
@@ -30,7 +36,17 @@ const SERVICE_ROLE: &str = "admin";
 const SERVICE_LIFETIME_S: u32 = i32::MAX.cast_unsigned();
 
 /// The platform's own paths by their names in the settings, with its values.
-const PATHS: [(&str, &str); 1] = [("logout", "/account/logout")];
+const PATHS: [(&str, &str); 3] =
+    [("logout", "/account/logout"), ("token_exchange", "/admin/token_exchange.json"), ("shop", "/com/shop.json")];
+
+/// What shops' hosts end in.
+const HOST_SUFFIX: &str = ".myharavan.com";
+/// The scopes that the platform demands of every exchange.
+const EXCHANGE_SCOPES: &str = "openid profile email org userinfo grant_service";
+/// How long the answer to an exchange may be asked for again, in seconds: a week.
+const EXCHANGE_RETRY_S: u32 = 7 * 86_400;
+/// So many requests a minute from one source; a script that exchanges the tokens of a thousand shops takes two minutes.
+const SOURCE_PER_MINUTE: u32 = 600;
 
 /// The settings of a realm that speaks this dialect, with the platform's values.
 #[must_use]
@@ -66,8 +82,22 @@ pub fn settings(display_name: &str, issuer: &str, scopes: Vec<ScopeDefinition>) 
         // The platform's own instructions have clients decode the ID token and look for the role in it.
         id_token_claims: IdTokenClaims::OfScopes,
         authorization_response: AuthorizationResponseForm::WithSessionState,
+        rate_limits: rate_limits(standard.rate_limits),
+        host_suffix: Some(HOST_SUFFIX.to_owned()),
+        exchange: Some(ExchangeSettings {
+            mandatory_scopes: EXCHANGE_SCOPES.to_owned(),
+            retry_s: EXCHANGE_RETRY_S,
+            // Calls, webhooks and scripts move over one by one: both tokens are needed in between.
+            legacy_tokens: LegacyTokens::Keep,
+            errors: ExchangeErrors::Json,
+        }),
         ..standard
     }
+}
+
+fn rate_limits(standard: Option<RateLimits>) -> Option<RateLimits> {
+    let (standard, source_per_minute) = (standard?, NonZeroU32::new(SOURCE_PER_MINUTE)?);
+    Some(RateLimits { source_per_minute, ..standard })
 }
 
 /// The scopes that every app of the platform may have.
@@ -103,8 +133,20 @@ fn path<'a>(settings: &'a RealmSettings, name: &str) -> &'a str {
     settings.paths.platform.get(name).map_or(default, String::as_str)
 }
 
-/// The standard endpoints, where the realm's settings put them, and the second place to log out at.
+/// The standard endpoints, where the realm's settings put them, and the second place to log out at; at the hosts of shops too the
+/// exchange and a sample of the platform's interfaces.
 pub(crate) fn routes(settings: &RealmSettings) -> Routes {
     let routes = standard::routes(settings).speaking(FaultForm::STANDARD);
-    routes.endpoint(path(settings, "logout"), Endpoint::Page, interaction::log_out)
+    let routes = routes.endpoint(path(settings, "logout"), Endpoint::Page, interaction::log_out);
+    let Some(exchange) = &settings.exchange else { return routes };
+    let faults = FaultForm(match exchange.errors {
+        ExchangeErrors::Json => error::json_fault,
+        ExchangeErrors::Text => error::text_fault,
+    });
+    routes
+        .reaching(Reach::OrganizationsToo)
+        .speaking(faults)
+        .endpoint(path(settings, "token_exchange"), Endpoint::Token, token_exchange::token_exchange)
+        .endpoint(path(settings, "shop"), Endpoint::Resource, shop::shop)
+        .reaching(Reach::Realm)
 }
