@@ -10,9 +10,9 @@ use clap::Args;
 use kimbai_core::client::{AuthenticationMethod, ClientMetadata, GrantType};
 use kimbai_core::secret::Secret;
 use kimbai_core::signing::SigningAlgorithm;
-use kimbai_engine::{Engine, NewClient};
+use kimbai_engine::{Engine, NewClient, NewLegacyToken};
 use kimbai_keyring::KeyFile;
-use kimbai_server::dialects::standard;
+use kimbai_server::dialects::{haravan, standard};
 use kimbai_server::metrics::Metrics;
 use kimbai_server::sandbox::demo::Registration;
 use kimbai_server::{Audience, Site};
@@ -20,11 +20,14 @@ use kimbai_store::Clock;
 use kimbai_store::postgres::{Options, PostgresStore, StoreUrl};
 use serde_json::json;
 
-use crate::bench::apps::{OPENID_SCOPES, OPENID_SECRET, openid_client_id};
+use crate::bench::apps::{LEGACY_TOKEN_SHOP, OPENID_SCOPES, OPENID_SECRET, legacy_token, openid_client_id};
 use crate::bench::cores;
 use crate::boot::{self, MASTER_KEY_FILE, Running};
 use crate::config::LogFormat;
 use crate::installation;
+
+/// One durable change of the registry makes so many.
+const LEGACY_TOKENS_AT_ONCE: usize = 2_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchServerArgs {
@@ -96,6 +99,24 @@ async fn add_openid_clients(engine: &Engine, registration: &mut Registration) ->
     Ok(())
 }
 
+/// Makes the legacy tokens of the realm that exchanges them. What is there already stays as it is.
+async fn add_legacy_tokens(engine: &Engine, registration: &Registration, count: u32) -> anyhow::Result<()> {
+    let realm = engine.realm(registration.name).context("a realm is missing")?;
+    let demo = registration.legacy_tokens.iter().find(|demo| demo.organization == LEGACY_TOKEN_SHOP);
+    let demo = demo.context("the demo shop has no legacy token")?;
+    for first in (0..count).step_by(LEGACY_TOKENS_AT_ONCE) {
+        let slice = (first..count).take(LEGACY_TOKENS_AT_ONCE);
+        let new = slice.map(|number| NewLegacyToken {
+            organization: demo.organization.to_owned(),
+            client_id: demo.client_id.to_owned(),
+            username: demo.username.to_owned(),
+            token: Secret::new(legacy_token(number)),
+        });
+        engine.put_legacy_tokens(&realm, &new.collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
 fn openid_client(algorithm: SigningAlgorithm, redirect_uri: &str) -> NewClient {
     let grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
     let name = format!("Bench {}", algorithm.name());
@@ -116,6 +137,8 @@ async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     let engine = engine(args, &realms).await?;
     let standard = realms.iter_mut().map(|(_, realm)| realm).find(|realm| realm.name == standard::NAME);
     add_openid_clients(&engine, standard.context("there is no standard realm")?).await?;
+    let exchanging = realms.iter().map(|(_, realm)| realm).find(|realm| realm.name == haravan::NAME);
+    add_legacy_tokens(&engine, exchanging.context("there is no realm that exchanges")?, args.legacy_tokens).await?;
     let metrics = Arc::new(Metrics::default());
     let mut running = Running::new()?;
     running.sweep(Arc::clone(&engine));
