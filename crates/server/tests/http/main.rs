@@ -16,6 +16,16 @@ mod forms;
 #[cfg(test)]
 mod hang_up;
 #[cfg(test)]
+mod haravan;
+#[cfg(test)]
+mod haravan_exchange;
+#[cfg(test)]
+mod haravan_exchanged;
+#[cfg(test)]
+mod haravan_services;
+#[cfg(test)]
+mod haravan_shops;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hybrid;
