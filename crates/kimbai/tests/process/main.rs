@@ -16,6 +16,8 @@ mod doctor;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 #[cfg(test)]
+mod haravan;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod serve;
