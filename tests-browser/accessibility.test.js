@@ -2,7 +2,7 @@
 
 import { test } from 'node:test'
 import { person } from './browser.js'
-import { finish, logIn, marketplaceRequest, oneidRequest, press, sheetUrl, standardRequest } from './flow.js'
+import { finish, haravanRequest, logIn, marketplaceRequest, oneidRequest, press, sheetUrl, standardRequest } from './flow.js'
 import { inspect } from './inspection.js'
 import { startSandbox } from './sandbox.js'
 
@@ -13,6 +13,7 @@ const PAGES = {
   'log-in and consent': logInAndConsent,
   'pages dressed by an app': dressed,
   'account, form post and log-out': openid,
+  'the choice of a shop': shops,
   'errors and the sandbox': sandbox,
 }
 
@@ -69,6 +70,14 @@ async function openid(page, { standard }, seen) {
   await seen('logout')
   await press(page, '#logout-confirm')
   await seen('logged-out')
+}
+
+async function shops(page, { haravan }, seen) {
+  await page.goto(haravanRequest(haravan).url)
+  await logIn(page, 'chi')
+  await seen('organization')
+  await press(page, '#organization-other-shop')
+  await seen('consent-organization')
 }
 
 async function sandbox(page, { marketplace, tini }, seen) {

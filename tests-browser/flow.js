@@ -9,6 +9,10 @@ export const TINI_APP = {
   id: 'RLCKb7Ae9kx4DXtXsCWjnDXtggFnM43W',
   secret: 'EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf',
 }
+export const HARAVAN_APP = {
+  id: '00112233445566778899aabbccddeeff',
+  secret: '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff',
+}
 export const SCOPE = 'offline product order inventory'
 
 /** An authorization request of Marketplace's demo app; `changes` replaces parameters, null leaves one out. */
@@ -30,6 +34,18 @@ export function oneidRequest(base, changes = {}) {
     client_id: '1mg-web',
     redirect_uri: callbackOf(base),
     scope: 'openid offline profile identity',
+    state: randomBytes(12).toString('hex'),
+    ...changes,
+  })
+}
+
+/** The log-in of Haravan's demo app; `grant_service` in the scope asks for its installation. */
+export function haravanRequest(issuer, changes = {}) {
+  return request(`${issuer}/connect/authorize`, {
+    response_type: 'code',
+    client_id: HARAVAN_APP.id,
+    redirect_uri: callbackOf(issuer),
+    scope: 'openid profile email org userinfo',
     state: randomBytes(12).toString('hex'),
     ...changes,
   })

@@ -28,7 +28,7 @@ export async function startSandbox(t) {
       await exit
     })
     const at = (offset) => `http://localhost:${base + offset}`
-    return { standard: at(0), tini: at(1), marketplace: at(2), oneid: at(5) }
+    return { standard: at(0), tini: at(1), marketplace: at(2), haravan: at(4), oneid: at(5) }
   }
   throw new Error(`the sandbox did not start: ${said}`)
 }

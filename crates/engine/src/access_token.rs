@@ -87,8 +87,12 @@ impl From<SealedToken> for IssuedToken {
 }
 
 impl Realm {
-    /// What an access token of this scope is: what the client is registered for, else what the audiences want.
+    /// What an access token of this scope is: what the client is registered for, else what the audiences want. A service's is never a
+    /// JWT: no key that signs is kept for decades.
     pub(crate) fn access_token_format(&self, client: &Client, scope: ScopeSet) -> AccessTokenFormat {
+        if self.token_rules.service_of(scope).is_some() {
+            return AccessTokenFormat::Opaque;
+        }
         client.metadata.access_token_format.unwrap_or_else(|| self.audiences.format(scope))
     }
 

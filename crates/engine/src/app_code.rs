@@ -5,7 +5,7 @@
 use kimbai_core::authorize::PartialConsent;
 use kimbai_core::client::{AuthenticationMethod, Client, ConsentPolicy, GrantType};
 use kimbai_core::grant::{CodeBinding, ShortDigest};
-use kimbai_core::number::{OrganizationNumber, UserNumber};
+use kimbai_core::number::UserNumber;
 use kimbai_core::pkce::CodeChallenge;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::Inactive;
@@ -90,7 +90,7 @@ impl Engine {
     pub async fn app_code_for(
         &self,
         realm: &Realm,
-        (user, user_epoch): (UserNumber, u32),
+        user: (UserNumber, u32),
         request: &AppCodeRequest,
     ) -> Result<AppCode, AppCodeError> {
         let app = realm.client(&request.client_id).filter(|client| is_app(client)).ok_or(AppCodeError::App)?;
@@ -106,9 +106,8 @@ impl Engine {
             return Ok(AppCode::Settled(None, consent));
         }
         let binding = CodeBinding { redirect_uri: ShortDigest::ABSENT, code_challenge: CodeChallenge::digest(None) };
-        let giver = Giver { user, user_epoch, organization: OrganizationNumber::NONE };
-        let code = self.mint_code(realm, &app, giver, (consent.scope, binding)).await?;
-        let about = About { client: Some(app.number.0), user: Some(user.0), ..About::default() };
+        let code = self.mint_code(realm, &app, Giver::alone(user), (consent.scope, binding)).await?;
+        let about = About { client: Some(app.number.0), user: Some(user.0.0), ..About::default() };
         self.record(realm, "grant_opened", about);
         Ok(AppCode::Settled(Some(code), consent))
     }

@@ -381,6 +381,14 @@ pub struct Giver {
     pub organization: OrganizationNumber,
 }
 
+impl Giver {
+    /// A user of this epoch, who acts for no organization.
+    #[must_use]
+    pub const fn alone((user, user_epoch): (UserNumber, u32)) -> Self {
+        Self { user, user_epoch, organization: OrganizationNumber::NONE }
+    }
+}
+
 /// What it takes to open a grant, but for its id.
 fn opening(
     realm: &Realm,

@@ -40,21 +40,21 @@ impl NewLegacyToken {
     }
 }
 
-/// Why a legacy token cannot be stored.
+/// Why a legacy token cannot be stored. What was given is not repeated: in a file whose columns were mixed up it may be the token.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyTokenError {
     /// It is empty or too long.
     #[error("a legacy token has 1 to {LEGACY_TOKEN_BYTES_MAX} bytes")]
     Length,
     /// There is no such organization.
-    #[error("there is no shop {0}")]
-    Organization(String),
+    #[error("there is no such shop")]
+    Organization,
     /// There is no such client.
-    #[error("there is no client {0}")]
-    Client(String),
+    #[error("there is no such client")]
+    Client,
     /// There is no such user.
-    #[error("there is no user {0}")]
-    User(String),
+    #[error("there is no such user")]
+    User,
     /// The store failed, or knows the token as another owner's ([`StoreError::Taken`]).
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -142,10 +142,10 @@ impl Engine {
     ) -> Result<LegacyTokenOwner, LegacyTokenError> {
         let NewLegacyToken { organization, client_id, username, token: _ } = new;
         let found = self.store.organization_by_label(realm.number, organization.clone()).await?;
-        let found = found.ok_or_else(|| LegacyTokenError::Organization(organization.clone()))?;
-        let client = realm.client(client_id).ok_or_else(|| LegacyTokenError::Client(client_id.clone()))?;
+        let found = found.ok_or(LegacyTokenError::Organization)?;
+        let client = realm.client(client_id).ok_or(LegacyTokenError::Client)?;
         let user = self.user_row(realm, username).await?;
-        let user = user.ok_or_else(|| LegacyTokenError::User(username.clone()))?;
+        let user = user.ok_or(LegacyTokenError::User)?;
         Ok(LegacyTokenOwner { organization: found.number, client: client.number, user: user.number })
     }
 

@@ -280,6 +280,10 @@ fn record(administration: &Administration, realm: &Realm, intended: &IntendedRea
             engine.record(realm, "password_changed", About { user: Some(known.number.0), ..About::default() });
         }
     }
+    for user in intended.users.iter().filter(|user| !user.memberships.is_empty()) {
+        let about = About { user: user.known.as_ref().map(|known| known.number.0), ..About::default() };
+        engine.record(realm, "memberships_changed", about);
+    }
     engine.record(realm, "applied", About::default());
 }
 

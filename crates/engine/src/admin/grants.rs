@@ -132,7 +132,12 @@ impl Command for GrantRevoke {
 }
 
 async fn view(administration: &Administration, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {
-    Ok(GrantView::of(realm, seen, username(administration, realm, seen.grant.user).await?))
+    let username = username(administration, realm, seen.grant.user).await?;
+    let organization = match seen.grant.organization {
+        OrganizationNumber::NONE => None,
+        number => administration.engine.store.organization(realm.number, number).await?.map(|row| row.label),
+    };
+    Ok(GrantView::of(realm, seen, (username, organization)))
 }
 
 /// A user's name; its number, if it is gone.

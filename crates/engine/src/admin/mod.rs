@@ -12,6 +12,7 @@ mod export;
 mod follow;
 mod grants;
 mod keys;
+mod legacy_tokens;
 mod manifest;
 mod organizations;
 mod passwords;
@@ -38,6 +39,10 @@ pub use self::error::AdminError;
 pub use self::export::{Export, ExportSecrets};
 pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
+pub use self::legacy_tokens::{
+    GivenLegacyToken, LEGACY_TOKENS_MAX, LegacyTokenEnd, LegacyTokenList, LegacyTokenPut, LegacyTokenView,
+    LegacyTokensPut,
+};
 pub use self::manifest::{ClientManifest, Manifest, OrganizationManifest, PlainSecret, RealmManifest, UserManifest};
 pub use self::organizations::{OrganizationList, OrganizationView};
 pub use self::plan::{Action, Kind, Prune, Step};
@@ -139,6 +144,9 @@ impl Administration {
             UserSetActivity,
             UserList,
             OrganizationList,
+            LegacyTokenPut,
+            LegacyTokenList,
+            LegacyTokenEnd,
             GrantList,
             GrantShow,
             GrantRevoke,

@@ -133,6 +133,9 @@ pub struct GrantView {
     pub client_id: String,
     /// The user who gave it.
     pub username: String,
+    /// The label of the organization for which the user gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// What the user consented to.
     pub scope: String,
     /// `code`, `active`, or why it ended.
@@ -150,7 +153,7 @@ pub struct GrantView {
 }
 
 impl GrantView {
-    pub(super) fn of(realm: &Realm, seen: &Seen, username: String) -> Self {
+    pub(super) fn of(realm: &Realm, seen: &Seen, (username, organization): (String, Option<String>)) -> Self {
         let grant = &seen.grant;
         let (state, generation, ends) = match &grant.state {
             State::Code { end } => ("code", 0, *end),
@@ -162,6 +165,7 @@ impl GrantView {
             grant: format!("{:016x}", grant.id.0),
             client_id: client.map_or_else(|| format!("#{}", grant.client.0), |client| client.client_id.clone()),
             username,
+            organization,
             scope: realm.scopes.render(grant.scope),
             state: state.to_owned(),
             stands: seen.standing.supports(grant) && !matches!(grant.state, State::Ended { .. }),

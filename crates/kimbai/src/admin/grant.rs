@@ -98,6 +98,7 @@ fn grant_text(grant: &GrantView) -> String {
         ("grant", grant.grant.clone()),
         ("user", grant.username.clone()),
         ("client", grant.client_id.clone()),
+        ("shop", or_dash(grant.organization.as_deref())),
         ("scope", or_dash(Some(&grant.scope))),
         ("state", grant.state.clone()),
         ("stands", stands.to_owned()),

@@ -9,6 +9,7 @@ mod duration;
 mod export;
 mod grant;
 mod key;
+mod legacy_token;
 pub(crate) mod manifest;
 mod master_key;
 mod output;
@@ -44,6 +45,8 @@ pub(crate) enum AdminCommand {
     User(user::UserArgs),
     /// Lists the shops, and other organizations, of a realm.
     Shop(shop::ShopArgs),
+    /// Makes tokens of an older system known, which apps exchange, lists and ends them.
+    LegacyToken(legacy_token::LegacyTokenArgs),
     /// Lists and revokes grants: what users have given to clients.
     Grant(grant::GrantArgs),
     /// Lists, rotates, retires and imports the keys with which a realm signs JWTs.
@@ -112,6 +115,7 @@ pub(crate) fn run(command: AdminCommand) -> anyhow::Result<ExitStatus> {
             AdminCommand::Client(args) => Box::pin(client::run(args)).await,
             AdminCommand::User(args) => Box::pin(user::run(args)).await,
             AdminCommand::Shop(args) => Box::pin(shop::run(args)).await,
+            AdminCommand::LegacyToken(args) => Box::pin(legacy_token::run(args)).await,
             AdminCommand::Grant(args) => Box::pin(grant::run(args)).await,
             AdminCommand::Key(args) => Box::pin(key::run(args)).await,
             AdminCommand::Audit(args) => Box::pin(audit::run(args)).await,

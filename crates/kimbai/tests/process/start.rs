@@ -63,11 +63,64 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
     let realms = document["realms"].as_array().unwrap();
     let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["standard", "tini", "marketplace", "oneid"]);
+    assert_eq!(names, ["standard", "tini", "marketplace", "haravan", "oneid"]);
     assert_eq!(realms[0], standard(base));
     assert_eq!(realms[1], tini(base + 1));
     assert_eq!(realms[2], marketplace(base + 2));
-    assert_eq!(realms[3], oneid(base + 5));
+    assert_eq!(realms[3], haravan(base + 4));
+    assert_eq!(realms[4], oneid(base + 5));
+}
+
+fn haravan(port: u16) -> Value {
+    let issuer = format!("http://localhost:{port}");
+    let mut endpoints =
+        endpoints(&issuer, ["/connect/authorize", "/connect/token", "/connect/revocation", "/connect/introspect"]);
+    endpoints["logout"] = format!("{issuer}/account/logout").into();
+    let redirect_uris = json!([
+        "http://localhost:8080/install/login",
+        "http://localhost:8080/install/grandservice",
+        format!("{issuer}/sandbox/callback"),
+    ]);
+    let scopes = [
+        "openid",
+        "profile",
+        "email",
+        "org",
+        "userinfo",
+        "grant_service",
+        "wh_api",
+        "offline_access",
+        "com.read_products",
+        "com.write_products",
+        "com.read_orders",
+        "web.write_script_tags",
+    ];
+    let mut users = people();
+    for (place, (sub, shops)) in [
+        ("200000000001", json!({"demo-shop": ["admin"]})),
+        ("200000000002", json!({"demo-shop": []})),
+        ("200000000003", json!({"demo-shop": ["admin"], "other-shop": ["admin"]})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        users[place]["sub"] = sub.into();
+        users[place]["shops"] = shops;
+    }
+    let shop = |label: &str, org_id: &str, name: &str| json!({"label": label, "org_id": org_id, "name": name, "host": format!("{label}.localhost:{port}")});
+    json!({
+        "name": "haravan", "issuer": issuer, "endpoints": endpoints, "users": users,
+        "shops": [
+            shop("demo-shop", "200000001001", "Tiệm Hoa Ngọc Ảnh"),
+            shop("other-shop", "200000001002", "Sách Cũ Quỳnh Chi"),
+        ],
+        "clients": [{
+            "client_id": "00112233445566778899aabbccddeeff",
+            "client_secret": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+            "token_endpoint_auth_method": "client_secret_post", "redirect_uris": redirect_uris, "scopes": scopes,
+            "grant_types": ["authorization_code", "refresh_token"], "client_name": "Giao Hàng Nhanh Tay",
+        }],
+    })
 }
 
 fn oneid(port: u16) -> Value {

@@ -291,9 +291,9 @@ fn not_installed(error: LegacyTokenError) -> SetupError {
     match error {
         LegacyTokenError::Store(error) => SetupError::Store(error),
         LegacyTokenError::Length
-        | LegacyTokenError::Organization(_)
-        | LegacyTokenError::Client(_)
-        | LegacyTokenError::User(_) => SetupError::Store(StoreError::Unreadable(error.to_string())),
+        | LegacyTokenError::Organization
+        | LegacyTokenError::Client
+        | LegacyTokenError::User => SetupError::Store(StoreError::Unreadable(error.to_string())),
     }
 }
 

@@ -42,6 +42,11 @@ async fn rich() -> Operator {
         "access_token_format": "jwt",
     } } } } });
     operator.apply(asked).await.unwrap();
+    let asked = of_marketplace(json!({
+        "organizations": { "shop-a": { "org_id": "1001", "name": "Tiệm A", "category": "hoa" }, "shop-b": {} },
+        "users": { "an": { "memberships": { "shop-a": ["admin", "staff"], "shop-b": [] } } },
+    }));
+    operator.apply(asked).await.unwrap();
     operator
 }
 

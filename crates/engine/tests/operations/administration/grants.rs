@@ -1,6 +1,7 @@
 //! Grants and audit events by command.
 
 use kimbai_core::token::Refusal;
+use kimbai_engine::Giver;
 use kimbai_engine::admin::{AdminError, AuditLine, AuditList, GrantList, GrantRevoke, GrantShow, GrantView, UserAdd};
 
 use super::{Operator, invalid};
@@ -80,7 +81,7 @@ async fn grants_are_listed_by_user_and_client_in_slices() {
     let client = fixture.realm.client("web").unwrap();
     let (binh, epoch) = fixture.engine.user_by_name(&fixture.realm, "binh").await.unwrap().unwrap();
     let what = (fixture.scope("order"), crate::fixture::binding(None, None));
-    fixture.engine.mint_code(&fixture.realm, &client, (binh, epoch), what).await.unwrap();
+    fixture.engine.mint_code(&fixture.realm, &client, Giver::alone((binh, epoch)), what).await.unwrap();
     for (user, client, expect) in [
         (None, None, 6),
         (Some(" AN "), None, 5),

@@ -7,6 +7,7 @@ mod export;
 mod following;
 mod grants;
 mod master_key;
+mod organizations;
 mod prune;
 mod races;
 mod signing_keys;

@@ -7,6 +7,7 @@ mod grants;
 mod keys;
 mod master_key;
 mod refusals;
+mod shops;
 mod terminal;
 
 use std::fs::{self, File};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kimbai_core::grant::{CodeBinding, ShortDigest};
-use kimbai_core::number::OrganizationNumber;
 use kimbai_core::scope::ScopeSet;
 use kimbai_engine::{Engine, Giver};
 use kimbai_keyring::KeyFile;
@@ -58,8 +57,8 @@ async fn open_grants(place: &Place) {
     engine.load().await.unwrap();
     let realm = engine.realm("main").unwrap();
     let client = realm.client("web").unwrap();
-    let (user, user_epoch) = engine.user_by_name(&realm, "an").await.unwrap().unwrap();
-    let giver = Giver { user, user_epoch, organization: OrganizationNumber::NONE };
+    let user = engine.user_by_name(&realm, "an").await.unwrap().unwrap();
+    let giver = Giver::alone(user);
     let binding = CodeBinding { redirect_uri: ShortDigest::ABSENT, code_challenge: ShortDigest::ABSENT };
     let mut opening = JoinSet::new();
     for _ in 0..AT_ONCE {

@@ -1,0 +1,229 @@
+//! Tokens of an older system: made known, listed, ended. They are known by a keyed digest; whoever has lost one imports it again.
+
+use kimbai_core::grant::ShortDigest;
+use kimbai_core::secret::Secret;
+use kimbai_core::time::Micros;
+use kimbai_store::{Change, LegacyTokenRow, LegacyTokenStep, StoreError};
+use serde::{Deserialize, Serialize};
+
+use super::grants::username;
+use super::organizations::find_organization;
+use super::{AdminError, Administration, Command, Order, PlainSecret};
+use crate::engine::About;
+use crate::legacy_token::{LegacyTokenError, NewLegacyToken};
+use crate::realm::Realm;
+
+/// So many are made known by one command at most: they are one change of the store.
+pub const LEGACY_TOKENS_MAX: usize = 500;
+/// So many are answered at most.
+const LIMIT_MAX: u32 = 10_000;
+
+/// Makes legacy tokens known, all of them or none. Of one that is known already nothing changes but that it is of its client's and user's
+/// epochs now: one that ended stays ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegacyTokenPut {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// At most [`LEGACY_TOKENS_MAX`].
+    pub tokens: Vec<GivenLegacyToken>,
+    /// The line of the first one, by which mistakes are named.
+    pub first_line: u32,
+}
+
+/// A legacy token as it is given.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenLegacyToken {
+    /// The label of the shop that it opens.
+    pub shop: String,
+    /// Who holds it.
+    pub client_id: String,
+    /// For whom it acts.
+    pub username: String,
+    /// The token itself.
+    pub token: PlainSecret,
+}
+
+/// How many legacy tokens were made known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyTokensPut {
+    /// So many; some of them may have been known before.
+    pub known: u32,
+}
+
+/// The legacy tokens of a shop, by digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegacyTokenList {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// The shop's label.
+    pub shop: String,
+    /// Only those after this one, to go on with a list.
+    pub after: Option<String>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// Ends a legacy token; what it was exchanged for lives on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegacyTokenEnd {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// Its digest: 32 hex digits.
+    pub token: String,
+}
+
+/// A legacy token. Times are in RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyTokenView {
+    /// Its digest: 32 hex digits.
+    pub token: String,
+    /// The client that holds it.
+    pub client_id: String,
+    /// For whom it acts.
+    pub username: String,
+    /// Since when it is known.
+    pub put: String,
+    /// When it ends, or since when it has ended; none: not yet known.
+    pub ends: Option<String>,
+    /// How often it was exchanged.
+    pub exchanges: u32,
+    /// Whether it works.
+    pub works: bool,
+}
+
+impl Command for LegacyTokenPut {
+    const NAME: &'static str = "legacy_token_put";
+    type Reply = LegacyTokensPut;
+
+    async fn run(self, administration: &Administration) -> Result<LegacyTokensPut, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        if self.tokens.len() > LEGACY_TOKENS_MAX {
+            return Err(AdminError::Invalid(vec![format!("at most {LEGACY_TOKENS_MAX} legacy tokens at a time")]));
+        }
+        let engine = &administration.engine;
+        let (mut changes, mut mistakes) = (Vec::new(), Vec::new());
+        for (line, given) in (self.first_line..).zip(self.tokens) {
+            match engine.legacy_token_change(&realm, &given.to_new()).await {
+                Ok(change) => changes.push((line, change)),
+                Err(LegacyTokenError::Store(error)) => return Err(error.into()),
+                Err(mistake) => mistakes.push(format!("line {line}: {mistake}")),
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(AdminError::Invalid(mistakes));
+        }
+        let known = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let all = changes.iter().map(|(_, change)| change.clone()).collect();
+        match engine.store.change(all).await {
+            Err(StoreError::Taken) => return Err(taken(administration, &realm, &changes).await?),
+            done => done?,
+        }
+        engine.record(&realm, "legacy_tokens_put", About::default());
+        Ok(LegacyTokensPut { known })
+    }
+}
+
+impl Command for LegacyTokenList {
+    const NAME: &'static str = "legacy_token_list";
+    const ORDER: Order = Order::Free;
+    type Reply = Vec<LegacyTokenView>;
+
+    async fn run(self, administration: &Administration) -> Result<Vec<LegacyTokenView>, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        let shop = find_organization(administration, &realm, &self.shop).await?;
+        let after = self.after.as_deref().map(digest).transpose()?;
+        let limit = self.limit.clamp(1, LIMIT_MAX);
+        let rows = administration.engine.store.legacy_tokens(realm.number, shop.number, after, limit).await?;
+        let mut views = Vec::new();
+        for row in rows {
+            views.push(view(administration, &realm, row).await?);
+        }
+        Ok(views)
+    }
+}
+
+impl Command for LegacyTokenEnd {
+    const NAME: &'static str = "legacy_token_end";
+    // One step; and it may be an emergency.
+    const ORDER: Order = Order::Free;
+    type Reply = LegacyTokenView;
+
+    async fn run(self, administration: &Administration) -> Result<LegacyTokenView, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        let token = digest(&self.token)?;
+        let engine = &administration.engine;
+        engine.step_legacy_token(&realm, LegacyTokenStep::End(token)).await?;
+        let row = engine.store.legacy_token(realm.number, token).await?;
+        let row = row.ok_or_else(|| {
+            AdminError::NotFound(format!("realm {} has no legacy token of the digest {}", realm.name, self.token))
+        })?;
+        let (client, user) = (Some(row.owner.client.0), Some(row.owner.user.0));
+        engine.record(&realm, "legacy_token_ended", About { client, user, ..About::default() });
+        view(administration, &realm, row).await
+    }
+}
+
+impl GivenLegacyToken {
+    fn to_new(&self) -> NewLegacyToken {
+        NewLegacyToken {
+            organization: self.shop.clone(),
+            client_id: self.client_id.clone(),
+            username: self.username.clone(),
+            token: Secret::new(self.token.expose().to_owned()),
+        }
+    }
+}
+
+/// Which of these are known as another owner's.
+async fn taken(
+    administration: &Administration,
+    realm: &Realm,
+    changes: &[(u32, Change)],
+) -> Result<AdminError, AdminError> {
+    let mut mistakes = Vec::new();
+    for (line, change) in changes {
+        let Change::PutLegacyToken { token, owner, .. } = change else { continue };
+        let row = administration.engine.store.legacy_token(realm.number, *token).await?;
+        if row.is_some_and(|row| row.owner != *owner) {
+            mistakes.push(format!("line {line}: the token is known as that of another shop, client or user"));
+        }
+    }
+    if mistakes.is_empty() {
+        mistakes.push("one of the tokens is given twice, for two owners".to_owned());
+    }
+    Ok(AdminError::Invalid(mistakes))
+}
+
+async fn view(
+    administration: &Administration,
+    realm: &Realm,
+    row: LegacyTokenRow,
+) -> Result<LegacyTokenView, AdminError> {
+    let ends = realm.settings.exchange.as_ref().map_or(row.ends, |exchange| exchange.end_of(row.ends));
+    let client = realm.client_by_number(row.owner.client);
+    let stands = row.standing.client.supports(row.client_epoch) && row.standing.user.supports(row.user_epoch);
+    Ok(LegacyTokenView {
+        token: hex(row.token),
+        client_id: client.map_or_else(|| format!("#{}", row.owner.client.0), |client| client.client_id.clone()),
+        username: username(administration, realm, row.owner.user).await?,
+        put: row.put.to_rfc3339(),
+        ends: (ends != Micros::NEVER).then(|| ends.to_rfc3339()),
+        exchanges: row.exchange.saturating_sub(u32::from(!row.answered)),
+        works: stands && row.now < ends,
+    })
+}
+
+fn hex(token: ShortDigest) -> String {
+    format!("{:032x}", u128::from_be_bytes(token.0))
+}
+
+fn digest(text: &str) -> Result<ShortDigest, AdminError> {
+    let is_digest = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_digest.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+    let digest = number.map(|number| ShortDigest(number.to_be_bytes()));
+    digest.ok_or_else(|| AdminError::Invalid(vec![format!("{text:?} is no digest of a legacy token: 32 hex digits")]))
+}
