@@ -12,8 +12,8 @@ const LEGACY_TOKEN: &str = include_str!("../../../../examples/haravan/legacy-tok
 /// The commands of a realm's page that have this title.
 async fn commands(sandbox: &Sandbox, port: u16, title: &str) -> Vec<String> {
     let page = sandbox.send(port, &Call::get("/").header("accept", "text/html")).await.expect(200).body;
-    let figures = page.split(&format!("<figcaption>{title}</figcaption>\n<pre><code class=\"copy\">")).skip(1);
-    let shown = figures.map(|rest| rest.split("</code>").next().unwrap().to_owned());
+    let head = format!("<figcaption>{title}</figcaption>\n<pre><code class=\"copy\">");
+    let shown = page.split(&head).skip(1).map(|rest| rest.split("</code>").next().unwrap().to_owned());
     shown.map(|text| unescaped(&text)).collect()
 }
 

@@ -17,9 +17,6 @@ mod forms;
 mod hang_up;
 #[cfg(test)]
 mod haravan;
-mod haravan_exchange;
-#[cfg(test)]
-mod haravan_exchanged;
 #[cfg(test)]
 mod haravan_exchange;
 #[cfg(test)]
