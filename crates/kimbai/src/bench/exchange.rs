@@ -22,8 +22,8 @@ pub(super) struct ExchangePaths {
 /// The app, ready to be driven.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    exchange: Template,
-    resource: Template,
+    at_shop: Template,
+    at_issuer: Template,
     /// The same in every exchange.
     pub(super) body: String,
 }
@@ -40,20 +40,20 @@ impl Exchange {
         let with_accept = |template: Template| template.with(ACCEPT, HeaderValue::from_static("application/json"));
         let asked = json!({ "client_id": client_id, "secret_key": client_secret, "scopes": paths.scopes });
         Ok(Self {
-            exchange: with_accept(Template::json(&shop.join(paths.exchange)?)?),
-            resource: with_accept(Template::get(&issuer.join(paths.resource)?)?),
+            at_shop: with_accept(Template::json(&shop.join(paths.exchange)?)?),
+            at_issuer: with_accept(Template::get(&issuer.join(paths.resource)?)?),
             body: json!({ "token_exchange": asked }).to_string(),
         })
     }
 
     /// An exchange of the legacy token of this number.
     pub(super) fn exchange(&self, number: u32) -> anyhow::Result<Template> {
-        Ok(self.exchange.clone().with(AUTHORIZATION, bearer(number)?))
+        Ok(self.at_shop.clone().with(AUTHORIZATION, bearer(number)?))
     }
 
     /// The resource, opened with the legacy token of this number.
     pub(super) fn resource(&self, number: u32) -> anyhow::Result<Template> {
-        Ok(self.resource.clone().with(AUTHORIZATION, bearer(number)?))
+        Ok(self.at_issuer.clone().with(AUTHORIZATION, bearer(number)?))
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
         let exchange = Exchange::new(&paths, &issuer, ("app", "secret")).unwrap();
         assert_eq!(exchange.exchange(7).unwrap().to_string(), "POST /admin/exchange");
         assert_eq!(exchange.resource(7).unwrap().to_string(), "GET /com/shop");
-        let shown = format!("{:?} {:?}", exchange.exchange, exchange.resource);
+        let shown = format!("{:?} {:?}", exchange.at_shop, exchange.at_issuer);
         assert!(shown.contains("demo-shop.localhost:4604") && shown.contains("\"localhost:4604"), "{shown}");
         let asked = r#"{"token_exchange":{"client_id":"app","scopes":["openid","org"],"secret_key":"secret"}}"#;
         assert_eq!(exchange.body, asked);
