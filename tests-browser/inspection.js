@@ -74,8 +74,9 @@ function brokenWords() {
     range.setEnd(node, index + word.length)
     return range.getClientRects().length
   }
+  const texts = (node) => (node.nodeType === Node.TEXT_NODE ? [node] : [...node.childNodes].flatMap(texts))
   return [...document.querySelectorAll('.button')]
-    .flatMap((button) => [...button.childNodes])
+    .flatMap(texts)
     .flatMap((node) => [...node.textContent.matchAll(/\S+/g)]
       .filter((match) => match[0].length <= LETTERS_MAX && lines(node, match) > 1)
       .map(([word]) => `“${word}” is broken in two`))

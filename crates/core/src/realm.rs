@@ -112,7 +112,7 @@ pub enum AuthorizationResponseForm {
     /// `state` and `iss`.
     #[default]
     Standard,
-    /// Beside them `scope` and `session_state`, as IdentityServer4 has them.
+    /// Beside them `scope` and `session_state`, as `IdentityServer4` has them.
     WithSessionState,
 }
 
@@ -416,7 +416,7 @@ pub enum PkcePolicy {
 pub enum ErrorForm {
     /// `error` and `error_description` (RFC 6749 section 5.2).
     Standard,
-    /// The same, with status 400 also for a client that does not prove itself, as IdentityServer4 has it.
+    /// The same, with status 400 also for a client that does not prove itself, as `IdentityServer4` has it.
     OnlyBadRequest,
     /// Beside them `error_hint`, `error_verbose` and `status_code`, as Ory's fosite wrote them before 2020.
     WithHint,

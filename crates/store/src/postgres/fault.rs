@@ -96,4 +96,10 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, in
 static FAILED: Seldom = Seldom::new();
 
 /// Where somebody may be told that a name is taken.
-const NAMES: [&str; 3] = ["realms_name_key", "clients_realm_client_id_key", "users_realm_username_key"];
+const NAMES: [&str; 5] = [
+    "realms_name_key",
+    "clients_realm_client_id_key",
+    "users_realm_username_key",
+    "organizations_realm_org_id_key",
+    "organizations_realm_label_key",
+];

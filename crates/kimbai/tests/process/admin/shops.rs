@@ -35,9 +35,9 @@ fn shops_and_who_works_there_are_made_by_a_file_and_listed() {
         assert!(rows[0].starts_with("SHOP") && rows[0].contains("ORG_ID"), "{table}");
         assert!(rows[1].starts_with("demo-shop") && rows[1].ends_with("Tiệm Hoa Ngọc Ảnh"), "{table}");
         assert!(rows[2].starts_with("other-shop") && rows[2].contains("200000001002"), "{table}");
-        let listed = place.json(&[&["shop", "list", "--after", "demo-shop", "--json"][..], &at].concat());
+        let listed = place.json(&[&["shop", "list", "--after", "demo-shop"][..], &at].concat());
         assert_eq!(listed.as_array().unwrap().len(), 1);
-        let exported = place.json(&[&["export", "--json"][..], &at].concat());
+        let exported = place.json(&[&["export"][..], &at].concat());
         let memberships = &exported["realms"]["shops"]["users"]["chi"]["memberships"];
         assert_eq!(*memberships, json!({ "demo-shop": ["admin"], "other-shop": [] }));
         let again = place.ok(&["apply", "--yes", "shops.toml"]);
@@ -65,7 +65,7 @@ async fn the_list_of_a_shop_shows_what_is_installed_there_and_nobody_who_only_lo
     }
     sandbox.terminate();
     assert!(sandbox.wait().status.success());
-    let at = ["--data", "data", "--realm", "haravan", "--json"];
+    let at = ["--data", "data", "--realm", "haravan"];
     let list = |words: &[&str]| -> Value { place.json(&[&["grant", "list"], words, &at].concat()) };
     assert_eq!(list(&[]).as_array().unwrap().len(), 2);
     assert_eq!(list(&["--shop", "demo-shop"]), json!([]));

@@ -1,7 +1,7 @@
-//! Haravan: an accounts server in the manner of IdentityServer4, whose people act for shops.
+//! Haravan: an accounts server in the manner of `IdentityServer4`, whose people act for shops.
 //!
 //! Translates and decides nothing: it is the standard dialect with other data. Sources: the platform's public documentation of its
-//! Omni APIs, its SDKs, and IdentityServer4, whose paths and answers they show.
+//! Omni APIs, its SDKs, and `IdentityServer4`, whose paths and answers they show.
 
 pub mod demo;
 mod error;
