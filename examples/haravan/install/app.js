@@ -13,7 +13,7 @@ const INSTALL = {
   path: '/install/grandservice',
   scope: `${LOGIN.scope} grant_service offline_access wh_api com.write_products`,
 }
-const ASKED_MAX = 10_000 // browsers that are on their way; the oldest is forgotten
+const BROWSERS_MAX = 10_000 // more are not remembered; the oldest is forgotten
 
 export class InstallApp {
   #config
@@ -166,7 +166,7 @@ export class InstallApp {
 function remember(values, value) {
   const id = randomBytes(24).toString('base64url')
   values.set(id, value)
-  if (values.size > ASKED_MAX) values.delete(values.keys().next().value)
+  if (values.size > BROWSERS_MAX) values.delete(values.keys().next().value)
   return id
 }
 
