@@ -142,13 +142,14 @@ impl Registration {
         let host = &self.organizations.iter().find(|shop| shop.label == *organization)?.host;
         let client = self.clients.iter().find(|client| client.client_id == *client_id)?;
         let secret = client.client_secret.as_deref()?;
+        let path = self.settings.paths.platform.get("token_exchange")?;
         let mandatory = self.settings.exchange.as_ref()?.mandatory();
         let scopes = mandatory.chain(self.settings.offline_names()).map(|scope| format!("\"{scope}\""));
         let scopes = scopes.collect::<Vec<_>>().join(",");
         let (scheme, _) = self.issuer.split_once("://")?;
         Some(format!(
             "legacy_token={token}\n\
-             curl -s {scheme}://{host}/admin/token_exchange.json -H \"Authorization: Bearer $legacy_token\" \
+             curl -s {scheme}://{host}{path} -H \"Authorization: Bearer $legacy_token\" \
              -H 'Content-Type: application/json' -d '{{\"token_exchange\":{{\"client_id\":\"{client_id}\",\
              \"secret_key\":\"{secret}\",\"scopes\":[{scopes}]}}}}'"
         ))

@@ -250,7 +250,7 @@ async fn what_is_wrong_with_the_body_is_422_and_said_at_sandbox_requests() {
         let secret = inner.as_object_mut().unwrap().remove("secret_key").unwrap();
         inner["client_secret"] = secret;
     });
-    let twice = format!("{{\"token_exchange\":{},\"token_exchange\":{inner}}}", inner);
+    let twice = format!("{{\"token_exchange\":{inner},\"token_exchange\":{inner}}}");
     let twice_inside = format!("{{\"token_exchange\":{{\"client_id\":\"x\",{}}}", &inner[1..]);
     let no_object = "a body that is not one JSON object, or has a member twice";
     let one_string = "two scopes in one string, with a space between them perhaps";

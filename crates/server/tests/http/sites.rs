@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kimbai_server::Audience;
-use kimbai_server::dialects::{marketplace, standard};
+use kimbai_server::dialects::{haravan, marketplace, standard};
 use kimbai_server::http::host::HostError;
 use kimbai_server::http::proxies::TrustedProxies;
 use kimbai_server::http::sites::Sites;
@@ -141,4 +141,73 @@ async fn of_two_realms_on_loopback_each_has_its_name_and_neither_the_others() {
     assert_eq!(issuer_at(&at, "localhost:4500").await, one);
     assert_eq!(issuer_at(&at, "shop.localhost:4500").await, two);
     at.call("GET", METADATA).without_host().header("host", "127.0.0.1:4500").send().await.expect(421);
+}
+
+const SHOP: &str = "/com/shop.json";
+
+/// A realm whose shops have hosts with this ending.
+fn with_shops(name: &'static str, issuer: &str, suffix: &str) -> Registration {
+    let mut registration = haravan::demo::registration(issuer);
+    registration.name = name;
+    registration.settings.host_suffix = Some(suffix.to_owned());
+    registration
+}
+
+#[tokio::test]
+async fn the_host_of_a_shop_is_found_by_what_it_ends_in_beside_other_realms() {
+    let sandbox = Sandbox::start().await;
+    let (sites, at) = two_realms(&sandbox).await;
+    let shops = with_shops("shops", "https://accounts.example.vn", ".shops.example.vn");
+    let token = shops.legacy_tokens[0].token;
+    sites.put([sandbox.site(&shops, Audience::Production).await]).unwrap();
+    let status = async |host: &str, path: &str| {
+        let call = at.call("GET", path).without_host().header("host", host);
+        call.header("authorization", &format!("Bearer {token}")).send().await.status
+    };
+    for (host, path, expect) in [
+        ("demo-shop.shops.example.vn", SHOP, 200),
+        ("DEMO-SHOP.shops.example.vn:443", SHOP, 200),
+        ("demo-shop.shops.example.vn", METADATA, 404),
+        ("accounts.example.vn", METADATA, 200),
+        ("accounts.example.vn", SHOP, 200),
+        ("other-shop.shops.example.vn", SHOP, 401),
+        ("demo-shop.shops.example.vn:8443", SHOP, 421),
+        ("demo-shop.shops.example.vn.", SHOP, 421),
+        ("a.demo-shop.shops.example.vn", SHOP, 421),
+        ("shops.example.vn", SHOP, 421),
+        ("demo-shop.example.vn", SHOP, 421),
+        ("id.example.vn", METADATA, 200),
+        ("id.example.vn", SHOP, 404),
+    ] {
+        assert_eq!(status(host, path).await, expect, "{host} {path}");
+    }
+}
+
+#[tokio::test]
+async fn no_realm_has_a_host_that_is_one_of_anothers_shops() {
+    let sandbox = Sandbox::start().await;
+    let (sites, _) = two_realms(&sandbox).await;
+    for (suffix, expect) in [
+        (".example.vn", Some("id.example.vn")),
+        (".shops.example.vn", None),
+        // Two labels before it are no shop's, and another port is another host.
+        (".vn", None),
+    ] {
+        let shops = with_shops("shops", "https://accounts.example.com", suffix);
+        match (sites.check([("shops", &shops.settings)]), expect) {
+            (Ok(()), None) => {}
+            (Err(HostError::Taken { realm, .. }), Some(_)) => assert_eq!(realm, "shops"),
+            (found, expect) => panic!("{suffix}: {found:?} {expect:?}"),
+        }
+    }
+    let shops = with_shops("shops", "https://accounts.example.com", ".shops.example.com");
+    sites.put([sandbox.site(&shops, Audience::Production).await]).unwrap();
+    let third = registration("third", "https://new.shops.example.com", &[]);
+    assert!(matches!(sites.check([("third", &third.settings)]), Err(HostError::Taken { .. })));
+    let other_port = registration("third", "https://new.shops.example.com:8443", &[]);
+    assert_eq!(sites.check([("third", &other_port.settings)]), Ok(()));
+    let same = with_shops("fourth", "https://fourth.example.com", ".shops.example.com");
+    assert!(matches!(sites.check([("fourth", &same.settings)]), Err(HostError::Taken { .. })));
+    let malformed = with_shops("fourth", "https://fourth.example.com", "*.example.com");
+    assert!(matches!(sites.check([("fourth", &malformed.settings)]), Err(HostError::Suffix { .. })));
 }

@@ -5,6 +5,7 @@ mod clients;
 mod flow;
 mod grants;
 mod keys;
+mod legacy_tokens;
 mod master_key;
 mod refusals;
 mod shops;
