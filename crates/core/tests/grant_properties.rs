@@ -11,10 +11,12 @@ use kimbai_core::grant::{
 use kimbai_core::number::{AttemptId, ClientNumber, Generation, GrantId, OrganizationNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
-use kimbai_core::token::{Pointer, Retries, Settled, settle_redemption, settle_rotation};
+use kimbai_core::token::{Pointer, Retries, Settled, TokenRules, settle_redemption, settle_rotation};
 use proptest::prelude::*;
 
 const OFFLINE: ScopeSet = ScopeSet(1);
+/// Those of a realm without services.
+const RULES: TokenRules = TokenRules { offline: OFFLINE, service: None };
 const OWNER: ClientNumber = ClientNumber(1);
 const STRANGER: ClientNumber = ClientNumber(2);
 const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([1; 16]), code_challenge: ShortDigest([2; 16]) };
@@ -82,7 +84,7 @@ impl World {
         let redemption = Redemption { client, binding, terms: TERMS };
         let changed = self.row.redeem(&redemption, self.now, attempt);
         let outcome = self.outcome(changed);
-        let settled = settle_redemption(&outcome, &redemption, OFFLINE);
+        let settled = settle_redemption(&outcome, &redemption, RULES);
         self.redemptions += u32::from(settled.is_ok());
         self.heed(settled)
     }
@@ -93,7 +95,7 @@ impl World {
         let changed = self.row.rotate(&rotation, self.now, attempt);
         let outcome = self.outcome(changed);
         let retries = Retries { window_s: WINDOW_S, counted_from: None };
-        let settled = settle_rotation(&outcome, &rotation, ScopeSet(3), retries, OFFLINE);
+        let settled = settle_rotation(&outcome, &rotation, ScopeSet(3), retries, RULES);
         if let Some(refresh) = settled.ok().and_then(|issued| issued.refresh) {
             let first = *self.successors.entry(token.generation).or_insert(refresh);
             assert_eq!(first, refresh, "a second successor of generation {:?}", token.generation);

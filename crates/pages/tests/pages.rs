@@ -53,11 +53,6 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
     let people = &[PersonLine { username: HOSTILE, password: HOSTILE, name: HOSTILE }];
     let sheet = |result| ConsentSheet { action, hidden, client, scopes, people, result };
     let asked_account = Account { action, hidden, client, user_name: HOSTILE };
-    let organizations = &[
-        OrganizationLine { label: HOSTILE, name: HOSTILE, is_enough: true },
-        OrganizationLine { label: HOSTILE, name: HOSTILE, is_enough: false },
-    ];
-    let asked_shop = OrganizationChoice { action, hidden, client, user_name: HOSTILE, organizations };
     let post = FormPost { action, parameters: hidden, client_name: HOSTILE };
     let asked_out = Logout { action, hidden, user_name: HOSTILE, client_name: Some(HOSTILE) };
     // The number: how many values of each page are hostile, title and header of the frame included.
@@ -65,7 +60,7 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
         ("login", 3 + 12, login(&frame, &form)),
         ("consent", 3 + 16, consent(&frame, &asked)),
         ("account", 3 + 7, account(&frame, &asked_account)),
-        ("organization", 3 + 17, organization(&frame, &asked_shop)),
+        ("organization", 3 + 17, organization(&frame, &HOSTILE_CHOICE)),
         ("form_post", 3 + 4, form_post(&frame, &post)),
         ("logout", 3 + 5, logout(&frame, &asked_out)),
         ("error", 3 + 3, error(&frame, &problem)),
@@ -81,6 +76,17 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
         ("sheet's result", 3 + 13, consent_sheet(&frame, &sheet(Some(HOSTILE)))),
     ]
 }
+
+const HOSTILE_CHOICE: OrganizationChoice<'static> = OrganizationChoice {
+    action: HOSTILE,
+    hidden: &[(HOSTILE, HOSTILE)],
+    client: ClientCard { name: HOSTILE, logo_uri: Some(HOSTILE_URI), home_uri: Some(HOSTILE_URI) },
+    user_name: HOSTILE,
+    organizations: &[
+        OrganizationLine { label: HOSTILE, name: HOSTILE, is_enough: true },
+        OrganizationLine { label: HOSTILE, name: HOSTILE, is_enough: false },
+    ],
+};
 
 const HOSTILE_INDEX: SandboxIndex<'static> = SandboxIndex {
     issuer: HOSTILE,

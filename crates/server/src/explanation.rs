@@ -146,6 +146,25 @@ fn grant(refusal: Refusal) -> Reason {
     reason(name, &refusal, (mistake, explanation))
 }
 
+/// A name, the mistake, and what to do.
+type Words = (&'static str, (&'static str, &'static str));
+
+const NOT_A_MEMBER: Words = (
+    "not_a_member",
+    ("an orgid that is none of the user's shops", "Leave orgid out, or send that of a shop of this user."),
+);
+const ROLE_MISSING: Words = (
+    "role_missing",
+    (
+        "grant_service for a user who is no admin of the shop",
+        "Log in first without grant_service, look for admin in the role claim, and only then ask for it.",
+    ),
+);
+const NOT_CHOSEN: Words = (
+    "interaction_required",
+    ("none: the user has several shops and has not chosen", "Send orgid, or ask again without prompt=none."),
+);
+
 /// Of a refused authorization request, answered by redirect.
 pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
     let (name, words) = match refused {
@@ -184,21 +203,9 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             ("pkce", ("missing or wrong PKCE parameters", "Send code_challenge with code_challenge_method=S256."))
         }
         AuthorizeError::AccessDenied => ("access_denied", ("none: the user said no", "Show the user what happened.")),
-        AuthorizeError::NotAMember => (
-            "not_a_member",
-            ("an orgid that is none of the user's shops", "Leave orgid out, or send that of a shop of this user."),
-        ),
-        AuthorizeError::RoleMissing => (
-            "role_missing",
-            (
-                "grant_service for a user who is no admin of the shop",
-                "Log in first without grant_service, look for admin in the role claim, and only then ask for it.",
-            ),
-        ),
-        AuthorizeError::InteractionRequired => (
-            "interaction_required",
-            ("none: the user has several shops and has not chosen", "Send orgid, or ask again without prompt=none."),
-        ),
+        AuthorizeError::NotAMember => NOT_A_MEMBER,
+        AuthorizeError::RoleMissing => ROLE_MISSING,
+        AuthorizeError::InteractionRequired => NOT_CHOSEN,
         AuthorizeError::PromptNone => {
             ("invalid_request", ("prompt=none together with another value", "Send none alone, or the others."))
         }

@@ -27,17 +27,7 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     let for_shop = Consent { organization: Some("Tiệm Hoa & Quà <Ngọc Ảnh>"), ..DOCUMENTED };
     pages.push(("consent-organization".to_owned(), consent(&frame, &for_shop)));
     pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
-    for (name, client) in [("account", SHOP), ("account-long-name", long)] {
-        let shown = Account { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER };
-        pages.push((name.to_owned(), account(&frame, &shown)));
-    }
-    for (name, client, organizations) in
-        [("organization", SHOP, ORGANIZATIONS), ("organization-long-names", long, LONG_ORGANIZATIONS)]
-    {
-        let action = "/connect/authorize/organization";
-        let shown = OrganizationChoice { action, hidden: HIDDEN, client, user_name: USER, organizations };
-        pages.push((name.to_owned(), organization(&frame, &shown)));
-    }
+    pages.extend(choices(&frame, long));
     let shown = FormPost { action: "https://example.com/callback", parameters: RESPONSE, client_name: LONG_NAME };
     pages.push(("form-post".to_owned(), form_post(&frame, &shown)));
     let asked = Logout { action: "/logout", hidden: HIDDEN, user_name: USER, client_name: Some(LONG_NAME) };
@@ -73,6 +63,23 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     }
     pages.push(("sandbox-requests".to_owned(), sandbox_requests(&frame, REQUESTS)));
     pages.push(("sandbox-requests-empty".to_owned(), sandbox_requests(&frame, &[])));
+    pages
+}
+
+/// The pages on which a person chooses: the account, and the organization.
+fn choices(frame: &Frame<'_>, long: ClientCard<'static>) -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for (name, client) in [("account", SHOP), ("account-long-name", long)] {
+        let shown = Account { action: LOGIN.action, hidden: HIDDEN, client, user_name: USER };
+        pages.push((name.to_owned(), account(frame, &shown)));
+    }
+    for (name, client, organizations) in
+        [("organization", SHOP, ORGANIZATIONS), ("organization-long-names", long, LONG_ORGANIZATIONS)]
+    {
+        let action = "/connect/authorize/organization";
+        let shown = OrganizationChoice { action, hidden: HIDDEN, client, user_name: USER, organizations };
+        pages.push((name.to_owned(), organization(frame, &shown)));
+    }
     pages
 }
 

@@ -103,8 +103,8 @@ impl Planner<'_> {
         let is_put = known.is_none() || !changes.is_empty();
         let member = (realm, known.as_ref().map(|row| row.number));
         let memberships = match self.memberships(member, asked.memberships.as_ref(), organizations).await? {
-            Ok((memberships, changed)) => {
-                changes.extend(changed);
+            Ok((memberships, told)) => {
+                changes.extend(told);
                 memberships
             }
             Err(mistake) => return Ok(Err(mistake)),

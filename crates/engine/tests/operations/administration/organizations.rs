@@ -130,8 +130,8 @@ async fn organizations_and_memberships_that_cannot_be_are_refused_by_name() {
     assert_eq!(operator.mistakes(twice).await, ["realms.marketplace.organizations.b: org_id: a is to have it"]);
     // One beyond the limit of a user's memberships, all of which there are.
     let labels: Vec<String> = (0..501).map(|number| format!("shop-{number}")).collect();
-    let organizations = Value::from_iter(labels.iter().map(|label| (label.clone(), json!({}))));
-    let of_an = |count: usize| Value::from_iter(labels[..count].iter().map(|label| (label.clone(), json!([]))));
+    let organizations: Value = labels.iter().map(|label| (label.clone(), json!({}))).collect();
+    let of_an = |count: usize| labels[..count].iter().map(|label| (label.clone(), json!([]))).collect::<Value>();
     operator.apply(of_marketplace(json!({ "organizations": organizations }))).await.unwrap();
     operator.apply(members(&of_an(500))).await.unwrap();
     let mistakes = operator.mistakes(members(&of_an(501))).await;
