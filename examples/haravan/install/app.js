@@ -115,7 +115,7 @@ export class InstallApp {
     return this.#ask(INSTALL, orgid)
   }
 
-  /** The second. `expires_in` is 68 years: no 32-bit number holds the time at which that ends. */
+  /** The second. `expires_in` is 68 years: no signed 32-bit number holds when that is. */
   #installed(tokens) {
     const { orgid } = tokens.claims()
     this.#shops.set(orgid, tokens)
