@@ -34,6 +34,12 @@ pub struct NewLegacyToken {
     pub token: Secret,
 }
 
+impl NewLegacyToken {
+    fn has_the_owner_of(&self, other: &Self) -> bool {
+        self.organization == other.organization && self.client_id == other.client_id && self.username == other.username
+    }
+}
+
 /// Why a legacy token cannot be stored. What was given is not repeated: in a file whose columns were mixed up it may be the token.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyTokenError {
@@ -124,15 +130,23 @@ impl Engine {
         realm: &Realm,
         new: &NewLegacyToken,
     ) -> Result<Change, LegacyTokenError> {
-        let NewLegacyToken { organization, client_id, username, token } = new;
-        let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Length)?;
+        let token = legacy_token_digest(realm, &new.token).ok_or(LegacyTokenError::Length)?;
+        let owner = self.legacy_token_owner(realm, new).await?;
+        Ok(Change::PutLegacyToken { realm: realm.number, token, owner })
+    }
+
+    async fn legacy_token_owner(
+        &self,
+        realm: &Realm,
+        new: &NewLegacyToken,
+    ) -> Result<LegacyTokenOwner, LegacyTokenError> {
+        let NewLegacyToken { organization, client_id, username, token: _ } = new;
         let found = self.store.organization_by_label(realm.number, organization.clone()).await?;
         let found = found.ok_or(LegacyTokenError::Organization)?;
         let client = realm.client(client_id).ok_or(LegacyTokenError::Client)?;
         let user = self.user_row(realm, username).await?;
         let user = user.ok_or(LegacyTokenError::User)?;
-        let owner = LegacyTokenOwner { organization: found.number, client: client.number, user: user.number };
-        Ok(Change::PutLegacyToken { realm: realm.number, token, owner })
+        Ok(LegacyTokenOwner { organization: found.number, client: client.number, user: user.number })
     }
 
     /// Makes a legacy token known.
@@ -142,6 +156,23 @@ impl Engine {
     pub async fn put_legacy_token(&self, realm: &Realm, new: &NewLegacyToken) -> Result<(), LegacyTokenError> {
         let change = self.legacy_token_change(realm, new).await?;
         Ok(self.store.change(vec![change]).await?)
+    }
+
+    /// Makes legacy tokens known, all or none. Those of one owner behind each other cost less.
+    ///
+    /// # Errors
+    /// [`LegacyTokenError`].
+    pub async fn put_legacy_tokens(&self, realm: &Realm, new: &[NewLegacyToken]) -> Result<(), LegacyTokenError> {
+        let mut changes = Vec::with_capacity(new.len());
+        for of_one in new.chunk_by(NewLegacyToken::has_the_owner_of) {
+            let Some(first) = of_one.first() else { continue };
+            let owner = self.legacy_token_owner(realm, first).await?;
+            for NewLegacyToken { token, .. } in of_one {
+                let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Length)?;
+                changes.push(Change::PutLegacyToken { realm: realm.number, token, owner });
+            }
+        }
+        Ok(self.store.change(changes).await?)
     }
 
     /// Remembers that a token of a grant was used, if it was exchanged for a legacy token: from then on another exchange gives another

@@ -10,9 +10,9 @@ use clap::Args;
 use kimbai_core::client::{AuthenticationMethod, ClientMetadata, GrantType};
 use kimbai_core::secret::Secret;
 use kimbai_core::signing::SigningAlgorithm;
-use kimbai_engine::{DEMO_PASSWORDS, Engine, NewClient, NewUser, Realm, UserClaims};
+use kimbai_engine::{DEMO_PASSWORDS, Engine, NewClient, NewLegacyToken, NewUser, Realm, UserClaims};
 use kimbai_keyring::KeyFile;
-use kimbai_server::dialects::{standard, tconnect};
+use kimbai_server::dialects::{haravan, standard, tconnect};
 use kimbai_server::metrics::Metrics;
 use kimbai_server::sandbox::demo::{DEMO_PASSWORD, Registration};
 use kimbai_server::{Audience, Site};
@@ -21,12 +21,16 @@ use kimbai_store::postgres::{Options, PostgresStore, StoreUrl};
 use serde_json::json;
 
 use crate::bench::apps::{
-    EDDSA_PARTNERS, OPENID_SCOPES, OPENID_SECRET, PARTNERS_PEOPLE, cheap_person, openid_client_id, person,
+    EDDSA_PARTNERS, LEGACY_TOKEN_SHOP, OPENID_SCOPES, OPENID_SECRET, PARTNERS_PEOPLE, cheap_person, legacy_token,
+    openid_client_id, person,
 };
 use crate::bench::cores;
 use crate::boot::{self, MASTER_KEY_FILE, Running};
 use crate::config::LogFormat;
 use crate::installation;
+
+/// One durable change of the registry makes so many.
+const LEGACY_TOKENS_AT_ONCE: usize = 2_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchServerArgs {
@@ -42,6 +46,9 @@ pub(crate) struct BenchServerArgs {
     /// The directory of the server that made the realms, and has the master key.
     #[arg(long, requires = "store")]
     beside: Option<PathBuf>,
+    /// So many legacy tokens are in the realm that exchanges them.
+    #[arg(long, default_value_t = 0)]
+    legacy_tokens: u32,
     /// Keeps to the first core.
     #[arg(long)]
     one_core: bool,
@@ -91,6 +98,24 @@ async fn add_openid_clients(engine: &Engine, registration: &mut Registration) ->
             None => engine.put_client(&realm, openid_client(algorithm, &callback)).await?,
         };
         registration.show(&client, Some(OPENID_SECRET.to_owned()));
+    }
+    Ok(())
+}
+
+/// Makes the legacy tokens of the realm that exchanges them. What is there already stays as it is.
+async fn add_legacy_tokens(engine: &Engine, registration: &Registration, count: u32) -> anyhow::Result<()> {
+    let realm = engine.realm(registration.name).context("a realm is missing")?;
+    let demo = registration.legacy_tokens.iter().find(|demo| demo.organization == LEGACY_TOKEN_SHOP);
+    let demo = demo.context("the demo shop has no legacy token")?;
+    for first in (0..count).step_by(LEGACY_TOKENS_AT_ONCE) {
+        let slice = (first..count).take(LEGACY_TOKENS_AT_ONCE);
+        let new = slice.map(|number| NewLegacyToken {
+            organization: demo.organization.to_owned(),
+            client_id: demo.client_id.to_owned(),
+            username: demo.username.to_owned(),
+            token: Secret::new(legacy_token(number)),
+        });
+        engine.put_legacy_tokens(&realm, &new.collect::<Vec<_>>()).await?;
     }
     Ok(())
 }
@@ -158,6 +183,8 @@ async fn serve(args: &BenchServerArgs) -> anyhow::Result<()> {
     }
     let standard = realms.iter_mut().map(|(_, realm)| realm).find(|realm| realm.name == standard::NAME);
     add_openid_clients(&engine, standard.context("there is no standard realm")?).await?;
+    let exchanging = realms.iter().map(|(_, realm)| realm).find(|realm| realm.name == haravan::NAME);
+    add_legacy_tokens(&engine, exchanging.context("there is no realm that exchanges")?, args.legacy_tokens).await?;
     let metrics = Arc::new(Metrics::default());
     let mut running = Running::new()?;
     running.sweep(Arc::clone(&engine));

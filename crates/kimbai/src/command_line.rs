@@ -86,9 +86,15 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// Options that concern one command alone, though others have the same name for the like of it.
-const OWN: [(&str, &str); 11] = [
+const OWN: [(&str, &str); 17] = [
+    ("kimbai sign tini", "body"),
+    ("kimbai sign tini", "generation"),
     ("kimbai sign tini", "secret"),
     ("kimbai sign tini", "url"),
+    ("kimbai sign haravan-callback", "generation"),
+    ("kimbai sign haravan-callback", "secret"),
+    ("kimbai sign haravan-launch", "secret"),
+    ("kimbai sign haravan-webhook", "secret"),
     ("kimbai sandbox", "data"),
     ("kimbai sandbox", "json"),
     ("kimbai sandbox", "listen"),

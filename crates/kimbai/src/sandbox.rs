@@ -163,6 +163,10 @@ fn table(document: &Document<'_>) -> Result<String, std::fmt::Error> {
         }
         let people: Vec<_> = realm.users.iter().map(|user| format!("{} / {}", user.username, user.password)).collect();
         writeln!(out, "  people  {}", people.join(", "))?;
+        if !realm.organizations.is_empty() {
+            let hosts: Vec<_> = realm.organizations.iter().map(|shop| shop.host.as_str()).collect();
+            writeln!(out, "  shops   {}", hosts.join(", "))?;
+        }
         for (title, command) in realm.commands() {
             writeln!(out, "  # {title}")?;
             for line in command.lines() {

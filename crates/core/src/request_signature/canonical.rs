@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::{Covered, SigningInput};
@@ -45,6 +45,12 @@ pub fn payload(canonical: &[u8]) -> String {
 #[must_use]
 pub fn sign(secret: &[u8], payload: &[u8]) -> String {
     hex(tag(secret, payload).as_ref())
+}
+
+/// The same in base64 with padding.
+#[must_use]
+pub fn sign_in_base64(secret: &[u8], payload: &[u8]) -> String {
+    STANDARD.encode(tag(secret, payload))
 }
 
 pub(super) fn tag(secret: &[u8], payload: &[u8]) -> hmac::Tag {

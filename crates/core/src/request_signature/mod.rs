@@ -15,7 +15,7 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde_json::Value;
 
-pub use canonical::{payload, sign};
+pub use canonical::{payload, sign, sign_in_base64};
 pub use masking::masked_whole;
 pub use mistake::{Mistake, Recognised, recognise};
 

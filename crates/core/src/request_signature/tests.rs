@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::canonical::{Spacing, object};
 use super::{
     Covered, EXPLAINED_BYTES_MAX, Mistake, SignatureFault, SignedRequest, SigningInput, payload, recognise, sign,
+    sign_in_base64,
 };
 use crate::realm::RequestSignatures;
 
@@ -307,4 +308,12 @@ fn what_is_longer_than_any_request_of_the_platform_is_not_explained() {
         let input = many(texts);
         assert_eq!(input.masked(&input.canonical()).contains(CLIENT), is_shown, "{texts}");
     }
+}
+
+#[test]
+fn a_signature_is_in_hex_digits_or_in_base64_with_padding() {
+    // RFC 4231 section 4.3.
+    let (secret, message) = (b"Jefe", b"what do ya want for nothing?");
+    assert_eq!(sign(secret, message), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    assert_eq!(sign_in_base64(secret, message), "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
 }

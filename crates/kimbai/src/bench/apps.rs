@@ -21,6 +21,14 @@ pub(crate) const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offl
 /// The secret of all of them; the server that takes it lives as long as the bench.
 pub(crate) const OPENID_SECRET: &str = "kimbai-bench-secret-0123456789abcdef";
 
+/// Whose the bench's legacy tokens are: one of the demo shops, the demo person that owns it, and the demo app.
+pub(crate) const LEGACY_TOKEN_SHOP: &str = "demo-shop";
+
+/// A legacy token of the bench's, which only its server knows: as long as the platform's.
+pub(crate) fn legacy_token(number: u32) -> String {
+    format!("{number:0>518}")
+}
+
 /// The `client_id` of the app whose ID tokens are signed so.
 pub(crate) fn openid_client_id(algorithm: SigningAlgorithm) -> String {
     format!("bench-{}", algorithm.name().to_ascii_lowercase())

@@ -9,6 +9,7 @@ mod connection;
 mod cookies;
 pub(crate) mod cores;
 mod database;
+mod exchange;
 mod figures;
 mod forms;
 mod high_water;
@@ -59,6 +60,7 @@ Examples:
   kimbai bench --case refresh --seconds 30 --connections 128
   kimbai bench --realm tini --case refresh_graphql --case wrong_signature
   kimbai bench --realm tconnect
+  kimbai bench --realm haravan --case legacy_lookup --legacy-tokens 1000000
   kimbai bench --url http://localhost:4600
   kimbai bench --store postgres://localhost/bench --servers 2")]
 pub(crate) struct BenchArgs {
@@ -74,6 +76,9 @@ pub(crate) struct BenchArgs {
     /// Grants of its app that exist before a case begins that needs any; at least one a connection.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     grants: u32,
+    /// Legacy tokens that the server has, in a realm that exchanges them; the case `exchange` uses each once.
+    #[arg(long, value_name = "N", default_value_t = 400_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    legacy_tokens: u32,
     /// The realm to drive.
     #[arg(long, value_name = "NAME", default_value = "standard")]
     realm: String,
@@ -109,6 +114,12 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
         args.grants,
         args.connections
     );
+    ensure!(
+        args.legacy_tokens / 2 >= args.connections,
+        "--legacy-tokens ({}) must be at least twice --connections ({}): each has one to exchange and one to look up",
+        args.legacy_tokens,
+        args.connections
+    );
     let cases = args.chosen_cases()?;
     let cores = if args.cores_apart { Cores::Apart } else { Cores::Shared };
     if cores == Cores::Apart {
@@ -119,7 +130,9 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
         (vec![Arc::new(Target::at_url(realm, url)?)], None, None)
     } else {
         let database = args.store.as_deref().map(|url| runtime.block_on(Database::open(url))).transpose()?;
-        let servers = Servers::start(cores, database, args.servers)?;
+        let legacy_tokens =
+            if realm.oauth().is_some_and(|apps| apps.exchange.is_some()) { args.legacy_tokens } else { 0 };
+        let servers = Servers::start(cores, database, args.servers, legacy_tokens)?;
         progress("measuring the disk's flush rate for 1 s");
         let flushes = figures::fdatasync_per_s(servers.first().data(), Duration::from_secs(1))?;
         (targets(realm, &servers)?, Some(servers), Some(flushes))
@@ -154,7 +167,7 @@ impl BenchArgs {
         if let Some(case) = self.cases.iter().find(|case| !fits(case)) {
             bail!("the case `{case}` needs the server that `kimbai bench` starts itself, not one at --url");
         }
-        ensure!(self.soak.is_none() || realm.takes_forms(), "--soak drives the standard token endpoint");
+        ensure!(self.soak.is_none() || realm.is_whole(), "--soak drives the standard token endpoint");
         if let Some(case) = self.cases.iter().find(|case| !case.is_of(realm)) {
             bail!("the realm `{}` has no case `{case}`", realm.name);
         }
@@ -211,6 +224,8 @@ impl Bench {
             Needs::Grants(app) => prepared.mint(app, self.args.grants).await?,
             Needs::Session(app) => prepared.log_in(app).await?,
             Needs::LogInForm => prepared.fill_in().await?,
+            Needs::LegacyTokens => prepared.share_legacy_tokens(self.args.legacy_tokens),
+            Needs::ExchangedTokens => prepared.exchange(self.args.legacy_tokens).await?,
         }
         progress(&format!("{case}: 1 s of warm-up, then {} s", self.args.seconds));
         let mut workers = std::mem::take(&mut prepared.workers);
@@ -259,11 +274,20 @@ struct Prepared {
     workers: Vec<Worker>,
     minted: BTreeSet<App>,
     logged_in: BTreeSet<App>,
+    legacy_tokens: LegacyTokens,
+}
+
+/// What the connections have of legacy tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LegacyTokens {
+    None,
+    Shared,
+    Exchanged,
 }
 
 impl Prepared {
     fn new(workers: Vec<Worker>) -> Self {
-        Self { workers, minted: BTreeSet::new(), logged_in: BTreeSet::new() }
+        Self { workers, minted: BTreeSet::new(), logged_in: BTreeSet::new(), legacy_tokens: LegacyTokens::None }
     }
 
     async fn mint(&mut self, app: App, grants: u32) -> anyhow::Result<()> {
@@ -276,6 +300,22 @@ impl Prepared {
     async fn log_in(&mut self, app: App) -> anyhow::Result<()> {
         if self.logged_in.insert(app) {
             self.workers = prepare::log_in(std::mem::take(&mut self.workers), app).await?;
+        }
+        Ok(())
+    }
+
+    fn share_legacy_tokens(&mut self, total: u32) {
+        if self.legacy_tokens == LegacyTokens::None {
+            prepare::share_legacy_tokens(&mut self.workers, total);
+            self.legacy_tokens = LegacyTokens::Shared;
+        }
+    }
+
+    async fn exchange(&mut self, total: u32) -> anyhow::Result<()> {
+        self.share_legacy_tokens(total);
+        if self.legacy_tokens == LegacyTokens::Shared {
+            self.workers = prepare::exchange(std::mem::take(&mut self.workers)).await?;
+            self.legacy_tokens = LegacyTokens::Exchanged;
         }
         Ok(())
     }

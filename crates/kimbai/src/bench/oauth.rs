@@ -15,6 +15,7 @@ use url::Url;
 
 use super::apps::{App, OPENID_SCOPES, openid_client_id};
 use super::connection::Template;
+use super::exchange::{Exchange, ExchangePaths};
 use super::openid::OpenId;
 use super::realms::{self, DemoClient, OAuthApps, ProofKey};
 use super::signing::Signing;
@@ -79,6 +80,8 @@ pub(super) struct OAuth {
     pub(super) sandbox_code: Template,
     /// The app that signs, in a realm that has one.
     pub(super) signing: Option<Signing>,
+    /// The app that exchanges legacy tokens, in a realm that has one.
+    pub(super) exchange: Option<Exchange>,
     /// What is read of an OpenID provider, in a realm that is one.
     pub(super) openid: Option<OpenId>,
 }
@@ -98,11 +101,12 @@ impl OAuth {
         let at_issuer = |path: &str| parse_url(&format!("{}/{path}", registration.issuer.trim_end_matches('/')));
         let endpoints = &registration.endpoints;
         let app = registration.client("authorization_code")?;
-        let service = match &apps.signing {
-            Some(_) => app,
-            None => registration.client("client_credentials")?,
+        let service = match (&apps.signing, &apps.exchange) {
+            (None, None) => registration.client("client_credentials")?,
+            (Some(_), _) | (_, Some(_)) => app,
         };
         let signing = apps.signing.as_ref().map(|_| registration.signing(&issuer, apps)).transpose()?;
+        let exchange = apps.exchange.as_ref().map(|paths| app.exchange(paths, &issuer)).transpose()?;
         let authorize_url = endpoint_url(&issuer, endpoints.authorize.as_deref(), "authorize")?;
         let token = endpoint_url(&issuer, endpoints.token.as_deref(), "token")?;
         let introspect = endpoint_url(&issuer, endpoints.introspect.as_deref(), "introspect")?;
@@ -126,6 +130,7 @@ impl OAuth {
             introspect: service.endpoint(&introspect, apps)?,
             sandbox_code: Template::json(&at_issuer("sandbox/code")?)?,
             signing,
+            exchange,
             openid,
         })
     }
@@ -237,6 +242,10 @@ impl RegisteredClient {
             scopes,
             token: self.endpoint(token, apps)?,
         })
+    }
+
+    fn exchange(&self, paths: &ExchangePaths, issuer: &Url) -> anyhow::Result<Exchange> {
+        Exchange::new(paths, issuer, (&self.client_id, self.client_secret.as_deref().unwrap_or_default()))
     }
 
     /// Prepares posts to an endpoint with this client's authentication (RFC 6749 section 2.3.1).

@@ -56,6 +56,35 @@ pub(super) async fn log_in(workers: Vec<Worker>, app: App) -> anyhow::Result<Vec
     for_each(workers, step, || format!("{} of {connections} logged in", shown.load(Ordering::Relaxed))).await
 }
 
+/// Gives each worker its share of the legacy tokens.
+pub(super) fn share_legacy_tokens(workers: &mut [Worker], total: u32) {
+    let connections = u32::try_from(workers.len()).unwrap_or(u32::MAX);
+    for worker in workers {
+        worker.share_legacy_tokens(connections, total);
+    }
+}
+
+/// Has each worker exchange some of its legacy tokens.
+pub(super) async fn exchange(workers: Vec<Worker>) -> anyhow::Result<Vec<Worker>> {
+    let connections = workers.len();
+    let places = Arc::new(Semaphore::new(GRANTS_AT_ONCE));
+    let done = Arc::new(AtomicU32::new(0));
+    let step = |mut worker: Worker| {
+        let (places, done) = (Arc::clone(&places), Arc::clone(&done));
+        async move {
+            let _place = places.acquire().await.context("places")?;
+            worker.exchange_some().await?;
+            done.fetch_add(1, Ordering::Relaxed);
+            Ok(worker)
+        }
+    };
+    let shown = Arc::clone(&done);
+    for_each(workers, step, || {
+        format!("legacy tokens of {} of {connections} connections exchanged", shown.load(Ordering::Relaxed))
+    })
+    .await
+}
+
 /// Gives each worker a log-in form that is filled in.
 pub(super) async fn fill_in(mut workers: Vec<Worker>) -> anyhow::Result<Vec<Worker>> {
     for worker in &mut workers {

@@ -3,6 +3,7 @@
 
 use anyhow::bail;
 
+use super::exchange::ExchangePaths;
 use super::openid::OpenIdPaths;
 
 /// A realm, and how its apps ask.
@@ -31,6 +32,8 @@ pub(super) struct OAuthApps {
     pub(super) client_id_beside_basic: bool,
     /// The app that signs its requests, in a realm where apps do.
     pub(super) signing: Option<DemoClient>,
+    /// Where legacy tokens are exchanged, in a realm that does.
+    pub(super) exchange: Option<ExchangePaths>,
     /// Where an OpenID provider is asked.
     pub(super) openid: Option<OpenIdPaths>,
     pub(super) demo: Demo,
@@ -61,6 +64,11 @@ impl Realm {
             Apps::OAuth(apps) => Some(apps),
             Apps::Partners(_) => None,
         }
+    }
+
+    /// Whether it has all that the standard one has, but for `OpenID` Connect.
+    pub(super) fn is_whole(&self) -> bool {
+        self.oauth().is_some_and(|apps| apps.signing.is_none() && apps.exchange.is_none())
     }
 
     /// Whether its apps send forms.
@@ -104,13 +112,19 @@ pub(super) fn find(name: &str) -> anyhow::Result<&'static Realm> {
     Ok(realm)
 }
 
+const HARAVAN_APP: DemoClient = DemoClient {
+    client_id: "00112233445566778899aabbccddeeff",
+    client_secret: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    token_endpoint_auth_method: "client_secret_post",
+};
+
 const TINI_HOST: DemoClient = DemoClient {
     client_id: "tini-host",
     client_secret: "demo-tini-host-secret-0123456789",
     token_endpoint_auth_method: "client_secret_basic",
 };
 
-static REALMS: [Realm; 4] = [
+static REALMS: [Realm; 5] = [
     Realm {
         name: "standard",
         apps: Apps::OAuth(OAuthApps {
@@ -118,6 +132,7 @@ static REALMS: [Realm; 4] = [
             proof_key: ProofKey::S256,
             client_id_beside_basic: false,
             signing: None,
+            exchange: None,
             openid: Some(OpenIdPaths {
                 discovery: ".well-known/openid-configuration",
                 jwks: "jwks",
@@ -148,6 +163,7 @@ static REALMS: [Realm; 4] = [
             proof_key: ProofKey::None,
             client_id_beside_basic: true,
             signing: None,
+            exchange: None,
             openid: None,
             demo: Demo {
                 authorize: "sc/oauth2/auth",
@@ -178,6 +194,7 @@ static REALMS: [Realm; 4] = [
                 client_secret: "EhjGcsUUuRSJTHiYPbW5fxzyaKEx0JuAZIKRQ4HnIfNFidB2kMg6locQbTIEz3Vf",
                 token_endpoint_auth_method: "request_signature",
             }),
+            exchange: None,
             openid: None,
             demo: Demo {
                 authorize: "oauth2/auth",
@@ -203,6 +220,39 @@ static REALMS: [Realm; 4] = [
             password: "Password#123",
         }),
     },
+    Realm {
+        name: "haravan",
+        apps: Apps::OAuth(OAuthApps {
+            // Without `openid`: its ID tokens would be measured, not these tokens.
+            scopes: &["grant_service", "offline_access", "com.write_products"],
+            proof_key: ProofKey::None,
+            client_id_beside_basic: false,
+            signing: None,
+            exchange: Some(ExchangePaths {
+                exchange: "admin/token_exchange.json",
+                resource: "com/shop.json",
+                scopes: &[
+                    "openid",
+                    "profile",
+                    "email",
+                    "org",
+                    "userinfo",
+                    "grant_service",
+                    "offline_access",
+                    "com.write_products",
+                ],
+            }),
+            openid: None,
+            demo: Demo {
+                authorize: "connect/authorize",
+                token: "connect/token",
+                introspect: "connect/introspect",
+                app: HARAVAN_APP,
+                service: HARAVAN_APP,
+                redirect_uri: "http://localhost:8080/install/login",
+            },
+        }),
+    },
 ];
 
 #[cfg(test)]
@@ -213,8 +263,8 @@ mod tests {
     fn an_unknown_realm_is_refused_with_the_known_ones() {
         assert_eq!(find("marketplace").unwrap().name, "marketplace");
         assert_eq!(
-            find("haravan").unwrap_err().to_string(),
-            "unknown realm `haravan`: the bench knows standard, marketplace, tini, tconnect"
+            find("elsewhere").unwrap_err().to_string(),
+            "unknown realm `elsewhere`: the bench knows standard, marketplace, tini, tconnect, haravan"
         );
     }
 }

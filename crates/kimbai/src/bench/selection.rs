@@ -27,7 +27,7 @@ impl Selection {
     pub(super) fn is_of(self, realm: &Realm) -> bool {
         match self {
             Self::Closed(case) => case.is_of(realm),
-            Self::Start | Self::Overload | Self::LogInFlood => realm.takes_forms(),
+            Self::Start | Self::Overload | Self::LogInFlood => realm.is_whole(),
         }
     }
 
@@ -43,7 +43,7 @@ impl Selection {
 
 impl ValueEnum for Selection {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Selection; 19] = [
+        const ALL: [Selection; 22] = [
             Selection::Closed(Case::Floor),
             Selection::Closed(Case::ClientCredentials),
             Selection::Closed(Case::Refresh),
@@ -60,6 +60,9 @@ impl ValueEnum for Selection {
             Selection::Closed(Case::RefreshRest),
             Selection::Closed(Case::WrongSignature),
             Selection::Closed(Case::WrongEnvelope),
+            Selection::Closed(Case::Exchange),
+            Selection::Closed(Case::ExchangeRetry),
+            Selection::Closed(Case::LegacyLookup),
             Selection::Start,
             Selection::Overload,
             Selection::LogInFlood,

@@ -37,6 +37,8 @@ pub(super) enum Role {
     First {
         /// Where; in its own directory if it is not said.
         store: Option<String>,
+        /// So many legacy tokens it makes, too.
+        legacy_tokens: u32,
     },
     /// It finds the realms in the store, and has the master key of the server that made them.
     Other {
@@ -60,12 +62,24 @@ pub(super) enum End {
 struct Killed(Child);
 
 const START_TIME_MAX: Duration = Duration::from_secs(30);
+/// For each legacy token that it makes.
+const LEGACY_TOKEN_TIME_MAX: Duration = Duration::from_micros(500);
 const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 /// As many as the sandbox's contract takes: one a realm, the operator's at base + 9.
 const PORTS: u16 = 10;
 /// Below the range from which the system takes the ports of outgoing connections, of which a bench opens many.
 const FIRST_PORT: u16 = 20_000;
 const LAST_PORT: u16 = 32_000;
+
+impl Role {
+    /// How long it may take until it answers.
+    fn start_time_max(&self) -> Duration {
+        match self {
+            Self::First { legacy_tokens, .. } => START_TIME_MAX + LEGACY_TOKEN_TIME_MAX * *legacy_tokens,
+            Self::Other { .. } => START_TIME_MAX,
+        }
+    }
+}
 
 impl ServerProcess {
     /// Starts it and waits until it says that it answers.
@@ -117,15 +131,19 @@ fn spawn(data: &Path, port_base: u16, cores: Cores, role: &Role) -> anyhow::Resu
         command.arg("--one-core");
     }
     match role {
-        Role::First { store: None } => {}
-        Role::First { store: Some(store) } => drop(command.arg("--store").arg(store)),
+        Role::First { store, legacy_tokens } => {
+            command.arg("--legacy-tokens").arg(legacy_tokens.to_string());
+            if let Some(store) = store {
+                command.arg("--store").arg(store);
+            }
+        }
         Role::Other { store, first } => drop(command.arg("--store").arg(store).arg("--beside").arg(first)),
     }
     // Its stdin is a pipe that closes with this process, however this process ends.
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = Killed(command.spawn().context("cannot start the server process")?);
     let stdout = child.0.stdout.take().context("the server's stdout")?;
-    let line = first_line(stdout)?;
+    let line = first_line(stdout, role.start_time_max())?;
     let document = serde_json::from_str(&line)
         .with_context(|| format!("the server's first line is not its description: {line:?}"))?;
     Ok((child, document))
@@ -153,7 +171,7 @@ impl Drop for Killed {
 }
 
 /// Reads on a thread of its own, which also keeps the pipe empty and open until the server ends.
-fn first_line(stdout: ChildStdout) -> anyhow::Result<String> {
+fn first_line(stdout: ChildStdout, time_max: Duration) -> anyhow::Result<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
@@ -163,7 +181,7 @@ fn first_line(stdout: ChildStdout) -> anyhow::Result<String> {
             let _ = std::io::copy(&mut stdout, &mut std::io::sink());
         }
     });
-    match receiver.recv_timeout(START_TIME_MAX) {
+    match receiver.recv_timeout(time_max) {
         Ok(line) => {
             let line = line.context("the server's stdout")?;
             if line.is_empty() {
@@ -171,7 +189,7 @@ fn first_line(stdout: ChildStdout) -> anyhow::Result<String> {
             }
             Ok(line)
         }
-        Err(_) => bail!("the server process did not answer within {START_TIME_MAX:?}"),
+        Err(_) => bail!("the server process did not answer within {time_max:?}"),
     }
 }
 

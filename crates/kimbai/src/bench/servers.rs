@@ -33,9 +33,14 @@ pub(super) struct CpuTaken {
 
 impl Servers {
     /// Starts so many, the others after the first: they find its realms.
-    pub(super) fn start(cores: Cores, database: Option<Database>, count: u32) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        cores: Cores,
+        database: Option<Database>,
+        count: u32,
+        legacy_tokens: u32,
+    ) -> anyhow::Result<Self> {
         let store = database.as_ref().map(|database| database.url().to_owned());
-        let first = ServerProcess::start(cores, Role::First { store: store.clone() })?;
+        let first = ServerProcess::start(cores, Role::First { store: store.clone(), legacy_tokens })?;
         let store = store.unwrap_or_default();
         let join = || ServerProcess::start(cores, Role::Other { store: store.clone(), first: first.data().to_owned() });
         let others = (1..count).map(|_| join()).collect::<Result<_, _>>()?;

@@ -62,9 +62,46 @@ fn cases_of_partners_are_answered_rightly() {
 }
 
 #[test]
+fn exchanges_of_legacy_tokens_are_answered_rightly_and_a_repeated_one_with_the_same_pair() {
+    let cases = ["refresh", "exchange", "exchange_retry", "legacy_lookup"];
+    let chosen = cases.iter().flat_map(|case| ["--case", case]);
+    let words = "bench --realm haravan --connections 4 --seconds 1 --grants 8 --legacy-tokens 40000";
+    let output = Command::new(BINARY).args(words.split(' ')).args(chosen).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let reports: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(reports.iter().map(|report| report["case"].as_str().unwrap()).collect::<Vec<_>>(), cases);
+    for report in &reports {
+        assert_eq!(report["errors"], 0, "{report}");
+        assert!(report["requests"].as_u64() > Some(0), "{report}");
+    }
+}
+
+#[test]
+fn an_exchange_without_a_legacy_token_that_is_new_is_an_error_and_says_what_to_do() {
+    let words = "bench --realm haravan --case exchange --connections 1 --seconds 1 --grants 1 --legacy-tokens";
+    let run = |legacy_tokens: &str| Command::new(BINARY).args(words.split(' ')).arg(legacy_tokens).output().unwrap();
+    for (legacy_tokens, expect) in
+        [("2", "all legacy tokens were exchanged: give more with --legacy-tokens"), ("1", "--legacy-tokens")]
+    {
+        let output = run(legacy_tokens);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(expect), "{stderr}");
+    }
+}
+
+#[test]
 fn a_case_whose_clients_a_sandbox_does_not_have_is_refused_before_it_is_asked() {
-    for case in ["floor", "code_es256", "refresh_eddsa", "refresh_rs256", "userinfo"] {
-        let words = format!("bench --url http://localhost:1 --case {case}");
+    for (realm, case) in [
+        ("standard", "floor"),
+        ("standard", "code_es256"),
+        ("standard", "refresh_eddsa"),
+        ("standard", "refresh_rs256"),
+        ("standard", "userinfo"),
+        ("haravan", "exchange"),
+        ("haravan", "legacy_lookup"),
+    ] {
+        let words = format!("bench --url http://localhost:1 --realm {realm} --case {case}");
         let output = Command::new(BINARY).args(words.split(' ')).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && output.stdout.is_empty());

@@ -18,6 +18,8 @@ mod envelope;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 #[cfg(test)]
+mod haravan;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod serve;

@@ -1,5 +1,7 @@
-//! `kimbai sign tini`: what it prints is taken by the sandbox as it stands, in every generation.
+//! `kimbai sign`: what `tini` prints is taken by the sandbox as it stands, in every generation; what `haravan-*` print is what the
+//! platform's SDKs verify.
 
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -126,6 +128,50 @@ async fn no_secret_of_a_signed_request_is_in_a_trace_a_list_or_the_data() {
         let path = file.unwrap().path();
         if path.is_file() {
             secrets.assert_absent(&path.display().to_string(), &std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// What `kimbai sign` prints, with the secret `hush` from the environment or a file.
+fn signed_by_haravan(words: &[&str], secret: &str, stdin: &[u8]) -> String {
+    let mut command = Command::new(BINARY);
+    command.arg("sign").args(words).args(["--secret", secret]).env("APP_SECRET", "hush");
+    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    running.stdin.take().unwrap().write_all(stdin).unwrap();
+    let Output { status, stdout, stderr } = running.wait_with_output().unwrap();
+    assert!(status.success() && stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+#[test]
+fn what_haravan_signs_comes_with_a_line_that_an_app_can_be_sent() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("secret"), "hush\n").unwrap();
+    let file = format!("file:{}", place.path().join("secret").display());
+    let query = "code=a94a110d86d2452eb3e2af4cfb8a3828&shop=some-shop.myharavan.com&timestamp=1337178173";
+    let body = "{\"id\":1}\n";
+    for secret in ["env:APP_SECRET", &file] {
+        for (words, stdin, line) in [
+            (
+                ["haravan-callback", "--query", query],
+                "",
+                format!("{query}&hmac=b0a5dd62e8a070491b40d5f5b6f8c82263604442293fc7a8ee21445f4263def4"),
+            ),
+            (
+                // Sorted already, so that it is the same message.
+                ["haravan-launch", "--query", query],
+                "",
+                format!("{query}&hmac=b0a5dd62e8a070491b40d5f5b6f8c82263604442293fc7a8ee21445f4263def4"),
+            ),
+            (
+                ["haravan-webhook", "--body", "-"],
+                body,
+                "X-Haravan-HmacSha256: 4+sOjNY5aaShzFVi+vO4BjoUeKhbWLjYOMDlQHxR7VI=".to_owned(),
+            ),
+        ] {
+            let text = signed_by_haravan(&words, secret, stdin.as_bytes());
+            assert!(text.starts_with("message    ") && text.contains("\nsignature  "), "{text}");
+            assert_eq!(text.lines().last(), Some(line.as_str()), "{words:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use kimbai_pages::{ClientLine, CommandLine, EndpointLine, PersonLine, RealmLink,
 use url::form_urlencoded::Serializer;
 
 use super::callback::authentication;
-use super::demo::{DemoClient, DemoPartner, Registration};
+use super::demo::{DemoClient, DemoLegacyToken, DemoPartner, Registration};
 use crate::dialects::standard::error;
 use crate::http::reply::{self, HttpFault, PageSources};
 use crate::site::{Audience, Call};
@@ -121,7 +121,8 @@ impl Registration {
         } else if let Some(client) = uses(GrantType::AuthorizationCode) {
             commands.push(("authorization_code", self.code_command(client)));
         }
-        commands.extend(self.exchange_command().map(|command| ("token exchange", command)));
+        let exchanges = self.legacy_tokens.iter().filter_map(|legacy| self.exchange_command(legacy));
+        commands.extend(exchanges.map(|command| ("token_exchange", command)));
         commands
     }
 
@@ -140,22 +141,6 @@ impl Registration {
         ))
     }
 
-    /// The exchange of the first legacy token, at the host of its shop.
-    fn exchange_command(&self) -> Option<String> {
-        let (legacy, exchange) = (self.legacy_tokens.first()?, self.settings.exchange.as_ref()?);
-        let shop = self.organizations.iter().find(|organization| organization.label == legacy.organization)?;
-        let path = self.settings.paths.platform.get("token_exchange")?;
-        let scheme = self.issuer.split(':').next().unwrap_or_default();
-        let secret = self.client(legacy.client_id)?.client_secret.as_deref().unwrap_or_default();
-        let scopes = exchange.mandatory().chain(self.settings.offline_names());
-        let scopes = scopes.map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(",");
-        Some(format!(
-            "curl -s {scheme}://{}{path} -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
-             -d '{{\"token_exchange\":{{\"client_id\":\"{}\",\"secret_key\":\"{secret}\",\"scopes\":[{scopes}]}}}}'",
-            shop.host, legacy.token, legacy.client_id
-        ))
-    }
-
     /// A code without pages, exchanged at once by a request that the command line signs.
     fn signed_command(&self, client: &DemoClient) -> String {
         let scopes = client.scopes.iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(",");
@@ -167,6 +152,25 @@ impl Registration {
              kimbai sign tini --url {issuer} --generation 4 --client-id {client_id} --secret {secret} \
              --body \"{{\\\"code\\\":\\\"$code\\\"}}\" | tail -n 1 | sh"
         )
+    }
+
+    /// An exchange of a legacy token at the host of its shop, for what is mandatory and a refresh token.
+    fn exchange_command(&self, legacy: &DemoLegacyToken) -> Option<String> {
+        let DemoLegacyToken { organization, client_id, token, .. } = legacy;
+        let host = &self.organizations.iter().find(|shop| shop.label == *organization)?.host;
+        let client = self.clients.iter().find(|client| client.client_id == *client_id)?;
+        let secret = client.client_secret.as_deref()?;
+        let path = self.settings.paths.platform.get("token_exchange")?;
+        let mandatory = self.settings.exchange.as_ref()?.mandatory();
+        let scopes = mandatory.chain(self.settings.offline_names()).map(|scope| format!("\"{scope}\""));
+        let scopes = scopes.collect::<Vec<_>>().join(",");
+        let (scheme, _) = self.issuer.split_once("://")?;
+        Some(format!(
+            "legacy_token={token}\n\
+             curl -s {scheme}://{host}{path} -H \"Authorization: Bearer $legacy_token\" \
+             -H 'Content-Type: application/json' -d '{{\"token_exchange\":{{\"client_id\":\"{client_id}\",\
+             \"secret_key\":\"{secret}\",\"scopes\":[{scopes}]}}}}'"
+        ))
     }
 
     /// A code without pages, redeemed at once: with `PKCE` where the realm requires it (the pair of RFC 7636 appendix B).

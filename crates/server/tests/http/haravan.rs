@@ -39,6 +39,7 @@ async fn every_endpoint_is_where_identity_server_has_it() {
         assert_eq!(document[member], format!("http://{}{path}", at.host), "{member}");
     }
     assert_eq!(document["response_types_supported"], json!(["code", "code id_token"]));
+    assert_eq!(document["grant_types_supported"], json!(["authorization_code", "refresh_token"]));
     assert_eq!(document["id_token_signing_alg_values_supported"], json!(["RS256"]));
     let scopes = document["scopes_supported"].as_array().unwrap();
     let claims = document["claims_supported"].as_array().unwrap();

@@ -2,6 +2,7 @@
 //! Every answer is read and compared; a fast wrong answer is an error, not a request.
 
 mod code;
+mod exchange;
 mod grants;
 mod id_token;
 mod introspect;
@@ -26,6 +27,7 @@ use super::forms::FilledIn;
 use super::realms::Realm;
 use super::target::Target;
 use code::Browser;
+use exchange::LegacyTokens;
 use grants::Grants;
 
 /// The server had no room for a request and said so: 503 with `Retry-After` (RFC 9110 section 10.2.3).
@@ -83,6 +85,12 @@ pub(super) enum Case {
     WrongSignature,
     /// A refresh that another key sealed.
     WrongEnvelope,
+    /// The first exchange of a legacy token, durable.
+    Exchange,
+    /// The same exchange again, answered with the same tokens.
+    ExchangeRetry,
+    /// A resource opened with a legacy token.
+    LegacyLookup,
 }
 
 /// What must exist before a case begins.
@@ -95,6 +103,10 @@ pub(super) enum Needs {
     Session(App),
     /// A log-in form that is filled in.
     LogInForm,
+    /// A share of the legacy tokens.
+    LegacyTokens,
+    /// The same, some of them exchanged.
+    ExchangedTokens,
 }
 
 /// The realms that have a case.
@@ -103,11 +115,15 @@ enum Home {
     Every,
     /// Those whose apps send forms.
     Forms,
+    /// Those that have all that the standard one has but `OpenID` Connect.
+    Whole,
     /// Those whose apps sign.
     Signed,
     OpenId,
     /// Those whose apps are partners.
     Partners,
+    /// Those that exchange legacy tokens.
+    Exchanging,
 }
 
 impl Home {
@@ -117,6 +133,8 @@ impl Home {
             Self::Forms => realm.takes_forms(),
             Self::Signed => realm.oauth().is_some_and(|apps| apps.signing.is_some()),
             Self::OpenId => realm.oauth().is_some_and(|apps| apps.openid.is_some()),
+            Self::Whole => realm.is_whole(),
+            Self::Exchanging => realm.oauth().is_some_and(|apps| apps.exchange.is_some()),
             Self::Partners => realm.oauth().is_none(),
         }
     }
@@ -133,7 +151,7 @@ const RS256: App = App::OpenId(SigningAlgorithm::Rs256);
 pub(super) const LOG_INS_AT_ONCE: usize = 4;
 
 impl Case {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Floor,
         Self::ClientCredentials,
         Self::Refresh,
@@ -150,18 +168,21 @@ impl Case {
         Self::RefreshRest,
         Self::WrongSignature,
         Self::WrongEnvelope,
+        Self::Exchange,
+        Self::ExchangeRetry,
+        Self::LegacyLookup,
     ];
 
     /// Its name, and what it needs in the realms that have it.
     const fn facts(self) -> (&'static str, &'static [(Home, Needs)]) {
         match self {
             Self::Floor => ("floor", &[(Home::Every, Needs::Nothing)]),
-            Self::ClientCredentials => ("client_credentials", &[(Home::Forms, Needs::Nothing)]),
+            Self::ClientCredentials => ("client_credentials", &[(Home::Whole, Needs::Nothing)]),
             Self::Refresh => {
                 ("refresh", &[(Home::Forms, Needs::Grants(App::Plain)), (Home::Partners, Needs::Grants(PARTNER))])
             }
-            Self::Introspect => ("introspect", &[(Home::Forms, Needs::Grants(App::Plain))]),
-            Self::Code => ("code", &[(Home::Forms, Needs::Session(App::Plain))]),
+            Self::Introspect => ("introspect", &[(Home::Whole, Needs::Grants(App::Plain))]),
+            Self::Code => ("code", &[(Home::Whole, Needs::Session(App::Plain))]),
             Self::CodeEs256 => ("code_es256", &[(Home::OpenId, Needs::Session(ES256))]),
             Self::RefreshEddsa => (
                 "refresh_eddsa",
@@ -171,11 +192,14 @@ impl Case {
             Self::Userinfo => ("userinfo", &[(Home::OpenId, Needs::Grants(EDDSA))]),
             Self::Discovery => ("discovery", &[(Home::OpenId, Needs::Nothing)]),
             Self::Jwks => ("jwks", &[(Home::OpenId, Needs::Nothing)]),
-            Self::Login => ("login", &[(Home::Forms, Needs::LogInForm), (Home::Partners, Needs::Nothing)]),
+            Self::Login => ("login", &[(Home::Whole, Needs::LogInForm), (Home::Partners, Needs::Nothing)]),
             Self::RefreshGraphql => ("refresh_graphql", &[(Home::Signed, Needs::Grants(App::Signing))]),
             Self::RefreshRest => ("refresh_rest", &[(Home::Signed, Needs::Grants(App::Signing))]),
             Self::WrongSignature => ("wrong_signature", &[(Home::Signed, Needs::Nothing)]),
             Self::WrongEnvelope => ("wrong_envelope", &[(Home::Partners, Needs::Nothing)]),
+            Self::Exchange => ("exchange", &[(Home::Exchanging, Needs::LegacyTokens)]),
+            Self::ExchangeRetry => ("exchange_retry", &[(Home::Exchanging, Needs::ExchangedTokens)]),
+            Self::LegacyLookup => ("legacy_lookup", &[(Home::Exchanging, Needs::LegacyTokens)]),
         }
     }
 
@@ -194,7 +218,10 @@ impl Case {
     /// Whether only the server that `kimbai bench` starts itself has the floor, or the app, that it asks for.
     pub(super) fn needs_own_server(self, realm: &Realm) -> bool {
         match self.needs(realm) {
-            Needs::Grants(App::OpenId(_) | App::Partner(_)) | Needs::Session(App::OpenId(_)) => true,
+            Needs::Grants(App::OpenId(_) | App::Partner(_))
+            | Needs::Session(App::OpenId(_))
+            | Needs::LegacyTokens
+            | Needs::ExchangedTokens => true,
             Needs::Nothing | Needs::Grants(_) | Needs::Session(_) | Needs::LogInForm => self == Self::Floor,
         }
     }
@@ -224,13 +251,14 @@ pub(super) struct Worker {
     /// Connections to realms beside its own, by their ports.
     beside: BTreeMap<u16, Connection>,
     log_ins: u32,
+    legacy_tokens: LegacyTokens,
 }
 
 impl Worker {
     pub(super) fn new(number: u32, target: Arc<Target>) -> Self {
         let connection = target.connection(target.port());
-        let (grants, beside) = (BTreeMap::new(), BTreeMap::new());
-        Self { number, target, connection, grants, browser: None, form: None, beside, log_ins: 0 }
+        let (grants, beside, legacy_tokens) = (BTreeMap::new(), BTreeMap::new(), LegacyTokens::default());
+        Self { number, target, connection, grants, browser: None, form: None, beside, log_ins: 0, legacy_tokens }
     }
 
     /// A worker that comes from a loopback address of its own.
@@ -282,6 +310,9 @@ impl Worker {
             Case::RefreshGraphql => self.refresh_over_graphql().await,
             Case::RefreshRest => self.refresh_by_rest().await,
             Case::WrongSignature => self.present_wrong_signature().await,
+            Case::Exchange => self.exchange_legacy_token().await,
+            Case::ExchangeRetry => self.exchange_again().await,
+            Case::LegacyLookup => self.look_legacy_token_up().await,
         }
     }
 
@@ -318,6 +349,7 @@ mod tests {
         assert_eq!(of("marketplace"), [&forms[..], &["login"]].concat());
         assert_eq!(of("tini"), ["floor", "refresh_graphql", "refresh_rest", "wrong_signature"]);
         assert_eq!(of("tconnect"), ["floor", "refresh", "refresh_eddsa", "login", "wrong_envelope"]);
+        assert_eq!(of("haravan"), ["floor", "refresh", "exchange", "exchange_retry", "legacy_lookup"]);
     }
 
     #[test]
@@ -330,5 +362,6 @@ mod tests {
         let expect = [Case::Floor, Case::CodeEs256, Case::RefreshEddsa, Case::RefreshRs256, Case::Userinfo];
         assert_eq!(alone("standard"), expect);
         assert_eq!(alone("tconnect"), [Case::Floor, Case::Refresh, Case::RefreshEddsa]);
+        assert_eq!(alone("haravan"), [Case::Floor, Case::Exchange, Case::ExchangeRetry, Case::LegacyLookup]);
     }
 }

@@ -1,5 +1,7 @@
 //! Many realms on one port: found by host, added and changed beside the running server.
 
+use serde_json::{Value, json};
+
 use super::place::Place;
 use super::visit::{App, MANIFEST, PASSWORD};
 use crate::BINARY;
@@ -162,4 +164,45 @@ async fn the_oneid_realm_of_the_integrators_page_is_served_as_the_page_says() {
     Connection::to(place.operator()).send(&of_main).await.unwrap().expect(401);
     let again = place.ok(&["apply", "--yes", "-"], manifest);
     assert!(again.starts_with("Nothing to do"), "{again}");
+}
+
+const HARAVAN_PAGE: &str = include_str!("../../../../../docs/integrate-haravan.md");
+const HARAVAN_APP: (&str, &str) = ("00112233445566778899aabbccddeeff", "a-secret-of-the-app-0123456789");
+
+#[tokio::test]
+async fn the_haravan_realm_of_the_integrators_page_is_served_as_the_page_says() {
+    let place = Place::new();
+    let server = place.serve(&[]).await;
+    let (_, after) = HARAVAN_PAGE.split_once("## A realm of your own\n").unwrap();
+    let manifests: Vec<_> = after.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    for manifest in &manifests {
+        place.apply(&manifest.replace("env:APP_SECRET", HARAVAN_APP.1));
+    }
+    let (host, shop) = ("accounts.example.vn", "hoa-tuoi.shops.example.vn");
+    let discovered = server.send(&at(host, "/.well-known/openid-configuration")).await.expect(200);
+    assert_eq!(discovered.member("issuer"), "https://accounts.example.vn");
+    assert_eq!(discovered.member("token_endpoint"), "https://accounts.example.vn/connect/token");
+    assert!(discovered.body.contains("\"com.write_products\""), "the second file's scope: {discovered:?}");
+    let (id, secret) = HARAVAN_APP;
+    let imported =
+        place.ok(&["legacy-token", "import", "-", "--realm", "haravan"], &format!("hoa-tuoi {id} an t0k3n\n"));
+    assert!(imported.contains('1'), "{imported}");
+    let scopes = ["openid", "profile", "email", "org", "userinfo", "grant_service", "offline_access"];
+    let asked = json!({"token_exchange": {"client_id": id, "secret_key": secret, "scopes": scopes}});
+    let exchange = |host: &str| {
+        let call = Call::json("/admin/token_exchange.json", &asked).header("host", host);
+        call.header("authorization", "Bearer t0k3n")
+    };
+    let given: Value = serde_json::from_str(&server.send(&exchange(shop)).await.expect(200).body).unwrap();
+    assert_eq!(given["token"]["expires_in"], i32::MAX, "{given}");
+    let bearer = format!("Bearer {}", given["token"]["access_token"].as_str().unwrap());
+    let opened = server.send(&at(host, "/com/shop.json").header("authorization", &bearer)).await.expect(200);
+    assert!(opened.body.contains("Tiệm Hoa Tươi") && opened.body.contains(shop), "{opened:?}");
+    // The header that names a shop is the sandbox's alone; the shop's host has no accounts server; there is no other shop.
+    server.send(&exchange(host).header("x-kimbai-shop", "hoa-tuoi")).await.expect(404);
+    server.send(&at(shop, "/.well-known/openid-configuration")).await.expect(404);
+    server.send(&exchange("hoa-hong.shops.example.vn")).await.expect(404);
+    server.send(&at("a.hoa-tuoi.shops.example.vn", "/com/shop.json")).await.expect(421);
+    let listed = place.ok(&["grant", "list", "--realm", "haravan", "--shop", "hoa-tuoi"], "");
+    assert!(listed.contains(id), "{listed}");
 }

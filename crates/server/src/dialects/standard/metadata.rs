@@ -12,6 +12,7 @@ use kimbai_core::claims::{ACR, ClaimSet};
 use kimbai_core::organization;
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
 use kimbai_core::signing::SigningAlgorithm;
+use kimbai_core::token::Payload;
 use kimbai_engine::Realm;
 use kimbai_pages::Language;
 use serde::Serialize;
@@ -36,7 +37,7 @@ struct Metadata<'a> {
     scopes_supported: Vec<&'a str>,
     response_types_supported: Vec<&'static str>,
     response_modes_supported: [&'static str; 3],
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: &'static [&'static str],
     token_endpoint_auth_methods_supported: [&'static str; 3],
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +127,7 @@ fn metadata(realm: &Realm) -> Metadata<'_> {
         scopes_supported: settings.scopes.iter().filter(|scope| !scope.retired).map(|s| s.name.as_str()).collect(),
         response_types_supported: settings.response_types.iter().copied().map(ResponseType::name).collect(),
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::name),
-        grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
+        grant_types_supported: grant_types(settings.token_shape.payload()),
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
         introspection_endpoint_auth_methods_supported: is_public
@@ -138,6 +139,14 @@ fn metadata(realm: &Realm) -> Metadata<'_> {
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
         openid: (!realm.openid.is_empty()).then(|| openid_metadata(settings)),
+    }
+}
+
+/// A short token has no room for what there is no grant of.
+const fn grant_types(payload: Payload) -> &'static [&'static str] {
+    match payload {
+        Payload::Long => &["authorization_code", "refresh_token", "client_credentials"],
+        Payload::Short => &["authorization_code", "refresh_token"],
     }
 }
 

@@ -2,7 +2,8 @@
 
 use clap::Parser as _;
 
-use super::{Platform, SignArgs, secret, steps};
+use super::super::{SignArgs, What};
+use super::{secret, steps};
 
 #[derive(clap::Parser)]
 struct Line {
@@ -19,7 +20,7 @@ const REFRESH: &str =
 fn signed(generation: &str, timestamp: &str, what: [&str; 2]) -> anyhow::Result<String> {
     let words = ["sign", "tini", "--generation", generation, "--client-id", CLIENT, "--secret", SECRET];
     let line = Line::try_parse_from(words.into_iter().chain(["--timestamp", timestamp]).chain(what)).unwrap();
-    let Platform::Tini(args) = &line.args.platform;
+    let What::Tini(args) = &line.args.what else { unreachable!() };
     steps(args, secret(&args.secret)?.expose(), args.timestamp.unwrap())
 }
 

@@ -1,0 +1,3 @@
+module kimbai/examples/haravan
+
+go 1.26.0
