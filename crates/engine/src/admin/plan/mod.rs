@@ -144,6 +144,7 @@ impl Planner<'_> {
                 clients = self.clients(realm, asked, (settings, scopes));
             }
             removed = self.removed(realm, asked.clients.as_ref());
+            self.check_partner_codes(realm, &clients, &removed);
             self.check_others(realm, asked.clients.as_ref(), &removed, (settings, scopes));
         }
         let organizations = Box::pin(self.organizations(realm, &asked.organizations)).await?;

@@ -260,6 +260,11 @@ async fn no_two_partners_of_a_realm_have_one_code_but_they_may_change_theirs() {
     let ids: Vec<_> =
         listed.iter().map(|partner| (partner.partner_code.as_str(), partner.client_id.as_str())).collect();
     assert_eq!(ids, [("ALSO", "shop"), ("SHOP", "also")]);
+    // A code is free when its partner goes.
+    let heir = of_realm(&json!({ "heir": { "partner": { "partner_code": "SHOP" } } }));
+    assert!(operator.mistakes(heir.clone()).await[0].contains("SHOP is that of"));
+    operator.prune(heir).await.unwrap();
+    assert_eq!(operator.run(list()).await.unwrap()[0].client_id, "heir");
 }
 
 #[tokio::test]

@@ -69,9 +69,8 @@ pub(super) fn too_many_failures(throttled: Throttled) -> Response {
 }
 
 /// A log-in that was right, of a person who has too many live ones.
-pub(super) fn too_many_grants(refusal: &PartnerRefusal, wait_s: u32) -> Response {
-    let (mistake, explanation) = ("a log-in for every call", "Keep the access token until it expires, and refresh it.");
-    throttle(wait_s, Reason { name: "too_many_grants", detail: refusal.to_string(), mistake, explanation })
+pub(super) fn too_many_grants(call: &Call, refusal: &PartnerRefusal, wait_s: u32) -> Response {
+    throttle(wait_s, log_in(call, refusal))
 }
 
 fn throttle(wait_s: u32, why: Reason) -> Response {

@@ -30,7 +30,7 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
     match answered(&attempt, place).await {
         Ok((envelope, tokens)) => response::tokens(&envelope, &tokens),
         Err(Refused::Wall(failure)) => attempt.refuse(failure),
-        Err(Refused::TooManyGrants(refusal, wait_s)) => error::too_many_grants(&refusal, wait_s),
+        Err(Refused::TooManyGrants(refusal, wait_s)) => error::too_many_grants(&call, &refusal, wait_s),
     }
 }
 
