@@ -15,6 +15,7 @@ pub(super) struct Realm {
 
 /// How the apps of a realm ask.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are five of them, all static")]
 pub(super) enum Apps {
     /// By codes and forms, or by requests that they sign.
     OAuth(OAuthApps),
