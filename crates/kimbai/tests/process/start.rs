@@ -62,7 +62,7 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
     let mut realms = document["realms"].as_array().unwrap().clone();
-    legacy_tokens(realms[3].as_object_mut().unwrap().remove("legacy_tokens").unwrap());
+    legacy_tokens(&realms[3].as_object_mut().unwrap().remove("legacy_tokens").unwrap());
     let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["standard", "tini", "marketplace", "haravan", "oneid"]);
     assert_eq!(realms[0], standard(base));
@@ -74,7 +74,7 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
 
 /// One a shop, as long as the platform's own.
 #[track_caller]
-fn legacy_tokens(found: Value) {
+fn legacy_tokens(found: &Value) {
     let of = |token: &Value| ["shop", "client_id", "username"].map(|name| token[name].as_str().unwrap().to_owned());
     let client_id = "00112233445566778899aabbccddeeff";
     let expect = [["demo-shop", client_id, "an"], ["other-shop", client_id, "chi"]];
