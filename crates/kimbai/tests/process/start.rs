@@ -67,7 +67,13 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert_eq!(realms[0], standard(base));
     assert_eq!(realms[1], tini(base + 1));
     assert_eq!(realms[2], marketplace(base + 2));
-    assert_eq!(realms[3], haravan(base + 4));
+    let mut of_haravan = realms[3].clone();
+    let legacy_tokens = of_haravan.as_object_mut().unwrap().remove("legacy_tokens").unwrap();
+    assert_eq!(of_haravan, haravan(base + 4));
+    let held =
+        |token: &Value| (token["shop"].clone(), token["username"].clone(), token["token"].as_str().unwrap().len());
+    let found: Vec<_> = legacy_tokens.as_array().unwrap().iter().map(held).collect();
+    assert_eq!(found, [("demo-shop".into(), "an".into(), 518), ("other-shop".into(), "chi".into(), 518)]);
     assert_eq!(realms[4], oneid(base + 5));
 }
 
@@ -75,7 +81,11 @@ fn haravan(port: u16) -> Value {
     let issuer = format!("http://localhost:{port}");
     let mut endpoints =
         endpoints(&issuer, ["/connect/authorize", "/connect/token", "/connect/revocation", "/connect/introspect"]);
-    endpoints["logout"] = format!("{issuer}/account/logout").into();
+    for (name, path) in
+        [("logout", "/account/logout"), ("token_exchange", "/admin/token_exchange.json"), ("shop", "/com/shop.json")]
+    {
+        endpoints[name] = format!("{issuer}{path}").into();
+    }
     let redirect_uris = json!([
         "http://localhost:8080/install/login",
         "http://localhost:8080/install/grandservice",
