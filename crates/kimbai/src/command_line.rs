@@ -86,7 +86,7 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// Options that concern one command alone, though others have the same name for the like of it.
-const OWN: [(&str, &str); 9] = [
+const OWN: [(&str, &str); 12] = [
     ("kimbai sign tini", "secret"),
     ("kimbai sign tini", "url"),
     ("kimbai sandbox", "data"),
@@ -96,6 +96,9 @@ const OWN: [(&str, &str); 9] = [
     ("kimbai bench", "realm"),
     ("kimbai bench", "store"),
     ("kimbai export", "realm"),
+    ("kimbai legacy-token add", "client"),
+    ("kimbai legacy-token add", "shop"),
+    ("kimbai legacy-token add", "user"),
 ];
 
 #[test]

@@ -113,9 +113,11 @@ fn haravan(port: u16) -> Value {
     let issuer = format!("http://localhost:{port}");
     let mut endpoints =
         endpoints(&issuer, ["/connect/authorize", "/connect/token", "/connect/revocation", "/connect/introspect"]);
-    endpoints["logout"] = format!("{issuer}/account/logout").into();
-    endpoints["token_exchange"] = format!("{issuer}/admin/token_exchange.json").into();
-    endpoints["shop"] = format!("{issuer}/com/shop.json").into();
+    for (name, path) in
+        [("logout", "/account/logout"), ("token_exchange", "/admin/token_exchange.json"), ("shop", "/com/shop.json")]
+    {
+        endpoints[name] = format!("{issuer}{path}").into();
+    }
     let redirect_uris = json!([
         "http://localhost:8080/install/login",
         "http://localhost:8080/install/grandservice",
