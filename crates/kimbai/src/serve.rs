@@ -61,7 +61,7 @@ async fn serve(config: &Config, data: &DataArgs) -> anyhow::Result<()> {
     let mut running = Running::new()?;
     let installation = Installation::open(config, Absent::Make).await?;
     let (engine, administration) = (Arc::clone(&installation.engine), Arc::clone(&installation.administration));
-    let is_new = engine.is_vacant().await? && make_first_realm(config, &engine).await?;
+    let is_new = make_first_realm(config, &engine).await?;
     let metrics = Arc::new(Metrics::default());
     let serving = Arc::new(Serving::new(Arc::clone(&engine), Arc::clone(&metrics), proxies(config)));
     if let Err(error) = serving.refresh() {
@@ -95,8 +95,15 @@ fn may_be_read_by_all(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| is_open_to_all(metadata.mode()))
 }
 
-/// Makes the realm of a new installation; false where another server was first.
+/// Makes the realm of a new installation; false where there is one, also where another server was first.
 async fn make_first_realm(config: &Config, engine: &Engine) -> anyhow::Result<bool> {
+    if !engine.is_vacant().await? {
+        if engine.realms().is_empty() {
+            // Another server has made one since this one read the store.
+            engine.load().await?;
+        }
+        return Ok(false);
+    }
     let issuer = first_issuer(config);
     let settings = Dialects.defaults(standard::NAME, "Kimbai", &issuer).context("no standard dialect")?;
     match engine.make_realm(FIRST_REALM, &settings).await {
