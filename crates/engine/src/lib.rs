@@ -15,6 +15,7 @@ mod end_session;
 mod engine;
 mod error;
 mod follow;
+mod guesses;
 mod hint;
 mod id_token;
 mod introspect;
@@ -47,7 +48,10 @@ pub use error::{EngineError, TokenError};
 pub use introspect::{Introspection, TokenFacts};
 pub use kimbai_core::claims::UserClaims;
 pub use log_in::{DEMO_PASSWORDS, LogInRefusal};
-pub use partner::{EnvelopeRefusal, OpenedEnvelope, PartnerLogIn, PartnerRefusal};
+pub use partner::{
+    EnvelopeRefusal, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace, OpenedEnvelope, PartnerLogIn,
+    PartnerLogInRefusal, PartnerRefusal,
+};
 pub use password_pool::{PasswordPlace, PasswordPoolUse};
 pub use rate_limit::Throttled;
 pub use realm::Realm;

@@ -16,7 +16,8 @@ use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{RealmKeyring, random_array};
 
-use crate::partner::Failures;
+use crate::guesses::Guesses;
+use crate::partner::{Failures, LogInPlaces};
 use crate::password_pool::{PasswordPlace, PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
 use crate::signing::RealmSigning;
@@ -42,6 +43,7 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
+    pub(crate) guesses: Arc<Guesses>,
     /// The secret of nobody, for signatures of clients that do not exist.
     pub(crate) decoy: SealedSecret,
     /// By how many seconds a sandbox has moved its clock.
@@ -51,6 +53,7 @@ pub struct Realm {
     /// The key of nobody, for envelopes of partners that do not exist.
     pub(crate) envelope_decoy: SealedSecret,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) log_in_places: Arc<LogInPlaces>,
     clients: Arc<RwLock<Clients>>,
 }
 
@@ -92,6 +95,7 @@ impl Realm {
         let audiences = AudienceTable::new(&settings, &scopes);
         let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
         let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
+        let guesses = before.map_or_else(Default::default, |before| Arc::clone(&before.guesses));
         let (signing, clients, moved_s) = before.map_or_else(Default::default, |before| {
             (Arc::clone(&before.signing), Arc::clone(&before.clients), Arc::clone(&before.moved_s))
         });
@@ -102,7 +106,8 @@ impl Realm {
         };
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
         let envelope_decoy = keyring.seal_secret(&random_array::<ENVELOPE_KEY_BYTES>());
-        let failures = before.map_or_else(|| Arc::new(Failures::new()), |before| Arc::clone(&before.failures));
+        let (failures, log_in_places) = before
+            .map_or_else(Default::default, |before| (Arc::clone(&before.failures), Arc::clone(&before.log_in_places)));
         Self {
             number,
             name,
@@ -113,12 +118,14 @@ impl Realm {
             audiences,
             keyring,
             passwords,
+            guesses,
             decoy,
             moved_s,
             signing,
             rates,
             envelope_decoy,
             failures,
+            log_in_places,
             clients,
         }
     }
