@@ -10,14 +10,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use kimbai_core::audience::AudienceTable;
 use kimbai_core::client::{Client, ENVELOPE_KEY_BYTES, SealedSecret};
 use kimbai_core::grant::PartyStanding;
-use kimbai_core::number::{ClientNumber, RealmNumber};
+use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
 use kimbai_core::time::Micros;
 use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::guesses::Guesses;
-use crate::partner::{Failures, LogInPlaces};
+use crate::partner::{Failures, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, Places};
 use crate::password_pool::{PasswordPlace, PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
 use crate::signing::RealmSigning;
@@ -53,7 +53,10 @@ pub struct Realm {
     /// The key of nobody, for envelopes of partners that do not exist.
     pub(crate) envelope_decoy: SealedSecret,
     pub(crate) failures: Arc<Failures>,
-    pub(crate) log_in_places: Arc<LogInPlaces>,
+    /// Of a source, behind the wall.
+    pub(crate) log_in_places: Arc<Places<Source>>,
+    /// Of a person at a partner: one log-in after the other counts the grants and opens one.
+    pub(crate) opening_places: Arc<Places<(UserNumber, ClientNumber)>>,
     clients: Arc<RwLock<Clients>>,
 }
 
@@ -106,8 +109,13 @@ impl Realm {
         };
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
         let envelope_decoy = keyring.seal_secret(&random_array::<ENVELOPE_KEY_BYTES>());
-        let (failures, log_in_places) = before
-            .map_or_else(Default::default, |before| (Arc::clone(&before.failures), Arc::clone(&before.log_in_places)));
+        let failures = before.map_or_else(Default::default, |before| Arc::clone(&before.failures));
+        let log_in_places = before.map_or_else(
+            || Arc::new(Places::new(LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX)),
+            |before| Arc::clone(&before.log_in_places),
+        );
+        let opening_places =
+            before.map_or_else(|| Arc::new(Places::in_turn()), |before| Arc::clone(&before.opening_places));
         Self {
             number,
             name,
@@ -126,6 +134,7 @@ impl Realm {
             envelope_decoy,
             failures,
             log_in_places,
+            opening_places,
             clients,
         }
     }

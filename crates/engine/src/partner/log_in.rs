@@ -140,6 +140,8 @@ impl Engine {
         checked: &Checked,
     ) -> Result<TokenAnswer, PartnerRefusal> {
         let user = &checked.user;
+        // Else many at once would each find room for one.
+        let _turn = realm.opening_places.enter((user.number, partner.number)).await;
         let crowd = self.crowd(realm, partner, user.number).await?;
         crowd.room(self.now())?;
         let identity = self.identity(realm, partner, (user.number, ClaimSet::EMPTY)).await?;

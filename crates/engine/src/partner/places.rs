@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,11 +19,15 @@ pub const LOG_INS_AT_ONCE: usize = 8;
 /// So many more of a source wait for a place.
 pub const LOG_INS_WAITING_MAX: usize = 64;
 
-/// The places of a realm's log-ins.
-#[derive(Debug, Default)]
-pub(crate) struct LogInPlaces(Mutex<HashMap<Source, Line>>);
+/// Places by key: so many at once have one of the same key, and so many more wait for it.
+#[derive(Debug)]
+pub(crate) struct Places<K> {
+    at_once: usize,
+    waiting_max: usize,
+    lines: Mutex<HashMap<K, Line>>,
+}
 
-/// Those of one source.
+/// Those of one key.
 #[derive(Debug)]
 struct Line {
     places: Arc<Semaphore>,
@@ -30,52 +35,60 @@ struct Line {
     inside: usize,
 }
 
-/// A place of a source, or one in the line before them.
+/// A place, until it is dropped.
 #[derive(Debug)]
-pub struct LogInPlace {
+pub(crate) struct Place<K: Copy + Eq + Hash> {
     // Given back before it is counted out.
     _permit: Option<OwnedSemaphorePermit>,
-    _inside: Inside,
+    _inside: Inside<K>,
 }
 
 /// One of those inside.
 #[derive(Debug)]
-struct Inside {
-    places: Arc<LogInPlaces>,
-    source: Source,
+struct Inside<K: Copy + Eq + Hash> {
+    places: Arc<Places<K>>,
+    key: K,
 }
 
-impl LogInPlaces {
-    /// The next place of this source; none: too many wait.
-    async fn enter(self: &Arc<Self>, source: Source) -> Option<LogInPlace> {
-        let places = self.line_up(source)?;
-        let inside = Inside { places: Arc::clone(self), source };
-        // It is never closed.
-        let permit = places.acquire_owned().await.ok();
-        Some(LogInPlace { _permit: permit, _inside: inside })
+impl<K: Copy + Eq + Hash> Places<K> {
+    pub(crate) fn new(at_once: usize, waiting_max: usize) -> Self {
+        Self { at_once, waiting_max, lines: Mutex::default() }
     }
 
-    fn line_up(&self, source: Source) -> Option<Arc<Semaphore>> {
-        let mut sources = self.sources();
-        let line = sources
-            .entry(source)
-            .or_insert_with(|| Line { places: Arc::new(Semaphore::new(LOG_INS_AT_ONCE)), inside: 0 });
-        if line.inside >= LOG_INS_AT_ONCE + LOG_INS_WAITING_MAX {
+    /// One at once, and as many more as come: whoever asks was let in by something that has a bound.
+    pub(crate) fn in_turn() -> Self {
+        Self::new(1, Semaphore::MAX_PERMITS)
+    }
+
+    /// The next place of this key; none: too many wait.
+    pub(crate) async fn enter(self: &Arc<Self>, key: K) -> Option<Place<K>> {
+        let places = self.line_up(key)?;
+        let inside = Inside { places: Arc::clone(self), key };
+        // It is never closed.
+        let permit = places.acquire_owned().await.ok();
+        Some(Place { _permit: permit, _inside: inside })
+    }
+
+    fn line_up(&self, key: K) -> Option<Arc<Semaphore>> {
+        let mut lines = self.lines();
+        let new = || Line { places: Arc::new(Semaphore::new(self.at_once)), inside: 0 };
+        let line = lines.entry(key).or_insert_with(new);
+        if line.inside >= self.at_once + self.waiting_max {
             return None;
         }
         line.inside += 1;
         Some(Arc::clone(&line.places))
     }
 
-    fn sources(&self) -> MutexGuard<'_, HashMap<Source, Line>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lines(&self) -> MutexGuard<'_, HashMap<K, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Inside {
+impl<K: Copy + Eq + Hash> Drop for Inside<K> {
     fn drop(&mut self) {
-        let mut sources = self.places.sources();
-        let Entry::Occupied(mut line) = sources.entry(self.source) else { return };
+        let mut lines = self.places.lines();
+        let Entry::Occupied(mut line) = lines.entry(self.key) else { return };
         line.get_mut().inside -= 1;
         if line.get().inside == 0 {
             line.remove();
@@ -83,10 +96,14 @@ impl Drop for Inside {
     }
 }
 
+/// A place of a source's log-ins behind the wall.
+#[derive(Debug)]
+pub struct LogInPlace(#[expect(dead_code, reason = "kept until it is dropped")] Place<Source>);
+
 impl Realm {
     /// A place behind the wall for a log-in from this source, when it is its turn; none: too many of it wait already.
     pub async fn log_in_place(&self, source: Source) -> Option<LogInPlace> {
-        self.log_in_places.enter(source).await
+        self.log_in_places.enter(source).await.map(LogInPlace)
     }
 }
 
@@ -100,7 +117,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_has_eight_places_and_a_line_of_sixty_four_and_others_have_theirs() {
-        let (places, here, there) = (Arc::new(LogInPlaces::default()), source("192.0.2.1"), source("192.0.2.2"));
+        let (places, here, there) =
+            (Arc::new(Places::new(LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX)), source("192.0.2.1"), source("192.0.2.2"));
         let mut inside = Vec::new();
         for _ in 0..LOG_INS_AT_ONCE {
             inside.push(places.enter(here).await.unwrap());
@@ -111,7 +129,7 @@ mod tests {
                 tokio::spawn(async move { places.enter(here).await })
             })
             .collect();
-        while places.sources()[&here].inside < LOG_INS_AT_ONCE + LOG_INS_WAITING_MAX {
+        while places.lines()[&here].inside < LOG_INS_AT_ONCE + LOG_INS_WAITING_MAX {
             tokio::task::yield_now().await;
         }
         assert!(places.enter(here).await.is_none());
@@ -130,11 +148,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_without_anybody_inside_is_not_remembered() {
-        let (places, here) = (Arc::new(LogInPlaces::default()), source("192.0.2.1"));
+        let (places, here) = (Arc::new(Places::new(LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX)), source("192.0.2.1"));
         let (one, other) = (places.enter(here).await, places.enter(here).await);
         drop(one);
-        assert_eq!(places.sources().len(), 1);
+        assert_eq!(places.lines().len(), 1);
         drop(other);
-        assert!(places.sources().is_empty());
+        assert!(places.lines().is_empty());
     }
 }
