@@ -46,6 +46,11 @@ pub(crate) struct NotBefore {
 }
 
 impl NotBefore {
+    /// Waits until the moment that is next.
+    pub(crate) async fn wait(self) {
+        tokio::time::sleep_until(self.moment(Instant::now()).into()).await;
+    }
+
     /// The moment, which is later than `now`; at once without a delay.
     fn moment(self, now: Instant) -> Instant {
         let delay = self.delay.as_micros();
@@ -111,7 +116,7 @@ async fn route(
     };
     // The request's place was given back: who waits takes no room from who does not.
     if let Some(not_before) = response.extensions_mut().remove::<NotBefore>() {
-        tokio::time::sleep_until(not_before.moment(Instant::now()).into()).await;
+        not_before.wait().await;
     }
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use kimbai_core::realm::ErrorForm;
-use kimbai_engine::{PartnerRefusal, Throttled, TokenError};
+use kimbai_engine::{PartnerLogInRefusal, PartnerRefusal, Throttled, TokenError};
 use serde::Serialize;
 
 use super::request::Unread;
@@ -63,14 +63,17 @@ pub(super) fn unauthorized(why: Reason) -> Response {
 
 /// An attempt of who has failed too often.
 pub(super) fn too_many_failures(throttled: Throttled) -> Response {
-    let (mistake, explanation) = ("more than 20 failures in a minute", "Wait as Retry-After says.");
-    let detail = format!("too many failures of this source or partner, wait {} s", throttled.wait_s);
+    let mistake = "more than 20 failures in a minute, or 100 in the names of several partners";
+    let explanation = "Wait as Retry-After says.";
+    let detail = format!("too many failures of this source, wait {} s", throttled.wait_s);
     throttle(throttled.wait_s, Reason { name: "too_many_failures", detail, mistake, explanation })
 }
 
 /// A log-in that was right, of a person who has too many live ones.
-pub(super) fn too_many_grants(call: &Call, refusal: &PartnerRefusal, wait_s: u32) -> Response {
-    throttle(wait_s, log_in(call, refusal))
+pub(super) fn too_many_grants(wait_s: u32) -> Response {
+    let (mistake, explanation) = ("a log-in for every call", "Keep the access token until it expires, and refresh it.");
+    let detail = PartnerRefusal::TooManyGrants { wait_s }.to_string();
+    throttle(wait_s, Reason { name: "too_many_grants", detail, mistake, explanation })
 }
 
 fn throttle(wait_s: u32, why: Reason) -> Response {
@@ -142,21 +145,15 @@ pub(super) fn token(call: &Call, error: &TokenError) -> Reason {
 }
 
 /// Why nobody was logged in.
-pub(super) fn log_in(call: &Call, refusal: &PartnerRefusal) -> Reason {
+pub(super) fn log_in(call: &Call, refusal: &PartnerLogInRefusal) -> Reason {
     match refusal {
-        PartnerRefusal::Client => Reason {
+        PartnerLogInRefusal::Client => Reason {
             name: "invalid_client",
             detail: refusal.to_string(),
             mistake: "a client_id or client_secret that is not this partner's",
             explanation: "Compare both with the table at /.",
         },
-        PartnerRefusal::Person(refusal) => explanation::log_in(refusal),
-        PartnerRefusal::TooManyGrants { .. } => Reason {
-            name: "too_many_grants",
-            detail: refusal.to_string(),
-            mistake: "a log-in for every call",
-            explanation: "Keep the access token until it expires, and refresh it.",
-        },
-        PartnerRefusal::Token(error) => token(call, error),
+        PartnerLogInRefusal::Person(refusal) => explanation::log_in(refusal),
+        PartnerLogInRefusal::Token(error) => token(call, error),
     }
 }
