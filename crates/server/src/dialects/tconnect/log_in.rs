@@ -7,6 +7,7 @@ use kimbai_engine::{
     TokenError,
 };
 
+use super::mistake::Suspect;
 use super::wall::{Attempt, Counts, Failure, Pace, overloaded};
 use super::{error, request, response};
 use crate::site::Call;
@@ -45,13 +46,17 @@ pub(super) async fn log_in(call: Call, body: Body) -> Response {
 async fn answered(attempt: &Attempt<'_>, place: PasswordPlace) -> Result<(OpenedEnvelope, TokenAnswer), Refused> {
     let call = attempt.call;
     let mut envelope = attempt.open().map_err(Refused::Wall)?;
-    let members = std::mem::take(&mut envelope.members);
-    let log_in = request::log_in(members, place).map_err(|unread| Refused::Wall(unread.into()))?;
+    let mut members = std::mem::take(&mut envelope.members);
+    let log_in = match request::log_in(&mut members, place) {
+        Ok(log_in) => log_in,
+        Err(unread) => return Err(Refused::Wall(Failure::of_members(unread, members))),
+    };
     match call.site.engine.partner_log_in(&call.realm, &envelope.partner, log_in, call.source).await {
         Ok(tokens) => Ok((envelope, tokens)),
         Err(PartnerRefusal::TooManyGrants { wait_s }) => Err(Refused::TooManyGrants { wait_s }),
         Err(PartnerRefusal::Refused(refusal)) => {
-            Err(Refused::Wall(Failure { why: error::log_in(call, &refusal), counts: counts(&refusal) }))
+            let (why, counts) = (error::log_in(call, &refusal), counts(&refusal));
+            Err(Refused::Wall(Failure { why, suspect: Suspect::Nothing, counts }))
         }
     }
 }

@@ -5,8 +5,9 @@ use axum::response::Response;
 use kimbai_core::token::Note;
 use kimbai_engine::{OpenedEnvelope, TokenAnswer, TokenError};
 
+use super::mistake::{Suspect, Wanted};
 use super::wall::{Attempt, Counts, Failure, Pace};
-use super::{error, mistake, request, response};
+use super::{error, request, response};
 use crate::site::Call;
 
 pub(super) async fn refresh(call: Call, body: Body) -> Response {
@@ -29,13 +30,17 @@ pub(super) async fn refresh(call: Call, body: Body) -> Response {
 async fn answered(attempt: &Attempt<'_>) -> Result<(OpenedEnvelope, TokenAnswer), Failure> {
     let call = attempt.call;
     let mut envelope = attempt.open()?;
-    let token = request::refresh_token(std::mem::take(&mut envelope.members))?;
+    let mut members = std::mem::take(&mut envelope.members);
+    let token = match request::refresh_token(&mut members) {
+        Ok(token) => token,
+        Err(unread) => return Err(Failure::of_members(unread, members)),
+    };
     match call.site.engine.partner_refresh(&call.realm, &envelope.partner, token.clone(), call.source).await {
         Ok(tokens) => Ok((envelope, tokens)),
         Err(refused) => {
             let counts = counts(&refused);
-            let why = mistake::of_token(&token, error::token(call, &refused));
-            Err(Failure { why, counts })
+            let why = error::token(call, &refused);
+            Err(Failure { why, suspect: Suspect::Token(token, Wanted::Refresh), counts })
         }
     }
 }

@@ -12,10 +12,12 @@ use axum::response::Response;
 use bytes::Bytes;
 use kimbai_core::realm::PartnerSettings;
 use kimbai_engine::{LogInPlace, OpenedEnvelope};
+use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
+use super::error;
+use super::mistake::{self, Suspect};
 use super::request::{self, Unread};
-use super::{error, mistake};
 use crate::http::front::{NotBefore, Reason};
 use crate::http::reply::HttpFault;
 use crate::site::Call;
@@ -33,6 +35,8 @@ pub(super) struct Attempt<'a> {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) why: Reason,
+    /// Where the mistake may be behind it.
+    pub(super) suspect: Suspect,
     pub(super) counts: Counts,
 }
 
@@ -91,8 +95,7 @@ impl<'a> Attempt<'a> {
             (Ok(_), Ok(_), Err(refusal)) => Unread::Envelope(refusal),
             (Ok(_), Ok(_), Ok(opened)) => return Ok(opened),
         };
-        let why = mistake::explained(self.call, &self.body, unread);
-        Err(Failure { why, counts: Counts::Caller })
+        Err(unread.into())
     }
 
     /// It needs its place no longer: its answer leaves at once.
@@ -107,8 +110,10 @@ impl<'a> Attempt<'a> {
             Counts::Caller => site.engine.count_failure(realm, request::partner_code(headers).ok(), *source),
             Counts::Nobody => {}
         }
-        let mut response = error::unauthorized(failure.why);
-        response.extensions_mut().insert(self.held);
+        // What is spent on an explanation is spent behind the decision, so that it moves no answer.
+        let held = self.held.decided(Instant::now());
+        let mut response = error::unauthorized(mistake::explained(self.call, &self.body, failure));
+        response.extensions_mut().insert(held);
         response
     }
 }
@@ -128,9 +133,20 @@ impl Drop for Attempt<'_> {
 
 impl From<Unread> for Failure {
     fn from(unread: Unread) -> Self {
-        Self { why: error::unread(unread), counts: Counts::Caller }
+        Self { why: error::unread(unread), suspect: Suspect::Request(unread), counts: Counts::Caller }
     }
 }
+
+impl Failure {
+    /// That what was in an envelope is not what it should be; of that the names are kept alone.
+    pub(super) fn of_members(unread: Unread, members: Map<String, Value>) -> Self {
+        let names = members.into_iter().map(|(name, _)| name).take(NAMES_MAX).collect();
+        Self { suspect: Suspect::Members(names), ..unread.into() }
+    }
+}
+
+/// So many members are looked at for a mistake.
+const NAMES_MAX: usize = 32;
 
 /// The answer to who finds no room.
 pub(super) fn overloaded(call: &Call) -> Response {
