@@ -3,7 +3,13 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use kimbai_core::client::{IvLayout, KeySpelling};
+use kimbai_keyring::{CipherKey, Envelope};
+use serde_json::json;
+
 use crate::BINARY;
+use crate::fixture::{Answer, Call, Sandbox, Start};
+use crate::secrets::Secrets;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const IV: &str = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
@@ -141,4 +147,76 @@ fn what_does_not_open_is_refused_with_what_may_have_been_done_wrong() {
     // Its first block is taken for the initialisation vector: the rest opens, and is no payload.
     let (opened, warning) = Run::of(&["open"], SEALED.as_bytes()).ok();
     assert!(PAYLOAD.ends_with(opened.trim_end()) && warning.contains("no JSON object"), "{opened} {warning}");
+}
+
+const PASSWORD: &str = "Password#123";
+const CLIENT_SECRET: &str = "hUFhGJIqz746zcxsYVtrwhkveDuEfcYd";
+
+async fn post(sandbox: &Sandbox, path: &str, body: String, access_token: Option<&str>) -> Answer {
+    let call = Call::typed(&format!("/openapi/v1{path}"), "application/json", body).header("partner-code", "DEMO");
+    let bearer = access_token.map(|token| format!("Bearer {token}"));
+    let call = bearer.iter().fold(call, |call, bearer| call.header("authorization", bearer));
+    sandbox.send(sandbox.port_base + 3, &call).await
+}
+
+fn sealed(key: &CipherKey, payload: &serde_json::Value) -> String {
+    let digits = Envelope::seal(key, IvLayout::Prepended, payload.to_string().as_bytes()).to_hex();
+    json!({ "data": digits }).to_string()
+}
+
+#[tokio::test]
+async fn no_secret_of_an_envelope_is_in_a_trace_a_list_or_the_data() {
+    let data = tempfile::tempdir().unwrap();
+    let sandbox = Start { log: "trace", ..Start::new(Some(&data.path().join("data"))) }.start();
+    let mut secrets = Secrets::default();
+    for (what, secret) in [("password", PASSWORD), ("client_secret", CLIENT_SECRET), ("key", KEY)] {
+        secrets.add(what, secret);
+    }
+    let key = CipherKey::new(KeySpelling::Hex.read(KEY).unwrap());
+    let misread = CipherKey::new(KeySpelling::Ascii.read(&KEY[..32]).unwrap());
+    let log_in = json!({ "username": "demo@yourdomain.vn", "password": PASSWORD,
+                         "client_id": "fMLgZltRRtetnsOHXgxsHQ", "client_secret": CLIENT_SECRET });
+    let first = post(&sandbox, "/auth/login", sealed(&key, &log_in), None).await.expect(200);
+    let (access, refresh) = (first.member("access_token"), first.member("refresh_token"));
+    let refreshing = json!({ "refresh_token": refresh });
+    let second = post(&sandbox, "/auth/refresh", sealed(&key, &refreshing), None).await.expect(200);
+    for answer in [&first, &second] {
+        for name in ["access_token", "refresh_token"] {
+            secrets.add(name, &answer.member(name));
+        }
+    }
+    post(&sandbox, "/qr", sealed(&key, &refreshing), Some(&access)).await.expect(200);
+    // What is secret, in all the wrong places.
+    let renamed = json!({ "user": "demo@yourdomain.vn", "password": PASSWORD, "client_secret": CLIENT_SECRET });
+    for body in [
+        sealed(&misread, &log_in),
+        sealed(&CipherKey::generate(), &log_in),
+        sealed(&key, &renamed),
+        sealed(&key, &json!([log_in])),
+        sealed(&key, &json!({ "refresh_token": access })),
+        log_in.to_string(),
+        json!({ "data": log_in }).to_string(),
+        json!({ "data": PASSWORD }).to_string(),
+        format!("{{\"data\": {CLIENT_SECRET}}}"),
+        refreshing.to_string(),
+    ] {
+        post(&sandbox, "/auth/login", body.clone(), None).await.expect(401);
+        post(&sandbox, "/auth/refresh", body.clone(), None).await.expect(401);
+        post(&sandbox, "/qr", body, Some(&refresh)).await.expect(401);
+    }
+    let list = sandbox.send(sandbox.port_base + 3, &Call::get("/sandbox/requests")).await.expect(200);
+    assert!(list.body.contains("plain JSON instead of an envelope"), "{list:?}");
+    secrets.assert_absent("/sandbox/requests", list.body.as_bytes());
+    let metrics = sandbox.send(sandbox.operator(), &Call::get("/metrics")).await.expect(200);
+    secrets.assert_absent("/metrics", metrics.body.as_bytes());
+    sandbox.terminate();
+    let ended = sandbox.wait();
+    assert!(ended.status.success() && ended.stderr.contains("the padding is wrong"), "{ended:?}");
+    secrets.assert_absent("stderr", ended.stderr.as_bytes());
+    for file in std::fs::read_dir(data.path().join("data")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            secrets.assert_absent(&path.display().to_string(), &std::fs::read(&path).unwrap());
+        }
+    }
 }

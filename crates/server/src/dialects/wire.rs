@@ -32,15 +32,15 @@ impl Wire for Dialects {
 
     fn check(&self, realms: &[(&str, &RealmSettings)]) -> Result<(), String> {
         for (name, settings) in realms {
-            let known = self.defaults(&settings.dialect, "", &settings.issuer).map(|known| known.paths.platform);
-            let is_known = |path: &&String| known.as_ref().is_some_and(|known| known.contains_key(*path));
-            if let Some(unknown) = settings.paths.platform.keys().find(|path| !is_known(path)) {
-                return Err(format!("realms.{name}: paths.platform: the dialect has no path {unknown:?}"));
-            }
             let takes_partners = settings.dialect == tconnect::NAME;
             if settings.partners.is_some() != takes_partners {
                 let (must, dialect) = (if takes_partners { "has" } else { "has no" }, &settings.dialect);
                 return Err(format!("realms.{name}: partners: a realm of the dialect {dialect} {must} partners"));
+            }
+            let known = self.defaults(&settings.dialect, "", &settings.issuer).map(|known| known.paths.platform);
+            let is_known = |path: &&String| known.as_ref().is_some_and(|known| known.contains_key(*path));
+            if let Some(unknown) = settings.paths.platform.keys().find(|path| !is_known(path)) {
+                return Err(format!("realms.{name}: paths.platform: the dialect has no path {unknown:?}"));
             }
             match routes(settings, &Audience::Production) {
                 None => return Err(format!("realms.{name}: dialect: there is no dialect {:?}", settings.dialect)),

@@ -44,6 +44,29 @@ async fn after_twenty_failures_right_and_wrong_alike_wait_and_asking_makes_it_no
 }
 
 #[tokio::test]
+async fn of_two_things_that_are_wrong_before_the_envelope_the_first_in_the_order_is_answered() {
+    let sandbox = Sandbox::start().await;
+    let at = limited(&sandbox).await;
+    for _ in 0..20 {
+        at.sealed_from(Ipv4Addr::LOCALHOST, LOG_IN, (DEMO.code, "00")).await.walled();
+    }
+    let places: Vec<_> = std::iter::from_fn(|| sandbox.realm(&at).password_place()).collect();
+    let large = vec![b'0'; 65_537];
+    let call = |method, media: &str, body: &[u8]| {
+        at.call(method, LOG_IN).header("partner-code", DEMO.code).header("content-type", media).body(body).send()
+    };
+    call("PUT", "text/plain", &large).await.expect(405);
+    call("POST", "text/plain", &large).await.expect(413);
+    call("POST", "text/plain", b"{}").await.expect(415);
+    // The pool is full, and the envelope is none.
+    call("POST", "application/json", b"{}").await.expect(429);
+    sandbox.clock.advance_s(90);
+    call("POST", "application/json", b"{}").await.expect(503);
+    drop(places);
+    call("POST", "application/json", b"{}").await.walled();
+}
+
+#[tokio::test]
 async fn a_stranger_who_knows_a_partner_code_cannot_lock_that_partner_out() {
     let sandbox = Sandbox::start().await;
     let at = limited(&sandbox).await;

@@ -63,7 +63,6 @@ impl Planner<'_> {
                 Err(mistake) => self.mistake(&format!("realms.{name}.clients.{client_id}"), &mistake),
             }
         }
-        self.check_partner_codes((name, realm), &clients);
         clients
     }
 

@@ -139,6 +139,7 @@ impl Planner<'_> {
                 clients = self.clients(realm, asked, (settings, scopes));
             }
             removed = self.removed(realm, asked.clients.as_ref());
+            self.check_partner_codes(realm, &clients, &removed);
             self.check_others(realm, asked.clients.as_ref(), &removed, (settings, scopes));
         }
         let users = Box::pin(self.users(realm, &asked.users)).await?;

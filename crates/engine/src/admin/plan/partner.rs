@@ -1,8 +1,9 @@
 //! What a manifest would change of a client as a partner.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use kimbai_core::client::{ClientMetadata, EnvelopeKey, SealedSecret};
+use kimbai_core::client::{Client, ClientMetadata, EnvelopeKey, SealedSecret};
 use kimbai_keyring::CipherKey;
 
 use super::Planner;
@@ -80,9 +81,17 @@ impl Planner<'_> {
     }
 
     /// Whether each partner of the realm would have a code of its own.
-    pub(super) fn check_partner_codes(&mut self, (name, realm): (&str, Option<&Realm>), intended: &[IntendedClient]) {
+    pub(super) fn check_partner_codes(
+        &mut self,
+        (name, realm): (&str, Option<&Realm>),
+        intended: &[IntendedClient],
+        removed: &[Arc<Client>],
+    ) {
         let standing = realm.map(Realm::clients).unwrap_or_default();
-        let others = standing.iter().filter(|client| intended.iter().all(|asked| asked.client_id != client.client_id));
+        let others = standing.iter().filter(|client| {
+            intended.iter().all(|asked| asked.client_id != client.client_id)
+                && removed.iter().all(|removed| removed.client_id != client.client_id)
+        });
         let all = others
             .map(|client| (client.client_id.as_str(), &client.metadata))
             .chain(intended.iter().map(|asked| (asked.client_id.as_str(), &asked.metadata)));

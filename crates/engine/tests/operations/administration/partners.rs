@@ -271,6 +271,10 @@ async fn no_two_partners_of_a_realm_have_one_code_and_none_changes_its_own() {
     let ids: Vec<_> =
         listed.iter().map(|partner| (partner.partner_code.as_str(), partner.client_id.as_str())).collect();
     assert_eq!(ids, [("ALSO", "also"), ("OTHER", "shop")]);
+    // A code is free when its partner goes.
+    assert!(operator.mistakes(of("heir", "OTHER")).await[0].contains("OTHER is that of"));
+    operator.prune(of("heir", "OTHER")).await.unwrap();
+    assert_eq!(operator.run(list()).await.unwrap()[0].client_id, "heir");
 }
 
 #[tokio::test]
@@ -281,7 +285,7 @@ async fn a_client_stops_being_a_partner_when_a_file_says_so() {
     let halfway = operator.mistakes(of_realm(&json!({ "shop": { "partner": null } }))).await;
     assert!(halfway[0].contains("need each other"), "{halfway:?}");
     let plain = json!({ "shop": {
-        "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": ["client_credentials"],
+        "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": [],
     } });
     operator.apply(of_realm(&plain)).await.unwrap();
     assert!(operator.run(list()).await.unwrap().is_empty());

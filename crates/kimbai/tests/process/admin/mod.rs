@@ -6,6 +6,7 @@ mod flow;
 mod grants;
 mod keys;
 mod master_key;
+mod partners;
 mod refusals;
 mod terminal;
 

@@ -5,14 +5,17 @@ use std::fmt::Write as _;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
-use kimbai_core::realm::ErrorForm;
+use kimbai_core::realm::{ErrorForm, RealmSettings};
+use kimbai_engine::admin::Wire as _;
 use serde_json::{Map, Value, json};
 
 use super::request::{Unread, digits, partner_code, refresh_token};
 use super::{demo, error};
+use crate::dialects::Dialects;
 use crate::http::body::BodyFault;
 use crate::http::front::Reason;
 use crate::http::reply::HttpFault;
+use crate::site::Audience;
 
 const FAULTS: [HttpFault; 8] = [
     HttpFault::NotFound,
@@ -97,6 +100,22 @@ fn a_refresh_token_is_a_string_and_more_is_ignored() {
         [json!({}), json!({ "refresh_token": 1 }), json!({ "refresh_token": "" }), json!({ "refresh_token": null })]
     {
         assert_eq!(read(wrong.clone()), Err(Unread::Member("refresh_token")), "{wrong}");
+    }
+}
+
+#[test]
+fn partners_and_the_dialect_need_each_other() {
+    let right = demo::registration("http://localhost:4603").settings;
+    let standard = crate::dialects::standard::settings("Standard", "http://localhost:4600", Vec::new());
+    assert!(Dialects.check(&[("tconnect", &right), ("standard", &standard)]).is_ok());
+    for wrong in [
+        RealmSettings { dialect: "standard".to_owned(), ..right.clone() },
+        RealmSettings { partners: standard.partners, ..right.clone() },
+        RealmSettings { dialect: super::NAME.to_owned(), ..standard },
+    ] {
+        let refused = Dialects.check(&[("realm", &wrong)]).unwrap_err();
+        assert!(refused.starts_with("realms.realm: partners: "), "{refused}");
+        assert!(crate::dialects::routes(&wrong, &Audience::Production).is_none());
     }
 }
 
