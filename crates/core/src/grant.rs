@@ -265,6 +265,8 @@ pub struct Rotation {
 pub enum Revocation {
     /// Ends the grant; the first reason stays.
     Grant(EndReason),
+    /// The same, if it has tokens and the access token of its generation has expired; else nothing.
+    Expired(EndReason),
     /// Ends its access tokens up to this generation; a smaller one changes nothing.
     AccessThrough(Generation),
 }
@@ -427,11 +429,16 @@ impl Grant {
     pub fn revoke(&self, revocation: Revocation, now: Micros, attempt: AttemptId) -> Self {
         let state = match (revocation, self.state) {
             (Revocation::Grant(reason), State::Code { .. } | State::Active(_)) => State::Ended { reason, at: now },
+            (Revocation::Expired(reason), State::Active(active)) if active.access_expiry_s <= now.as_unix_s() => {
+                State::Ended { reason, at: now }
+            }
             (Revocation::AccessThrough(generation), State::Active(active)) => {
                 let access_revoked_through = active.access_revoked_through.max(generation);
                 State::Active(Active { access_revoked_through, ..active })
             }
-            (_, State::Ended { .. }) | (Revocation::AccessThrough(_), State::Code { .. }) => return self.clone(),
+            (_, State::Ended { .. })
+            | (Revocation::Expired(_), State::Code { .. } | State::Active(_))
+            | (Revocation::AccessThrough(_), State::Code { .. }) => return self.clone(),
         };
         Self { attempt, state, ..self.clone() }
     }

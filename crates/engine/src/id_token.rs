@@ -11,6 +11,7 @@ use kimbai_core::organization::Membership;
 use kimbai_core::realm::IdTokenClaims;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::signing::SigningAlgorithm;
+use kimbai_core::time::Micros;
 use kimbai_keyring::{JwtKind, SignedJwt, SigningKey};
 use kimbai_store::SessionId;
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ use crate::code::AuthorizationCode;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::realm::Realm;
-use crate::signing::JwtError;
+use crate::signing::{JwtError, SigningKeys};
 
 /// Who a user is to a client, and the key that says so: all that can fail before an ID token is made.
 #[derive(Debug)]
@@ -28,13 +29,18 @@ pub(crate) struct Identity {
     subject: Arc<str>,
     claims: Map<String, Value>,
     algorithm: SigningAlgorithm,
-    signer: Arc<SigningKey>,
+    keys: Arc<SigningKeys>,
 }
 
 impl Identity {
-    /// What an access token says of the user, who authenticated at this second.
-    pub(crate) fn statement(&self, auth_time_s: Option<u32>) -> Statement<'_> {
-        Statement { subject: &self.subject, auth_time_s, signer: &self.signer }
+    /// What a token that is issued at this second says of the user, who authenticated at that one.
+    pub(crate) fn statement(&self, issued_at_s: u32, auth_time_s: Option<u32>) -> Result<Statement<'_>, EngineError> {
+        Ok(Statement { subject: &self.subject, auth_time_s, signer: self.signer(issued_at_s)? })
+    }
+
+    /// The key whose turn it was when the token was issued first: after a rotation of keys a retry is signed as before.
+    fn signer(&self, issued_at_s: u32) -> Result<&SigningKey, EngineError> {
+        self.keys.signer(self.algorithm, Micros::from_unix_s(issued_at_s)).map(|signer| &**signer)
     }
 }
 
@@ -74,14 +80,14 @@ impl Engine {
         said: Map<String, Value>,
     ) -> Result<Option<Identity>, EngineError> {
         let algorithm = realm.signing_algorithm(client);
-        let signer = self.signer(realm, algorithm).await?;
+        let keys = self.keys_for(realm, algorithm).await?;
         let Some(public) = self.public_subject(realm, user).await? else { return Ok(None) };
         let mut claims = said;
         if wanted != ClaimSet::EMPTY {
             let Some(row) = self.store.user(realm.number, user).await? else { return Ok(None) };
             claims.extend(UserClaims::parse(&row.claims)?.select(wanted));
         }
-        Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, signer }))
+        Ok(Some(Identity { subject: realm.subject_for(client, &public), claims, algorithm, keys }))
     }
 
     /// Signs an ID token.
@@ -106,7 +112,8 @@ impl Engine {
             claims: identity.claims.clone(),
         };
         let json = id_token.json(identity.algorithm);
-        identity.signer.sign(JwtKind::Id, &json).map_err(|error| EngineError::Stored(error.to_string()))
+        let signer = identity.signer(occasion.issued_at_s)?;
+        signer.sign(JwtKind::Id, &json).map_err(|error| EngineError::Stored(error.to_string()))
     }
 
     /// Reads an ID token of this realm, whenever it was made; none for all that is not one.

@@ -38,7 +38,7 @@ impl Realm {
                 let identity = identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded))?;
                 let jti = seal(TokenKind::RefreshJti)?;
                 let said = (refresh, issued.refresh_expiry_s, &jti);
-                self.signed_refresh_token(client, said, identity.statement(None))?
+                self.signed_refresh_token(client, said, identity.statement(refresh.issued_at_s, None)?)?
             }
         }))
     }
@@ -59,7 +59,7 @@ impl Engine {
             AccessTokenFormat::Opaque => seal(TokenKind::Access)?.into(),
             AccessTokenFormat::Jwt => {
                 let (identity, jti) = (named()?, seal(TokenKind::AccessJti)?);
-                let statement = identity.statement(Some(grant.auth_time_s));
+                let statement = identity.statement(access.issued_at_s, Some(grant.auth_time_s))?;
                 realm.signed_access_token(client, (Target::Grant(*access), &jti), statement)?
             }
         };

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod exchange;
 mod follow;
+mod guesses;
 mod hint;
 mod id_token;
 mod introspect;
@@ -55,7 +56,10 @@ pub use kimbai_core::claims::UserClaims;
 pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenError, LegacyTokenRefusal, NewLegacyToken};
 pub use log_in::{DEMO_PASSWORDS, LogInRefusal};
 pub use organization::NewOrganization;
-pub use partner::{EnvelopeRefusal, OpenedEnvelope, PartnerLogIn, PartnerRefusal};
+pub use partner::{
+    EnvelopeRefusal, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace, OpenedEnvelope, PartnerLogIn,
+    PartnerLogInRefusal, PartnerRefusal,
+};
 pub use password_pool::{PasswordPlace, PasswordPoolUse};
 pub use rate_limit::Throttled;
 pub use realm::Realm;

@@ -2,16 +2,21 @@
 //!
 //! An attempt is counted in the store before its password is looked at, so that 200 parallel guesses are 200 guesses. A name that
 //! does not exist is counted, locked and hashed alike. A browser that has logged the user in before has a count of its own, so that
-//! guessing strangers cannot lock the owner out.
+//! guessing strangers cannot lock the owner out; so has a partner. The same guess several times at once is one guess.
+
+use std::fmt;
+use std::sync::Arc;
 
 use kimbai_core::number::UserNumber;
 use kimbai_core::secret::Secret;
 use kimbai_keyring::RealmKeyring;
 use kimbai_store::{LogInKey, LogInLimits, LogInVerdict, StoreError, UserRow};
+use tokio::sync::OnceCell;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::engine::{About, Engine};
 use crate::error::EngineError;
+use crate::guesses::Guess;
 use crate::password_pool::PasswordPlace;
 use crate::realm::Realm;
 use crate::session::{BrowserSecret, SessionSecret, SignedIn, session_id, view};
@@ -91,13 +96,25 @@ impl From<StoreError> for LogInRefusal {
     }
 }
 
-/// A person whose name and password were right.
+/// A person whose name and password were right; shared by the attempts that were one guess.
+#[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) user: UserRow,
     /// Against which the password was verified.
-    hash: String,
+    hash: VerifiedHash,
     /// Under what the attempt was counted.
     counted: (LogInKey, LogInKey),
+    /// Whether it was taken back: counted once, it is taken back once.
+    forgiven: OnceCell<()>,
+}
+
+/// The hash of a password.
+struct VerifiedHash(String);
+
+impl fmt::Debug for VerifiedHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("VerifiedHash")
+    }
 }
 
 impl Engine {
@@ -117,7 +134,7 @@ impl Engine {
         let digest = realm.keyring.keyed_digest("known browser", browser.bytes());
         let checked = self.check_password(realm, place, (username, password), (Some(digest), source)).await?;
         let about = About { user: Some(checked.user.number.0), source: Some(source), ..About::default() };
-        let Some(signed_in) = self.start_session(realm, &checked.user, &checked.hash).await? else {
+        let Some(signed_in) = self.start_session(realm, &checked).await? else {
             self.record(realm, "log_in_refused", about);
             return Err(LogInRefusal::Wrong);
         };
@@ -135,7 +152,7 @@ impl Engine {
         place: PasswordPlace,
         (username, password): (&str, &Secret),
         (browser, source): (Option<[u8; 16]>, Source),
-    ) -> Result<Checked, LogInRefusal> {
+    ) -> Result<Arc<Checked>, LogInRefusal> {
         if username.len() > USERNAME_BYTES_MAX || password.expose().len() > PASSWORD_BYTES_MAX {
             return Err(LogInRefusal::Wrong);
         }
@@ -145,7 +162,21 @@ impl Engine {
             Some(browser) => self.knows_browser(realm, user.as_ref(), browser).await?.then_some(browser),
             None => None,
         };
-        let counted = log_in_keys(realm, &username, source, known_browser);
+        let guess = Guess {
+            counted: log_in_keys(realm, &username, source, known_browser),
+            password: realm.keyring.keyed_digest("log-in password", password.expose().as_bytes()),
+        };
+        let check = || self.check_guess(realm, place, (user, password), (guess.counted, source));
+        realm.guesses.verdict(guess, check).await
+    }
+
+    async fn check_guess(
+        &self,
+        realm: &Realm,
+        place: PasswordPlace,
+        (user, password): (Option<UserRow>, &Secret),
+        (counted, source): ((LogInKey, LogInKey), Source),
+    ) -> Result<Arc<Checked>, LogInRefusal> {
         match self.store.count_log_in(realm.number, counted.0, counted.1, LIMITS).await? {
             LogInVerdict::Allowed => {}
             LogInVerdict::Wait { wait_s } => return Err(LogInRefusal::Wait(wait_s)),
@@ -157,7 +188,9 @@ impl Engine {
         let is_right = is_right.map_err(|_| LogInRefusal::Busy)?;
         let about = About { user: user.as_ref().map(|user| user.number.0), source: Some(source), ..About::default() };
         match (user, stored_hash) {
-            (Some(user), Some(hash)) if is_right && user.standing.active => Ok(Checked { user, hash, counted }),
+            (Some(user), Some(hash)) if is_right && user.standing.active => {
+                Ok(Arc::new(Checked { user, hash: VerifiedHash(hash), counted, forgiven: OnceCell::new() }))
+            }
             _ => {
                 self.record(realm, "log_in_refused", about);
                 Err(LogInRefusal::Wrong)
@@ -168,7 +201,17 @@ impl Engine {
     /// Forgets the failures of an account, of which somebody has logged in.
     pub(crate) async fn forgive(&self, realm: &Realm, checked: &Checked) -> Result<(), StoreError> {
         let (account, source) = checked.counted;
-        self.store.clear_log_in(realm.number, account, source).await
+        let forgive = || self.store.clear_log_in(realm.number, account, source);
+        checked.forgiven.get_or_try_init(forgive).await.copied()
+    }
+
+    /// Whether the person still has the password that was verified. Asked after what the log-in opens is there: a change of the
+    /// password ends what was there before it, and what is opened later finds another hash.
+    pub(crate) async fn stands(&self, realm: &Realm, checked: &Checked) -> Result<bool, StoreError> {
+        let now = self.store.user(realm.number, checked.user.number).await?;
+        // Opened, because a hash that stays is sealed anew with every change of its user.
+        let now = now.and_then(|now| open_hash(&realm.keyring, &now.password_hash));
+        Ok(now.as_ref() == Some(&checked.hash.0))
     }
 
     /// Ends a session; its cookie leads nowhere afterwards.
@@ -179,21 +222,12 @@ impl Engine {
         Ok(self.store.remove_session(realm.number, session_id(realm, secret)).await?)
     }
 
-    /// A session of a user whose password was verified against this hash; none if it has another password by now. A change of the
-    /// password ends the sessions that stand: one that was put before it has ended with them, one that was put later finds another
-    /// hash.
-    async fn start_session(
-        &self,
-        realm: &Realm,
-        user: &UserRow,
-        verified: &str,
-    ) -> Result<Option<SignedIn>, LogInRefusal> {
-        let secret = SessionSecret::generate();
+    /// A session of a user whose password was verified; none if it has another one by now.
+    async fn start_session(&self, realm: &Realm, checked: &Checked) -> Result<Option<SignedIn>, LogInRefusal> {
+        let (secret, user) = (SessionSecret::generate(), &checked.user);
         let id = session_id(realm, &secret);
         let row = self.store.put_session(realm.number, id, user.number, user.standing.epoch).await?;
-        let now = self.store.user(realm.number, user.number).await?;
-        // Opened, because a hash that stays is sealed anew with every change of its user.
-        if now.and_then(|now| open_hash(&realm.keyring, &now.password_hash)).as_deref() != Some(verified) {
+        if !self.stands(realm, checked).await? {
             self.store.remove_session(realm.number, id).await?;
             return Ok(None);
         }

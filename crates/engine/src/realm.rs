@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use kimbai_core::audience::AudienceTable;
 use kimbai_core::client::{Client, ENVELOPE_KEY_BYTES, SealedSecret};
 use kimbai_core::grant::PartyStanding;
-use kimbai_core::number::{ClientNumber, RealmNumber};
+use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::organization::OrganizationRules;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::{OPENID, ScopeSet, ScopeTable};
@@ -18,7 +18,8 @@ use kimbai_core::time::Micros;
 use kimbai_core::token::TokenRules;
 use kimbai_keyring::{RealmKeyring, random_array};
 
-use crate::partner::Failures;
+use crate::guesses::Guesses;
+use crate::partner::{Failures, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, Places};
 use crate::password_pool::{PasswordPlace, PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
 use crate::signing::RealmSigning;
@@ -48,6 +49,7 @@ pub struct Realm {
     /// Its keys.
     pub keyring: RealmKeyring,
     pub(crate) passwords: Arc<PasswordPool>,
+    pub(crate) guesses: Arc<Guesses>,
     /// The secret of nobody, for signatures of clients that do not exist.
     pub(crate) decoy: SealedSecret,
     /// By how many seconds a sandbox has moved its clock.
@@ -57,6 +59,10 @@ pub struct Realm {
     /// The key of nobody, for envelopes of partners that do not exist.
     pub(crate) envelope_decoy: SealedSecret,
     pub(crate) failures: Arc<Failures>,
+    /// Of a source, behind the wall.
+    pub(crate) log_in_places: Arc<Places<Source>>,
+    /// Of a person at a partner: one log-in after the other counts the grants and opens one.
+    pub(crate) opening_places: Arc<Places<(UserNumber, ClientNumber)>>,
     clients: Arc<RwLock<Clients>>,
 }
 
@@ -100,6 +106,7 @@ impl Realm {
         let audiences = AudienceTable::new(&settings, &scopes);
         let openid = scopes.parse(OPENID).ok().filter(|_| settings.signs()).unwrap_or_default();
         let passwords = before.map_or_else(|| Arc::new(PasswordPool::new()), |before| Arc::clone(&before.passwords));
+        let guesses = before.map_or_else(Default::default, |before| Arc::clone(&before.guesses));
         let (signing, clients, moved_s) = before.map_or_else(Default::default, |before| {
             (Arc::clone(&before.signing), Arc::clone(&before.clients), Arc::clone(&before.moved_s))
         });
@@ -110,7 +117,13 @@ impl Realm {
         };
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
         let envelope_decoy = keyring.seal_secret(&random_array::<ENVELOPE_KEY_BYTES>());
-        let failures = before.map_or_else(|| Arc::new(Failures::new()), |before| Arc::clone(&before.failures));
+        let failures = before.map_or_else(Default::default, |before| Arc::clone(&before.failures));
+        let log_in_places = before.map_or_else(
+            || Arc::new(Places::new(LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX)),
+            |before| Arc::clone(&before.log_in_places),
+        );
+        let opening_places =
+            before.map_or_else(|| Arc::new(Places::in_turn()), |before| Arc::clone(&before.opening_places));
         Self {
             number,
             name,
@@ -123,12 +136,15 @@ impl Realm {
             audiences,
             keyring,
             passwords,
+            guesses,
             decoy,
             moved_s,
             signing,
             rates,
             envelope_decoy,
             failures,
+            log_in_places,
+            opening_places,
             clients,
         }
     }

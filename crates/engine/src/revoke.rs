@@ -65,21 +65,17 @@ impl Engine {
         pointer: ShortPointer,
         source: Source,
     ) -> Result<(), TokenError> {
-        let revocation = match kind {
-            TokenKind::Refresh => Revocation::Grant(EndReason::RevokedByClient),
+        let (revocation, event) = match kind {
+            TokenKind::Refresh => (Revocation::Grant(EndReason::RevokedByClient), "grant_revoked_by_client"),
             TokenKind::Access
             | TokenKind::Code
             | TokenKind::Rowless
             | TokenKind::AccessJti
             | TokenKind::RowlessJti
-            | TokenKind::RefreshJti => Revocation::AccessThrough(pointer.generation),
+            | TokenKind::RefreshJti => (Revocation::AccessThrough(pointer.generation), "access_revoked_by_client"),
         };
         let attempt = Self::attempt();
         let look = until_known(|| self.store.revoke(realm.number, pointer.grant, revocation, attempt)).await?;
-        let event = match revocation {
-            Revocation::Grant(_) => "grant_revoked_by_client",
-            Revocation::AccessThrough(_) => "access_revoked_by_client",
-        };
         if let Some(seen) = look.seen.filter(|seen| seen.grant.attempt == attempt) {
             self.record(realm, event, About { seen: Some(&seen), source: Some(source), ..About::default() });
         }

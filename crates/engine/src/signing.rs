@@ -61,6 +61,15 @@ pub struct JwkSetDocument {
     pub etag: String,
 }
 
+/// What becomes of a token of an unknown key that comes just after somebody looked for another one.
+#[derive(Debug, Clone, Copy)]
+enum TooSoon {
+    /// It waits for the next look.
+    Wait,
+    /// It is judged by what is known.
+    GoWithout,
+}
+
 /// Why a JWT is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JwtError {
@@ -72,6 +81,14 @@ pub enum JwtError {
     Failed(#[from] EngineError),
 }
 
+impl SigningKeys {
+    /// The key whose turn it is at this moment.
+    pub(crate) fn signer(&self, algorithm: SigningAlgorithm, moment: Micros) -> Result<&Arc<SigningKey>, EngineError> {
+        let signer = self.set.signer(algorithm, moment);
+        signer.ok_or_else(|| EngineError::Stored(format!("there is no key for {}", algorithm.name())))
+    }
+}
+
 impl Engine {
     /// The key that signs with this algorithm now. When the realm needs one for the first time, the keys of all its algorithms are
     /// made, which takes up to 340 ms.
@@ -79,12 +96,19 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed, or the realm's settings do not name this algorithm.
     pub async fn signer(&self, realm: &Realm, algorithm: SigningAlgorithm) -> Result<Arc<SigningKey>, EngineError> {
+        self.keys_for(realm, algorithm).await?.signer(algorithm, self.now()).cloned()
+    }
+
+    /// The keys of a realm, with some of this algorithm among them.
+    pub(crate) async fn keys_for(
+        &self,
+        realm: &Realm,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Arc<SigningKeys>, EngineError> {
         if !realm.settings.signing.algorithms.contains(&algorithm) {
             return Err(EngineError::Stored(format!("the realm has no keys for {}", algorithm.name())));
         }
-        let keys = self.keys_at_hand(realm).await?;
-        let signer = keys.set.signer(algorithm, self.now()).cloned();
-        signer.ok_or_else(|| EngineError::Stored(format!("there is no key for {}", algorithm.name())))
+        self.keys_at_hand(realm).await
     }
 
     /// The realm's JWK Set. It has keys of all algorithms of the realm: what a client keeps of it shall be good for its first token.
@@ -105,7 +129,12 @@ impl Engine {
         match verify() {
             // Another server may have made the key just now.
             Err(JwtFault::UnknownKey(_)) => {
-                match (self.look(realm, arrived).await, kind) {
+                let too_soon = match kind {
+                    JwtKind::Id | JwtKind::Access | JwtKind::UserInfo => TooSoon::Wait,
+                    // Those of partners come in envelopes: waiting would tell that theirs opened.
+                    JwtKind::Refresh => TooSoon::GoWithout,
+                };
+                match (self.look(realm, arrived, too_soon).await, kind) {
                     // What cannot be opened here, because another server replaced the master key, is not known here. That does for a
                     // hint; whether an access token lives must not be guessed.
                     (Ok(()), _) | (Err(EngineError::Stored(_)), JwtKind::Id) => Ok(verify()?),
@@ -117,10 +146,14 @@ impl Engine {
     }
 
     /// Reads the keys of a realm anew, unless somebody else did since this moment. Ten times a second at most, however many ask: who
-    /// comes while one looks waits for the next look, and all of them share it.
-    async fn look(&self, realm: &Realm, arrived: Instant) -> Result<(), EngineError> {
+    /// comes while one looks waits for the next look, and all of them share it, or goes without.
+    async fn look(&self, realm: &Realm, arrived: Instant, too_soon: TooSoon) -> Result<(), EngineError> {
         let mut last = realm.signing.last_look.lock().await;
-        if last.is_some_and(|begun| begun >= arrived) {
+        let is_known = |begun: Instant| match too_soon {
+            TooSoon::Wait => begun >= arrived,
+            TooSoon::GoWithout => begun + LOOKS_APART > arrived,
+        };
+        if last.is_some_and(is_known) {
             return Ok(());
         }
         if let Some(begun) = *last {

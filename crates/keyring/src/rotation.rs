@@ -3,7 +3,7 @@
 //! Nothing is stored but when a key was made and from when on it signs: a server that missed a change by some seconds, or slept over
 //! it, comes to the same state as all others. Source: OpenID Connect Core section 10.1.1.
 
-use kimbai_core::realm::RealmSettings;
+use kimbai_core::realm::{RealmSettings, RefreshTokenFormat};
 use kimbai_core::time::Micros;
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,7 @@ impl RotationPolicy {
         Self {
             lead_s: settings.signing.jwks_max_age_s.saturating_add(CLIENTS_READ_APART_S + FOLLOWING_S),
             rotate_after_s: settings.signing.rotate_after_s,
-            // An ID token is a hint for as long as the session that it names.
-            tokens_s: settings.lifetimes.access_token_s.max(settings.lifetimes.session_absolute_s),
+            tokens_s: longest_token_s(settings),
         }
     }
 
@@ -92,6 +91,17 @@ impl RotationPolicy {
         // `last + rotate_after - lead <= now`, without going below zero.
         last.is_some_and(|last| last.plus_s(rotate_after_s) <= now.plus_s(self.lead_s))
     }
+}
+
+/// The longest life of a signed token, in seconds. An ID token is a hint for as long as the session that it names; a refresh token
+/// that is a JWT is presented until it has been unused for too long, or, where that has no end, until its grant ends.
+fn longest_token_s(settings: &RealmSettings) -> u32 {
+    let lifetimes = &settings.lifetimes;
+    let refresh_s = match settings.refresh_token_format {
+        RefreshTokenFormat::Opaque => 0,
+        RefreshTokenFormat::Jwt => lifetimes.refresh_idle_s.unwrap_or(lifetimes.refresh_absolute_s),
+    };
+    lifetimes.access_token_s.max(lifetimes.session_absolute_s).max(refresh_s)
 }
 
 /// Which of the keys of one algorithm signs: of those whose turn has come the last one. Before the turn of the first one it is the
@@ -211,6 +221,20 @@ mod tests {
         let published = KeyTimes { made: at(5), signs_from: at(105), tokens_s: 3_600 };
         assert_eq!(policy.times(KeyStart::Published, at(5)), published);
         assert_eq!(policy.times(KeyStart::AtOnce, at(5)), KeyTimes { signs_from: at(5), ..published });
+    }
+
+    #[test]
+    fn a_key_is_kept_for_the_longest_of_the_tokens_that_it_signs() {
+        let mut settings = settings();
+        assert_eq!(RotationPolicy::of(&settings).tokens_s, 3_600);
+        (settings.lifetimes.refresh_idle_s, settings.lifetimes.refresh_absolute_s) = (Some(7_200), 86_400);
+        assert_eq!(RotationPolicy::of(&settings).tokens_s, 3_600, "sealed ones are not signed");
+        settings.refresh_token_format = RefreshTokenFormat::Jwt;
+        assert_eq!(RotationPolicy::of(&settings).tokens_s, 7_200);
+        settings.lifetimes.refresh_idle_s = None;
+        assert_eq!(RotationPolicy::of(&settings).tokens_s, 86_400);
+        settings.lifetimes.session_absolute_s = 100_000;
+        assert_eq!(RotationPolicy::of(&settings).tokens_s, 100_000);
     }
 
     proptest! {

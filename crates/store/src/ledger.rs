@@ -86,6 +86,8 @@ pub enum GrantsOf {
     User(UserNumber),
     /// Those that a client was given.
     Client(ClientNumber),
+    /// Those that a user gave to a client and that have tokens: neither codes nor those that have ended.
+    Active(UserNumber, ClientNumber),
     /// Those that were given for an organization.
     Organization(OrganizationNumber),
 }

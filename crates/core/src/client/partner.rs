@@ -185,6 +185,10 @@ pub(super) fn check(metadata: &ClientMetadata, settings: &RealmSettings) -> Resu
             settings.partners.is_some() && metadata.grant_types.iter().copied().any(is_of_browsers),
             "grant_types: in a realm of partners there are password and refresh_token alone",
         ),
+        (
+            has_password && !metadata.grant_types.contains(&GrantType::RefreshToken),
+            "grant_types: who has password has refresh_token too, because each answer has a refresh token",
+        ),
         (has_password && !proves, "the grant type password is for partners alone (RFC 9700 section 2.4)"),
         (
             codes.is_some_and(|code| !is_partner_code(code)),

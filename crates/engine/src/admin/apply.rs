@@ -2,6 +2,7 @@
 //! slices, and then who is enabled and disabled: an apply that is cut short is finished by the same apply.
 
 use kimbai_core::client::{ClientMetadata, ClientSecret, EnvelopeKey};
+use kimbai_core::time::Micros;
 use kimbai_keyring::RealmKeyring;
 use kimbai_store::Change;
 use serde::{Deserialize, Serialize};
@@ -207,7 +208,7 @@ async fn draft(
     }
     for client in intended.clients.iter().filter(|client| client.is_put) {
         let mut metadata = client.metadata.clone();
-        let key = draft_key(&realm.keyring, client, &mut metadata);
+        let key = draft_key((&realm.keyring, administration.engine.now()), client, &mut metadata);
         let (change, secret) = client_draft(&realm.face(), client, metadata)?;
         drafted.changes.push(change);
         let (realm, client_id) = (&intended.name, &client.client_id);
@@ -264,21 +265,24 @@ fn client_draft(
 
 /// Puts a partner's key into its metadata; its code and key, if the key was made.
 fn draft_key(
-    keyring: &RealmKeyring,
+    (keyring, now): (&RealmKeyring, Micros),
     client: &IntendedClient,
     metadata: &mut ClientMetadata,
 ) -> Option<(String, PlainSecret)> {
     let partner = metadata.partner.as_mut()?;
-    let (key, made) = match &client.key {
-        IntendedKey::Kept => return None,
-        IntendedKey::Given(key) => (key.clone(), None),
+    match &client.key {
+        IntendedKey::Kept => None,
+        IntendedKey::Given { key, overlap_s } => {
+            let end_s = now.as_unix_s().saturating_add(*overlap_s);
+            partner.keys = partners::rotated(keyring, &partner.keys, key, end_s);
+            None
+        }
         IntendedKey::Made => {
             let (key, text) = partners::new_key(partner.key_spelling);
-            (key, Some((partner.partner_code.clone(), text)))
+            partner.keys = vec![EnvelopeKey::lasting(keyring.seal_secret(key.expose()))];
+            Some((partner.partner_code.clone(), text))
         }
-    };
-    partner.keys = vec![EnvelopeKey::lasting(keyring.seal_secret(key.expose()))];
-    made
+    }
 }
 
 async fn user_draft(realm: &RealmFace<'_>, user: &IntendedUser) -> Result<Vec<Change>, AdminError> {

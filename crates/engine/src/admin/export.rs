@@ -165,5 +165,5 @@ fn partner_manifest(realm: &Realm, partner: &Partner, secrets: ExportSecrets) ->
     let Ok(Value::Object(mut settings)) = serde_json::to_value(partner) else { return PartnerManifest::default() };
     settings.remove("keys");
     let newest = partner.keys.first().filter(|_| secrets == ExportSecrets::Hashes);
-    PartnerManifest { key: newest.map(|key| sealed_text(&realm.keyring, &key.sealed)), settings }
+    PartnerManifest { key: newest.map(|key| sealed_text(&realm.keyring, &key.sealed)), key_overlap_s: None, settings }
 }

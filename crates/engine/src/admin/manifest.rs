@@ -238,7 +238,15 @@ impl ClientManifest {
             None => self.defaults(client_id),
         };
         self.partner.lay_over(&mut base)?;
-        read_over(base, &self.metadata)
+        let metadata: ClientMetadata = read_over(base, &self.metadata)?;
+        let codes = [standing, Some(&metadata)].map(|of| of.and_then(|of| Some(&of.partner.as_ref()?.partner_code)));
+        match codes {
+            // Its tokens name it, and whoever verifies them elsewhere would believe them to be another's.
+            [Some(standing), Some(asked)] if standing != asked => {
+                Err(format!("partner.partner_code: it is {standing} and stays so: remove the client and add another"))
+            }
+            _ => Ok(metadata),
+        }
     }
 
     /// A client with redirect URIs logs people in, and so do one that signs its requests and a partner; any other acts for itself.

@@ -15,6 +15,9 @@ pub struct PartnerManifest {
     /// what the realm's keyring made of it. Absent: the one it has; for a new partner, a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PlainSecret>,
+    /// How long the key that it has stays live beside another one that is given, in seconds; absent: a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_overlap_s: Option<u32>,
     /// The keys of [`Partner`](kimbai_core::client::Partner), without those of its envelopes.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
@@ -116,5 +119,7 @@ pub(super) fn open_key(keyring: &RealmKeyring, sealed: &SealedSecret) -> Option<
     keyring.open_secret(sealed)?.as_slice().try_into().ok().map(CipherKey::new)
 }
 
+/// So long does a key stay live beside another one that a file gives, if it says nothing of it.
+pub(super) const KEY_OVERLAP_S: u32 = 86_400;
 /// What a sealed key stands behind.
 const SEALED_PREFIX: &str = "sealed:";

@@ -237,7 +237,12 @@ pub(super) fn new_key(spelling: KeySpelling) -> (CipherKey, PlainSecret) {
 
 /// The keys after a rotation, the newest first. Of two the newer one stays beside the new one, as with a client's secrets, and is kept
 /// when it has ended, too.
-fn rotated(keyring: &RealmKeyring, standing: &[EnvelopeKey], new: &CipherKey, end_s: u32) -> Vec<EnvelopeKey> {
+pub(super) fn rotated(
+    keyring: &RealmKeyring,
+    standing: &[EnvelopeKey],
+    new: &CipherKey,
+    end_s: u32,
+) -> Vec<EnvelopeKey> {
     let lasting = EnvelopeKey::lasting(keyring.seal_secret(new.expose()));
     let previous = standing.iter().find(|old| !is_same(keyring, old, new));
     let ending =

@@ -1,15 +1,14 @@
-//! Who fails too often must wait: by source, and by source and partner where the partner was proven.
+//! Who fails too often must wait: from one source in the name of one partner, and from one source altogether.
 //!
-//! A stranger who knows a `Partner-Code` proves nothing and counts by source alone, so that nobody can lock a partner out from
-//! elsewhere. An envelope that merely opens proves nothing either: one forged one of 256 does, and a limiter that counted it apart
-//! would tell which. What is remembered is bounded: beyond so many those that come later share.
+//! What counts is what a caller shows before its envelope is looked at: where it comes from and which partner it names. Nothing
+//! depends on whether the envelope opened: a limiter that asked that would tell it. And nothing counts anywhere else than at the
+//! source, so that no stranger holds a partner. What is remembered is bounded: beyond so many what is over first is forgotten, so
+//! that nobody waits for another's failures either.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kimbai_core::number::ClientNumber;
 use kimbai_core::realm::FailureLimits;
 use kimbai_core::time::Micros;
 
@@ -18,23 +17,38 @@ use crate::rate_limit::Throttled;
 use crate::realm::Realm;
 use crate::source::Source;
 
-/// So many failures a minute are free.
-const FREE: usize = 20;
-const WINDOW: Duration = Duration::from_mins(1);
+/// So many failures a minute are free to a source in the name of one partner.
+const PARTNER_FREE: usize = 20;
+/// So many are free to it in whatever names: several partners may stand behind one address.
+const SOURCE_FREE: usize = 100;
+const WINDOW_S: u32 = 60;
+const WINDOW: Duration = Duration::from_secs(WINDOW_S as u64);
 /// Nobody waits longer.
 const WAIT_MAX_S: u32 = 30;
-/// So many sources and pairs are counted each by itself.
+/// So many keys are counted.
 const KEYS_MAX: usize = 50_000;
-/// So many counts all others share.
-const SHARED: usize = 1_024;
-/// A full table is looked through for what is over, at most so often.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// Under what a failure is counted: a source; with a partner, that partner alone from there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    source: Source,
-    partner: Option<ClientNumber>,
+/// Under what failures are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// A source, in the name of the partner with this code; empty: no such name could be one.
+    Partner(Source, Box<str>),
+    /// A source, whatever it names.
+    Source(Source),
+}
+
+impl Key {
+    /// Those of a failure.
+    fn both(source: Source, partner_code: Option<&str>) -> [Self; 2] {
+        [Self::Partner(source, partner_code.unwrap_or_default().into()), Self::Source(source)]
+    }
+
+    const fn free(&self) -> usize {
+        match self {
+            Self::Partner(..) => PARTNER_FREE,
+            Self::Source(_) => SOURCE_FREE,
+        }
+    }
 }
 
 /// The failures of a realm's partners.
@@ -42,26 +56,30 @@ struct Key {
 pub(crate) struct Failures {
     keys_max: usize,
     counts: Mutex<Counts>,
-    /// Random: nobody can choose whom to share with.
-    hasher: RandomState,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counts {
-    own: HashMap<Key, Count>,
-    shared: Vec<Count>,
-    swept: Micros,
+    of: HashMap<Key, Count>,
+    /// When each is over, and which it is.
+    ends: BTreeMap<Place, Key>,
+    /// The next serial number.
+    serial: u64,
 }
+
+/// A place in the order of ends: the end, and a serial number for those that end at one moment.
+type Place = (Micros, u64);
 
 /// The failures under one key.
 #[derive(Debug, Clone, Default)]
 struct Count {
-    /// When they were, the last twenty.
+    /// When they were: the last ones, as many as are free.
     recent: VecDeque<Micros>,
     /// How many there were beyond those that are free, without a quiet minute between them.
     beyond: u32,
     /// Until when everybody waits.
     not_before: Option<Micros>,
+    place: Option<Place>,
 }
 
 impl Count {
@@ -73,81 +91,77 @@ impl Count {
         Some(u32::try_from(whole).unwrap_or(WAIT_MAX_S).clamp(1, WAIT_MAX_S))
     }
 
-    fn add(&mut self, now: Micros) {
-        if self.is_over(now) {
-            *self = Self::default();
-        }
+    fn add(&mut self, free: usize, now: Micros) {
         if self.beyond == 0 {
             self.recent.retain(|at| now.since(*at) < WINDOW);
         }
         self.recent.push_back(now);
-        if self.recent.len() > FREE {
+        if self.recent.len() > free {
             self.recent.pop_front();
         }
-        if self.recent.len() == FREE {
+        if self.recent.len() == free {
             let wait_s = 1_u32.checked_shl(self.beyond).map_or(WAIT_MAX_S, |wait_s| wait_s.min(WAIT_MAX_S));
             self.beyond = self.beyond.saturating_add(1).min(u32::BITS - 1);
             self.not_before = Some(now.plus_s(wait_s));
         }
     }
 
-    /// Whether nothing of it counts any more: there was no failure for a minute, nor anybody who had to wait.
-    fn is_over(&self, now: Micros) -> bool {
-        let last = self.not_before.max(self.recent.back().copied());
-        last.is_none_or(|last| now.since(last) >= WINDOW)
+    /// From when on nothing of it counts any more: there was no failure for a minute, nor anybody who had to wait.
+    fn end(&self, now: Micros) -> Micros {
+        self.not_before.max(self.recent.back().copied()).unwrap_or(now).plus_s(WINDOW_S)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, key: Key, (now, keys_max): (Micros, usize)) {
+        while self.ends.first_key_value().is_some_and(|((end, _), _)| *end <= now) {
+            self.forget_first();
+        }
+        if self.of.len() >= keys_max && !self.of.contains_key(&key) {
+            self.forget_first();
+        }
+        let count = self.of.entry(key.clone()).or_default();
+        count.add(key.free(), now);
+        if let Some(place) = count.place {
+            self.ends.remove(&place);
+        }
+        let place = (count.end(now), self.serial);
+        count.place = Some(place);
+        self.ends.insert(place, key);
+        self.serial += 1;
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, key)) = self.ends.pop_first() {
+            self.of.remove(&key);
+        }
+    }
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self::bounded(KEYS_MAX)
     }
 }
 
 impl Failures {
-    pub(crate) fn new() -> Self {
-        Self::bounded(KEYS_MAX)
-    }
-
     fn bounded(keys_max: usize) -> Self {
-        let (own, shared, swept) = (HashMap::new(), vec![Count::default(); SHARED], Micros::from_unix_s(0));
-        Self { keys_max, counts: Mutex::new(Counts { own, shared, swept }), hasher: RandomState::new() }
+        Self { keys_max, counts: Mutex::default() }
     }
 
-    /// Whether an attempt from this source at this partner may be made now.
-    fn admit(&self, source: Source, partner: Option<ClientNumber>, now: Micros) -> Result<(), Throttled> {
-        let mut counts = self.counts();
-        let pair = partner.map(|_| Key { source, partner });
-        let keys = [Some(Key { source, partner: None }), pair];
-        let waits = keys.into_iter().flatten().filter_map(|key| self.count(&mut counts, key, now)?.wait_s(now));
+    /// Whether an attempt from this source in the name of this partner may be made now.
+    fn admit(&self, source: Source, partner_code: Option<&str>, now: Micros) -> Result<(), Throttled> {
+        let counts = self.counts();
+        let waits = Key::both(source, partner_code).into_iter().filter_map(|key| counts.of.get(&key)?.wait_s(now));
         waits.max().map_or(Ok(()), |wait_s| Err(Throttled { wait_s }))
     }
 
-    /// Counts a failure: of a partner that was proven, else of the source.
-    fn add(&self, source: Source, proven: Option<ClientNumber>, now: Micros) {
+    /// Counts a failure.
+    fn add(&self, source: Source, partner_code: Option<&str>, now: Micros) {
         let mut counts = self.counts();
-        let key = Key { source, partner: proven };
-        if counts.own.len() < self.keys_max || counts.own.contains_key(&key) {
-            counts.own.entry(key).or_default().add(now);
-            return;
+        for key in Key::both(source, partner_code) {
+            counts.add(key, (now, self.keys_max));
         }
-        if now.since(counts.swept) >= SWEEP_EVERY {
-            counts.swept = now;
-            counts.own.retain(|_, count| !count.is_over(now));
-        }
-        if let Some(count) = self.shared(&mut counts, key) {
-            count.add(now);
-        }
-    }
-
-    /// The count under a key: its own, or the one that it shares when the table is full.
-    fn count<'a>(&self, counts: &'a mut Counts, key: Key, now: Micros) -> Option<&'a Count> {
-        if counts.own.contains_key(&key) {
-            return counts.own.get(&key);
-        }
-        if counts.own.len() < self.keys_max {
-            return None;
-        }
-        self.shared(counts, key).map(|count| &*count).filter(|count| !count.is_over(now))
-    }
-
-    fn shared<'a>(&self, counts: &'a mut Counts, key: Key) -> Option<&'a mut Count> {
-        let index = usize::try_from(self.hasher.hash_one(key) % SHARED as u64).unwrap_or(0);
-        counts.shared.get_mut(index)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -156,22 +170,18 @@ impl Failures {
 }
 
 impl Engine {
-    /// Lets an attempt of this source at the partner with this code in; asked before the envelope is looked at.
+    /// Lets an attempt of this source in that names the partner with this code; asked before the envelope is looked at.
     ///
     /// # Errors
-    /// [`Throttled`]: the source, or the partner from there, has failed too often.
+    /// [`Throttled`]: the source has failed too often, in this partner's name or altogether.
     pub fn admit_partner(&self, realm: &Realm, partner_code: Option<&str>, source: Source) -> Result<(), Throttled> {
-        if !has_limits(realm) {
-            return Ok(());
-        }
-        let partner = partner_code.and_then(|code| realm.partner(code)).map(|client| client.number);
-        realm.failures.admit(source, partner, self.now())
+        if has_limits(realm) { realm.failures.admit(source, partner_code, self.now()) } else { Ok(()) }
     }
 
-    /// Counts a failed attempt: of the partner that it was proven to come from, else of the source alone.
-    pub fn count_failure(&self, realm: &Realm, proven: Option<ClientNumber>, source: Source) {
+    /// Counts a failed attempt of this source that named the partner with this code.
+    pub fn count_failure(&self, realm: &Realm, partner_code: Option<&str>, source: Source) {
         if has_limits(realm) {
-            realm.failures.add(source, proven, self.now());
+            realm.failures.add(source, partner_code, self.now());
         }
     }
 }
@@ -192,13 +202,13 @@ mod tests {
         Micros::from_unix_s(1_000 + second)
     }
 
-    const PARTNER: Option<ClientNumber> = Some(ClientNumber(1));
-    const OTHER: Option<ClientNumber> = Some(ClientNumber(2));
+    const PARTNER: Option<&str> = Some("DEMO");
+    const OTHER: Option<&str> = Some("OTHER");
 
     #[test]
     fn after_twenty_failures_each_further_attempt_waits_longer_and_at_most_half_a_minute() {
-        let (failures, here) = (Failures::new(), source("192.0.2.1"));
-        for _ in 0..FREE {
+        let (failures, here) = (Failures::default(), source("192.0.2.1"));
+        for _ in 0..PARTNER_FREE {
             assert_eq!(failures.admit(here, PARTNER, at(0)), Ok(()));
             failures.add(here, PARTNER, at(0));
         }
@@ -216,9 +226,9 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_a_proven_partner_hold_that_partner_from_there_and_nobody_else() {
-        let (failures, here, there) = (Failures::new(), source("192.0.2.1"), source("192.0.2.2"));
-        for _ in 0..FREE {
+    fn failures_in_one_partners_name_hold_that_name_from_there_and_nobody_else() {
+        let (failures, here, there) = (Failures::default(), source("192.0.2.1"), source("192.0.2.2"));
+        for _ in 0..PARTNER_FREE {
             failures.add(here, PARTNER, at(0));
         }
         assert!(failures.admit(here, PARTNER, at(0)).is_err());
@@ -228,20 +238,21 @@ mod tests {
     }
 
     #[test]
-    fn strangers_hold_their_own_source_and_no_partner_elsewhere() {
-        let (failures, here, there) = (Failures::new(), source("192.0.2.1"), source("192.0.2.2"));
-        for second in 0..20 {
-            failures.add(here, None, at(second));
+    fn a_hundred_failures_in_whatever_names_hold_their_source_and_nobody_elsewhere() {
+        let (failures, here, there) = (Failures::default(), source("192.0.2.1"), source("192.0.2.2"));
+        for index in 0..SOURCE_FREE {
+            assert_eq!(failures.admit(here, None, at(0)), Ok(()), "{index}");
+            failures.add(here, Some(&format!("P{index}")), at(0));
         }
         for partner in [PARTNER, OTHER, None] {
-            assert!(failures.admit(here, partner, at(19)).is_err());
-            assert_eq!(failures.admit(there, partner, at(19)), Ok(()));
+            assert!(failures.admit(here, partner, at(0)).is_err());
+            assert_eq!(failures.admit(there, partner, at(0)), Ok(()));
         }
     }
 
     #[test]
     fn nineteen_failures_a_minute_are_free_for_ever() {
-        let (failures, here) = (Failures::new(), source("192.0.2.1"));
+        let (failures, here) = (Failures::default(), source("192.0.2.1"));
         for index in 0..200 {
             let now = at(index * 60 / 19 + index / 19);
             assert_eq!(failures.admit(here, None, now), Ok(()), "{index}");
@@ -250,16 +261,21 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_last_key_memory_stays_and_nobody_is_without_a_limit() {
+    fn beyond_the_last_key_what_is_over_first_is_forgotten_and_nobody_waits_for_others() {
         let failures = Failures::bounded(10);
         let stranger = |index: u32| Source::new(std::net::IpAddr::from(std::net::Ipv4Addr::from_bits(index)));
-        for index in 0..10 + 20 * 2 * u32::try_from(SHARED).unwrap() {
-            failures.add(stranger(index), None, at(0));
+        // Two keys each.
+        for index in 0..1_000 {
+            for _ in 0..PARTNER_FREE {
+                failures.add(stranger(index), PARTNER, at(0));
+            }
+            assert!(failures.admit(stranger(index), PARTNER, at(0)).is_err());
+            assert_eq!(failures.admit(stranger(index + 1), PARTNER, at(0)), Ok(()));
         }
-        assert_eq!(failures.counts().own.len(), 10);
-        let held = (10..1_010).filter(|index| failures.admit(stranger(*index), None, at(0)).is_err()).count();
-        assert!(held > 500, "{held}");
+        let remembered = (0..1_000).filter(|index| failures.admit(stranger(*index), PARTNER, at(0)).is_err());
+        assert_eq!(remembered.collect::<Vec<_>>(), [995, 996, 997, 998, 999]);
+        assert_eq!((failures.counts().of.len(), failures.counts().ends.len()), (10, 10));
         failures.add(stranger(u32::MAX), None, at(100));
-        assert_eq!(failures.counts().own.len(), 0, "what is over makes room");
+        assert_eq!((failures.counts().of.len(), failures.counts().ends.len()), (2, 2), "what is over makes room");
     }
 }

@@ -3,14 +3,13 @@
 //! Nobody is logged out for it: what ends are grants whose access token has expired, oldest first.
 
 use kimbai_core::client::Client;
-use kimbai_core::grant::{EndReason, Seen, State};
+use kimbai_core::grant::{EndReason, Revocation, Seen, State};
 use kimbai_core::number::UserNumber;
 use kimbai_core::time::Micros;
 use kimbai_store::{GrantsOf, StoreError};
 
 use super::log_in::PartnerRefusal;
-use crate::engine::{About, Engine};
-use crate::error::EngineError;
+use crate::engine::{About, Engine, until_known};
 use crate::realm::Realm;
 use crate::token::audit_event;
 
@@ -57,13 +56,9 @@ impl Engine {
             .map_or((usize::MAX, usize::MAX), |partners| (limit(partners.grants_max), limit(partners.live_grants_max)));
         let (mut grants, mut after) = (Vec::new(), None);
         loop {
-            let slice = self.store.grants(realm.number, GrantsOf::User(user), after, SLICE).await?;
-            let is_of_partner = |seen: &Seen| {
-                seen.grant.client == partner.number
-                    && seen.standing.supports(&seen.grant)
-                    && access_expiry_s(seen).is_some()
-            };
-            grants.extend(slice.grants.into_iter().filter(is_of_partner));
+            let of = GrantsOf::Active(user, partner.number);
+            let slice = self.store.grants(realm.number, of, after, SLICE).await?;
+            grants.extend(slice.grants.into_iter().filter(|seen| seen.standing.supports(&seen.grant)));
             after = slice.next;
             if after.is_none() {
                 grants.sort_by_key(|seen| seen.grant.opened);
@@ -72,11 +67,15 @@ impl Engine {
         }
     }
 
-    pub(super) async fn thin_out(&self, realm: &Realm, crowd: Crowd, now: Micros) -> Result<(), EngineError> {
+    /// Ends those that are too many; one that was refreshed meanwhile stays.
+    pub(super) async fn thin_out(&self, realm: &Realm, crowd: Crowd, now: Micros) -> Result<(), StoreError> {
         for seen in crowd.surplus(now) {
-            self.end(realm, seen.grant.id, EndReason::SessionEnded).await?;
-            let about = About { seen: Some(&seen), ..About::default() };
-            self.record(realm, audit_event(EndReason::SessionEnded), about);
+            let (attempt, revocation) = (Self::attempt(), Revocation::Expired(EndReason::SessionEnded));
+            let look = until_known(|| self.store.revoke(realm.number, seen.grant.id, revocation, attempt)).await?;
+            if look.seen.is_some_and(|seen| seen.grant.attempt == attempt) {
+                let about = About { seen: Some(&seen), ..About::default() };
+                self.record(realm, audit_event(EndReason::SessionEnded), about);
+            }
         }
         Ok(())
     }

@@ -6,8 +6,11 @@ mod envelope;
 mod failures;
 mod grants;
 mod log_in;
+mod places;
 mod refresh;
 
 pub use envelope::{EnvelopeRefusal, OpenedEnvelope};
 pub(crate) use failures::Failures;
-pub use log_in::{PartnerLogIn, PartnerRefusal};
+pub use log_in::{PartnerLogIn, PartnerLogInRefusal, PartnerRefusal};
+pub(crate) use places::Places;
+pub use places::{LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace};

@@ -152,6 +152,41 @@ async fn two_hundred_parallel_guesses_are_two_hundred_guesses() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_right_log_ins_of_one_account_at_once_are_one_guess() {
+    let fixture = Arc::new(Fixture::marketplace().await);
+    for _ in 0..4 {
+        assert_eq!(log_in(&fixture, "an", "a guess").await.unwrap_err(), LogInRefusal::Wrong);
+    }
+    let log_ins: Vec<_> = (0..64)
+        .map(|_| {
+            let fixture = Arc::clone(&fixture);
+            tokio::spawn(async move { log_in(&fixture, "an", PASSWORD).await })
+        })
+        .collect();
+    for log_in in log_ins {
+        assert_eq!(log_in.await.unwrap().unwrap().user(), fixture.an);
+    }
+    // It was taken back once, too: what others failed at from there still counts.
+    let source = LogInKey(fixture.realm.keyring.keyed_digest("log-in source", source(1).to_string().as_bytes()));
+    assert_eq!(fixture.store.log_in_count(fixture.realm.number, source).await.unwrap().failures, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_wrong_guess_many_times_at_once_is_one_guess() {
+    let fixture = Arc::new(Fixture::marketplace().await);
+    let guesses: Vec<_> = (0..32)
+        .map(|_| {
+            let fixture = Arc::clone(&fixture);
+            tokio::spawn(async move { log_in(&fixture, "an", "a guess").await })
+        })
+        .collect();
+    for guess in guesses {
+        assert_eq!(guess.await.unwrap().unwrap_err(), LogInRefusal::Wrong);
+    }
+    assert!(log_in(&fixture, "an", PASSWORD).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_source_that_fails_a_hundred_times_is_locked_for_every_account() {
     let fixture = Fixture::marketplace().await;

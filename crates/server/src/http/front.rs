@@ -35,8 +35,8 @@ pub struct Reason {
     pub explanation: &'static str,
 }
 
-/// That an answer goes out at this delay after its request was there, or, if that is over, at the next multiple of it: attached by
-/// whoever must not say how long it took.
+/// That an answer goes out at this delay after its request was there, or, if that is over, at the next multiple of it: of whoever must
+/// not say how long it took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NotBefore {
     /// When the request was there.
@@ -45,7 +45,21 @@ pub(crate) struct NotBefore {
     pub(crate) delay: Duration,
 }
 
+/// When an answer goes out that [`NotBefore`] holds, attached to it: settled when it was decided, whatever is done until then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeldUntil(Instant);
+
 impl NotBefore {
+    /// The moment of an answer that is decided now.
+    pub(crate) fn decided(self, now: Instant) -> HeldUntil {
+        HeldUntil(self.moment(now))
+    }
+
+    /// Waits until the moment that is next.
+    pub(crate) async fn wait(self) {
+        tokio::time::sleep_until(self.moment(Instant::now()).into()).await;
+    }
+
     /// The moment, which is later than `now`; at once without a delay.
     fn moment(self, now: Instant) -> Instant {
         let delay = self.delay.as_micros();
@@ -110,8 +124,8 @@ async fn route(
         Err(fault) => site.fault(line.place, fault),
     };
     // The request's place was given back: who waits takes no room from who does not.
-    if let Some(not_before) = response.extensions_mut().remove::<NotBefore>() {
-        tokio::time::sleep_until(not_before.moment(Instant::now()).into()).await;
+    if let Some(HeldUntil(moment)) = response.extensions_mut().remove::<HeldUntil>() {
+        tokio::time::sleep_until(moment.into()).await;
     }
     response.headers_mut().insert(REQUEST_ID, request_id);
     line.finish(site, source, &mut response);

@@ -24,8 +24,8 @@ use kimbai_pages::{ASSETS_PATH, Caching, asset};
 pub(crate) use error_page::{fault_at, wants_page};
 pub(crate) use log_out::log_out;
 
-use crate::dialects::Routes;
 use crate::dialects::standard::error;
+use crate::dialects::{Place, Reach, Routes};
 use crate::http::reply::HttpFault;
 use crate::metrics::Endpoint;
 use crate::site::Call;
@@ -70,5 +70,10 @@ async fn assets(call: Call) -> Response {
 
 /// What is at no path: a page for people, an error for programs.
 async fn not_found(call: Call) -> Response {
-    fault_at(&call, Endpoint::Other, HttpFault::NotFound)
+    // Not the form of the path's place: that may be one of the operator's listener.
+    if wants_page(&call.headers) {
+        return fault_at(&call, Endpoint::Other, HttpFault::NotFound);
+    }
+    let place = Place { endpoint: Endpoint::Other, faults: call.site.elsewhere, reach: Reach::OrganizationsToo };
+    call.site.fault(place, HttpFault::NotFound)
 }

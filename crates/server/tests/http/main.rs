@@ -90,6 +90,8 @@ mod tconnect;
 #[cfg(test)]
 mod tconnect_limits;
 #[cfg(test)]
+mod tconnect_log_ins;
+#[cfg(test)]
 mod tconnect_timing;
 #[cfg(test)]
 mod tconnect_tokens;

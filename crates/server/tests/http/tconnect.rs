@@ -192,8 +192,9 @@ async fn there_are_no_endpoints_but_those_of_the_platform() {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
     ] {
-        assert_eq!(at.get(path).await.status, 404, "{path}");
-        assert_eq!(at.post(path, &[]).await.status, 404, "{path}");
+        for answer in [at.get(path).await, at.post(path, &[]).await] {
+            assert_eq!((answer.status, &*answer.body), (404, r#"{"status":404,"message":"not found"}"#), "{path}");
+        }
     }
     assert_eq!(at.get("/.well-known/jwks.json").await.expect(200).json()["keys"][0]["alg"], "RS256");
     assert_eq!(at.get("/").await.status, 200);
@@ -227,15 +228,59 @@ async fn the_usual_mistakes_are_recognised_for_the_integrator_and_told_to_nobody
         (json!({ "data": whole[32..] }).to_string(), "IV was not sent"),
         (json!({ "data": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=" }).to_string(), "base64"),
         (json!({ "data": DEMO.seal(b"username=demo") }).to_string(), "no JSON object"),
+        (format!("data={whole}"), "a form instead of JSON"),
+        (json!({ "data": DEMO.seal(b"{\"userName\":\"demo\"}") }).to_string(), "another spelling"),
+        (json!({ "data": DEMO.seal(b"{\"refresh_token\":\"x\"}") }).to_string(), "a refresh sent to the log-in"),
     ] {
         json(body).header("partner-code", "DEMO").send().await.walled();
         let refusal = at.last_refusal().await;
         assert!(refusal["mistake"].as_str().unwrap().contains(expect), "{expect}: {refusal}");
         assert!(!refusal["reason"].as_str().unwrap().contains("Password#123"), "{refusal}");
     }
+    let mistake = async || at.last_refusal().await["mistake"].as_str().unwrap().to_owned();
+    at.sealed(LOG_IN, "demo", &whole).await.walled();
+    assert!(mistake().await.contains("the other case"));
+    at.says(REFRESH, &DEMO, &DEMO.says()).await.walled();
+    assert!(mistake().await.contains("a log-in sent to the refresh"));
     let tokens = at.partner_log_in(&DEMO).await.expect(200);
     at.partner_refresh(&DEMO, &tokens.member("access_token")).await.walled();
-    assert!(at.last_refusal().await["mistake"].as_str().unwrap().contains("access token in the place"));
+    assert!(mistake().await.contains("access token in the place"));
+    at.qr(&DEMO, &tokens.member("refresh_token")).await.walled();
+    assert!(mistake().await.contains("refresh token in the place"));
+}
+
+#[tokio::test]
+async fn whoever_is_refused_is_advised_to_refresh_or_to_log_in_never_to_authorize() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let says = async |expect: &str| {
+        let refusal = at.last_refusal().await;
+        assert!(refusal["explanation"].as_str().unwrap().contains(expect), "{expect}: {refusal}");
+        assert!(!refusal.to_string().contains("authorize"), "{refusal}");
+    };
+    let tokens = at.partner_log_in(&DEMO).await.expect(200);
+    let (access, first) = (tokens.member("access_token"), tokens.member("refresh_token"));
+    let second = at.partner_refresh(&DEMO, &first).await.expect(200).member("refresh_token");
+    at.partner_refresh(&OTHER, &second).await.walled();
+    says("the partner that was given it").await;
+    at.partner_refresh(&DEMO, "nonsense").await.walled();
+    says("exactly as it was received").await;
+    at.partner_refresh(&DEMO, &second).await.expect(200);
+    at.partner_refresh(&DEMO, &first).await.walled();
+    says("log in").await;
+    at.partner_refresh(&DEMO, &second).await.walled();
+    says("Log in.").await;
+    at.qr(&DEMO, &access).await.walled();
+    says("Refresh with the newest refresh_token").await;
+    for header in [None, Some(""), Some("Bearer"), Some("Bearer ")] {
+        let call = at.call("POST", QR).header("content-type", "application/json").header("partner-code", DEMO.code);
+        let call = match header {
+            Some(value) => call.header("authorization", value),
+            None => call,
+        };
+        call.body(b"{}").send().await.walled();
+        assert_eq!(at.last_refusal().await["mistake"], "no access token", "{header:?}");
+    }
 }
 
 #[tokio::test]

@@ -83,13 +83,11 @@ async fn a_stranger_who_knows_a_partner_code_cannot_lock_that_partner_out() {
 }
 
 #[tokio::test]
-async fn the_failures_of_one_partner_do_not_hold_another_one_behind_the_same_address() {
+async fn failures_in_the_name_of_one_partner_do_not_hold_another_one_behind_the_same_address() {
     let sandbox = Sandbox::start().await;
     let at = limited(&sandbox).await;
-    // The client's secret is right: the partner is proven, and the passwords are wrong.
-    for index in 0..20 {
-        let said = DEMO.says_with("username", format!("nobody{index}@yourdomain.vn")).to_string();
-        at.sealed_from(HERE, LOG_IN, (DEMO.code, &DEMO.seal(said.as_bytes()))).await.walled();
+    for _ in 0..20 {
+        at.sealed_from(HERE, REFRESH, (DEMO.code, "00")).await.walled();
     }
     at.sealed_from(HERE, LOG_IN, (DEMO.code, &log_in_of_demo())).await.expect(429);
     let other = OTHER.seal(OTHER.says().to_string().as_bytes());
@@ -97,19 +95,56 @@ async fn the_failures_of_one_partner_do_not_hold_another_one_behind_the_same_add
 }
 
 #[tokio::test]
-async fn whether_a_forged_envelope_had_a_padding_does_not_show_in_whom_the_limiter_holds() {
+async fn a_hundred_failures_in_many_names_hold_their_source_and_no_other() {
     let sandbox = Sandbox::start().await;
     let at = limited(&sandbox).await;
-    // Opens, is JSON, and is nothing: had it counted for the partner, the other partner would not be held.
-    for digits in [DEMO.seal(b"{}"), DEMO.seal(b"{\"username\":\"x\"}"), "00".to_owned()] {
+    for index in 0..100 {
+        at.sealed_from(HERE, REFRESH, (&format!("P{index}"), "00")).await.walled();
+    }
+    for code in ["DEMO", "OTHER", "NOBODY"] {
+        at.sealed_from(HERE, REFRESH, (code, "00")).await.expect(429);
+    }
+    at.sealed_from(THERE, LOG_IN, (DEMO.code, &log_in_of_demo())).await.expect(200);
+}
+
+#[tokio::test]
+async fn whether_an_envelope_opened_does_not_show_in_whom_the_limiter_holds() {
+    let sandbox = Sandbox::start().await;
+    let at = limited(&sandbox).await;
+    let said = |name: &str, value: &str| DEMO.seal(DEMO.says_with(name, value).to_string().as_bytes());
+    for digits in [
+        "00".to_owned(),
+        OTHER.seal(b"{}"),
+        DEMO.seal(b"{}"),
+        DEMO.seal(b"{\"username\":\"x\"}"),
+        said("client_secret", "wrong"),
+        said("grant_type", "other"),
+    ] {
         for _ in 0..20 {
             at.sealed_from(HERE, LOG_IN, (DEMO.code, &digits)).await.walled();
         }
-        for code in ["DEMO", "OTHER", "NOBODY"] {
-            at.sealed_from(HERE, LOG_IN, (code, "00")).await.expect(429);
+        at.sealed_from(HERE, LOG_IN, (DEMO.code, "00")).await.expect(429);
+        for code in ["OTHER", "NOBODY"] {
+            at.sealed_from(HERE, LOG_IN, (code, "00")).await.walled();
         }
-        sandbox.clock.advance_s(120);
+        sandbox.clock.advance_s(3_600);
     }
+}
+
+#[tokio::test]
+async fn the_sample_resource_judges_the_token_and_neither_counts_nor_holds() {
+    let sandbox = Sandbox::start().await;
+    let at = limited(&sandbox).await;
+    let access = at.partner_log_in(&DEMO).await.expect(200).member("access_token");
+    for _ in 0..30 {
+        at.qr(&DEMO, "expired").await.walled();
+    }
+    at.partner_log_in(&DEMO).await.expect(200);
+    for _ in 0..20 {
+        at.sealed(REFRESH, DEMO.code, "00").await.walled();
+    }
+    at.partner_log_in(&DEMO).await.expect(429);
+    at.qr(&DEMO, &access).await.expect(200);
 }
 
 #[tokio::test]

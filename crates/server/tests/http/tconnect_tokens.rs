@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kimbai_core::signing::SigningAlgorithm;
+use kimbai_engine::admin::{Administration, KeyRotate, MasterKeyHome, Rotation};
+use kimbai_server::dialects::Dialects;
 use kimbai_store::Activity;
 use serde_json::{Value, json};
 
@@ -140,17 +142,11 @@ async fn one_kind_opens_nothing_where_the_other_is_wanted_nor_does_a_bare_jti() 
     }
     for wrong in [refresh.clone(), jti(&access), jti(&refresh)] {
         at.qr(&DEMO, &wrong).await.walled();
-        assert_eq!(
-            sandbox.introspected_by_operator(&at, &jti(&wrong_or(&wrong, &refresh))).await,
-            json!({ "active": false })
-        );
+    }
+    for bare in [jti(&access), jti(&refresh)] {
+        assert_eq!(sandbox.introspected_by_operator(&at, &bare).await, json!({ "active": false }));
     }
     at.partner_refresh(&DEMO, &refresh).await.expect(200);
-}
-
-/// The JWT itself, or the other where it is only a `jti`.
-fn wrong_or(token: &str, other: &str) -> String {
-    if token.contains('.') { token.to_owned() } else { other.to_owned() }
 }
 
 #[tokio::test]
@@ -240,6 +236,52 @@ async fn a_grant_of_a_partner_ends_when_it_was_not_refreshed_for_long_and_at_its
     assert!(left < 30 * 86_400, "cut short by the absolute end: {left}");
     sandbox.clock.advance_s(30 * 86_400);
     at.partner_refresh(&DEMO, &used).await.walled();
+}
+
+async fn rotate_keys(sandbox: &Sandbox, rotation: Rotation) {
+    let administration = Administration::new(sandbox.engine.clone(), Box::new(Dialects), MasterKeyHome::Given);
+    let realm = Some("tconnect".to_owned());
+    administration.run(KeyRotate { realm, algorithm: None, rotation }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refresh_token_outlives_the_turn_of_the_key_that_signed_it() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let (_, refresh) = tokens(&at.partner_log_in(&DEMO).await.expect(200));
+    rotate_keys(&sandbox, Rotation::Planned).await;
+    for _ in 0..29 {
+        sandbox.clock.advance_s(86_400);
+        sandbox.engine.tend_signing_keys().await;
+    }
+    let (_, next) = tokens(&at.partner_refresh(&DEMO, &refresh).await.expect(200));
+    assert_ne!(part(&next, 0)["kid"], part(&refresh, 0)["kid"]);
+}
+
+#[tokio::test]
+async fn a_retry_after_the_next_keys_turn_has_come_gets_the_same_pair() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let (_, first) = tokens(&at.partner_log_in(&DEMO).await.expect(200));
+    sandbox.clock.advance_s(5);
+    let pair = tokens(&at.partner_refresh(&DEMO, &first).await.expect(200));
+    rotate_keys(&sandbox, Rotation::Planned).await;
+    sandbox.clock.advance_s(3_600);
+    sandbox.engine.tend_signing_keys().await;
+    assert_eq!(tokens(&at.partner_refresh(&DEMO, &first).await.expect(200)), pair, "to the byte");
+    let (access, _) = tokens(&at.partner_refresh(&DEMO, &pair.1).await.expect(200));
+    assert_ne!(part(&access, 0)["kid"], part(&pair.0, 0)["kid"], "the next one signs what is new");
+}
+
+#[tokio::test]
+async fn an_emergency_rotation_of_keys_ends_what_they_signed() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let (access, refresh) = tokens(&at.partner_log_in(&DEMO).await.expect(200));
+    rotate_keys(&sandbox, Rotation::Emergency).await;
+    at.partner_refresh(&DEMO, &refresh).await.walled();
+    at.qr(&DEMO, &access).await.walled();
+    at.partner_log_in(&DEMO).await.expect(200);
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ impl Ledger for PostgresStore {
     fn revoke(&self, realm: RealmNumber, id: GrantId, revocation: Revocation, attempt: AttemptId) -> Answer<'_, Look> {
         let wish = match revocation {
             Revocation::Grant(reason) => Wish::End(reason),
+            Revocation::Expired(reason) => Wish::EndExpired(reason),
             Revocation::AccessThrough(generation) => Wish::EndAccess(generation),
         };
         Box::pin(async move { Ok(self.carry_out(Key { realm, id }, wish, attempt).await?.look()) })

@@ -15,11 +15,12 @@ pub(super) async fn grants(
     after: Option<GrantId>,
     limit: u32,
 ) -> Result<GrantSlice, StoreError> {
-    let (sql, party) = match of {
-        GrantsOf::Realm => (OF_REALM, None),
-        GrantsOf::User(user) => (OF_USER, Some(user.0.cast_signed())),
-        GrantsOf::Client(client) => (OF_CLIENT, Some(client.0.cast_signed())),
-        GrantsOf::Organization(organization) => (OF_ORGANIZATION, Some(organization.0.cast_signed())),
+    let (sql, party, client) = match of {
+        GrantsOf::Realm => (OF_REALM, None, None),
+        GrantsOf::User(user) => (OF_USER, Some(user.0.cast_signed()), None),
+        GrantsOf::Client(client) => (OF_CLIENT, Some(client.0.cast_signed()), None),
+        GrantsOf::Active(user, client) => (ACTIVE, Some(user.0.cast_signed()), Some(client.0.cast_signed())),
+        GrantsOf::Organization(organization) => (OF_ORGANIZATION, Some(organization.0.cast_signed()), None),
     };
     let realm = realm.0.cast_signed();
     let (mut live, mut next, mut read_so_far) = (Vec::new(), after, 0);
@@ -28,7 +29,7 @@ pub(super) async fn grants(
         let Some(from) = next.map_or(Some(i64::MIN), |id| columns::id_column(id).checked_add(1)) else {
             return Ok(GrantSlice { grants: live, next: None });
         };
-        let found = pool.rows(sql, &[&realm, &from, &SLICE, &party], Repetition::Harmless).await?;
+        let found = pool.rows(sql, &[&realm, &from, &SLICE, &party, &client], Repetition::Harmless).await?;
         for row in &found {
             let (now, key) = rows::head(row)?;
             next = Some(key.id);
@@ -57,12 +58,14 @@ macro_rules! grants {
             seen_columns!(),
             " FROM kimbai.grants AS g WHERE g.realm = $1 AND g.id >= $2 AND ",
             $condition,
-            " ORDER BY g.id LIMIT $3"
+            " AND ($5::int IS NULL OR (g.client = $5) IS TRUE) ORDER BY g.id LIMIT $3"
         )
     };
 }
 
 const OF_REALM: &str = grants!("$4::int IS NULL");
 const OF_USER: &str = grants!("g.\"user\" = $4");
+/// The client's index is no help for it: a user has few grants, a client may have all.
+const ACTIVE: &str = grants!("g.\"user\" = $4 AND g.state = 1");
 const OF_CLIENT: &str = grants!("g.client = $4");
 const OF_ORGANIZATION: &str = grants!("g.organization = $4 AND g.organization <> 0");

@@ -29,6 +29,7 @@ pub(super) enum Kind {
     Redeem,
     Rotate,
     End,
+    EndExpired,
     EndAccess,
     Look,
 }
@@ -64,12 +65,13 @@ impl Prepared {
     /// The server's, or the connection's.
     pub(super) async fn new(client: &Client) -> Result<Self, Error> {
         let prepare = async |form| {
-            let [open, redeem, rotate, end, end_access, look] = KINDS.map(|kind| kind.sql(form));
+            let [open, redeem, rotate, end, end_expired, end_access, look] = KINDS.map(|kind| kind.sql(form));
             Ok([
                 client.prepare(&open).await?,
                 client.prepare(&redeem).await?,
                 client.prepare(&rotate).await?,
                 client.prepare(&end).await?,
+                client.prepare(&end_expired).await?,
                 client.prepare(&end_access).await?,
                 client.prepare(&look).await?,
             ])
@@ -79,7 +81,7 @@ impl Prepared {
 
     /// The one for this.
     pub(super) const fn statement(&self, kind: Kind, form: Form) -> &Statement {
-        let [open, redeem, rotate, end, end_access, look] = match form {
+        let [open, redeem, rotate, end, end_expired, end_access, look] = match form {
             Form::Rows => &self.rows,
             Form::Row => &self.row,
         };
@@ -88,6 +90,7 @@ impl Prepared {
             Kind::Redeem => redeem,
             Kind::Rotate => rotate,
             Kind::End => end,
+            Kind::EndExpired => end_expired,
             Kind::EndAccess => end_access,
             Kind::Look => look,
         }
@@ -141,7 +144,9 @@ impl Kind {
                 ("idle_lifetime_s", "bigint"),
                 ("sealing_key", "int"),
             ],
-            Self::End => &[("realm", "int"), ("id", "bigint"), ("attempt", "bigint"), ("state", "bigint")],
+            Self::End | Self::EndExpired => {
+                &[("realm", "int"), ("id", "bigint"), ("attempt", "bigint"), ("state", "bigint")]
+            }
             Self::EndAccess => &[("realm", "int"), ("id", "bigint"), ("attempt", "bigint"), ("through", "int")],
             Self::Look => &[("realm", "int"), ("id", "bigint")],
         }
@@ -179,6 +184,11 @@ impl Kind {
             Self::End => format!(
                 "{time} UPDATE kimbai.grants AS g SET attempt = v.attempt, state = v.state, state_end = t.now \
                  FROM t, {values} WHERE {of_key} AND g.state < 2 {returning}"
+            ),
+            Self::EndExpired => format!(
+                "{time} UPDATE kimbai.grants AS g SET attempt = v.attempt, state = v.state, state_end = t.now \
+                 FROM t, {values} WHERE {of_key} AND g.state = 1 \
+                 AND g.access_expiry_s <= greatest(t.now / 1000000, 0) {returning}"
             ),
             Self::EndAccess => format!(
                 "{time} UPDATE kimbai.grants AS g SET attempt = v.attempt, \
@@ -226,7 +236,8 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-const KINDS: [Kind; 6] = [Kind::Open, Kind::Redeem, Kind::Rotate, Kind::End, Kind::EndAccess, Kind::Look];
+const KINDS: [Kind; 7] =
+    [Kind::Open, Kind::Redeem, Kind::Rotate, Kind::End, Kind::EndExpired, Kind::EndAccess, Kind::Look];
 
 /// Written so that no index of clients is of use for it: rows are found by the primary key.
 const OF_CLIENT: &str = "(g.client = v.client) IS TRUE";

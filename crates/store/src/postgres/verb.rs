@@ -26,6 +26,7 @@ pub(super) enum Wish {
     Redeem(Redemption),
     Rotate(Rotation),
     End(EndReason),
+    EndExpired(EndReason),
     EndAccess(Generation),
     Look,
 }
@@ -155,6 +156,7 @@ impl Verb {
             Wish::Redeem(_) => Kind::Redeem,
             Wish::Rotate(_) => Kind::Rotate,
             Wish::End(_) => Kind::End,
+            Wish::EndExpired(_) => Kind::EndExpired,
             Wish::EndAccess(_) => Kind::EndAccess,
             Wish::Look => Kind::Look,
         }
@@ -171,7 +173,7 @@ impl Verb {
             Wish::Open(opening) => Destination::of_opening(&opening.start),
             Wish::Redeem(_) => Destination::FIRST,
             Wish::Rotate(rotation) => Destination::after(rotation.generation),
-            Wish::End(_) | Wish::EndAccess(_) => {
+            Wish::End(_) | Wish::EndExpired(_) | Wish::EndAccess(_) => {
                 return match seen.grant.state {
                     State::Ended { .. } => End::ChangedByAnother,
                     State::Code { .. } | State::Active(_) => End::Unchanged,
@@ -221,7 +223,7 @@ impl Verb {
                 put(Value::I64(rotation.rotated_low.into()));
                 terms(&rotation.terms, put);
             }
-            Wish::End(reason) => put(Value::I64(columns::ended_column(*reason))),
+            Wish::End(reason) | Wish::EndExpired(reason) => put(Value::I64(columns::ended_column(*reason))),
             Wish::EndAccess(generation) => put(Value::I32(generation.number().cast_signed())),
             Wish::Look => {}
         }

@@ -3,7 +3,7 @@
 use kimbai_core::grant::{Look, Opening, Outcome, PartyStanding, Redemption, Revocation, Rotation};
 use kimbai_core::number::{AttemptId, ClientNumber, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::fault::Fault;
 use super::rows::{self, seen_rows};
@@ -156,17 +156,16 @@ fn live_grants(
     let Some(from) = after.map_or(Some(i64::MIN), |id| columns::id_column(id).checked_add(1)) else {
         return Ok(GrantSlice { grants: Vec::new(), next: None });
     };
-    let (sql, party) = match of {
-        GrantsOf::Realm => (GRANTS_OF_REALM, None),
-        GrantsOf::User(user) => (GRANTS_OF_USER, Some(user.0)),
-        GrantsOf::Client(client) => (GRANTS_OF_CLIENT, Some(client.0)),
-        GrantsOf::Organization(organization) => (GRANTS_OF_ORGANIZATION, Some(organization.0)),
+    let (sql, parties) = match of {
+        GrantsOf::Realm => (GRANTS_OF_REALM, vec![]),
+        GrantsOf::User(user) => (GRANTS_OF_USER, vec![user.0]),
+        GrantsOf::Client(client) => (GRANTS_OF_CLIENT, vec![client.0]),
+        GrantsOf::Active(user, client) => (ACTIVE_GRANTS, vec![user.0, client.0]),
+        GrantsOf::Organization(organization) => (GRANTS_OF_ORGANIZATION, vec![organization.0]),
     };
     let mut statement = connection.prepare_cached(sql)?;
-    let mut found = match party {
-        None => statement.query(params![realm.0, from])?,
-        Some(party) => statement.query(params![realm.0, from, party])?,
-    };
+    let parameters = [realm.0.into(), from].into_iter().chain(parties.into_iter().map(i64::from));
+    let mut found = statement.query(params_from_iter(parameters))?;
     let mut live = Vec::new();
     let mut next = None;
     for _ in 0..READ_MAX {
@@ -194,6 +193,10 @@ const GRANTS_OF_REALM: &str = concat!(seen_rows!(), " AND g.id >= ?2 ORDER BY g.
 const GRANTS_OF_USER: &str = concat!(seen_rows!("grants_of_user"), " AND g.user = ?3 AND g.id >= ?2 ORDER BY g.id");
 const GRANTS_OF_CLIENT: &str =
     concat!(seen_rows!("grants_of_client"), " AND g.client = ?3 AND g.id >= ?2 ORDER BY g.id");
+const ACTIVE_GRANTS: &str = concat!(
+    seen_rows!("grants_of_user"),
+    " AND g.user = ?3 AND g.id >= ?2 AND g.client = ?4 AND g.state = 1 ORDER BY g.id"
+);
 const GRANTS_OF_ORGANIZATION: &str = concat!(
     seen_rows!("grants_of_organization"),
     " AND g.organization = ?3 AND g.organization <> 0 AND g.id >= ?2 ORDER BY g.id"
@@ -212,6 +215,7 @@ mod tests {
         for (sql, expected) in [
             (GRANTS_OF_REALM, "SEARCH g USING PRIMARY KEY (realm=? AND id>?)"),
             (GRANTS_OF_USER, "SEARCH g USING INDEX grants_of_user (realm=? AND user=? AND id>?)"),
+            (ACTIVE_GRANTS, "SEARCH g USING INDEX grants_of_user (realm=? AND user=? AND id>?)"),
             (GRANTS_OF_CLIENT, "SEARCH g USING INDEX grants_of_client (realm=? AND client=? AND id>?)"),
         ] {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

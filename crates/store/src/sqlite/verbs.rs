@@ -22,6 +22,7 @@ pub(super) struct Verbs<'c> {
     redeem: Statement<'c>,
     rotate: Statement<'c>,
     end: Statement<'c>,
+    end_expired: Statement<'c>,
     revoke_access: Statement<'c>,
     seen: Statement<'c>,
 }
@@ -33,6 +34,7 @@ impl<'c> Verbs<'c> {
             redeem: connection.prepare(REDEEM)?,
             rotate: connection.prepare(ROTATE)?,
             end: connection.prepare(END)?,
+            end_expired: connection.prepare(END_EXPIRED)?,
             revoke_access: connection.prepare(REVOKE_ACCESS)?,
             seen: connection.prepare(SEEN)?,
         })
@@ -107,6 +109,10 @@ impl<'c> Verbs<'c> {
             Revocation::Grant(reason) => {
                 let state = columns::ended_column(reason);
                 self.end.execute(params![verb.realm.0, verb.id(), verb.now.0, verb.attempt(), state])?
+            }
+            Revocation::Expired(reason) => {
+                let state = columns::ended_column(reason);
+                self.end_expired.execute(params![verb.realm.0, verb.id(), verb.now.0, verb.attempt(), state])?
             }
             Revocation::AccessThrough(generation) => {
                 let through = generation.number();
@@ -229,6 +235,9 @@ const ROTATE: &str = "UPDATE grants SET attempt = ?4, state_end = min(?6, absolu
 
 const END: &str =
     "UPDATE grants SET attempt = ?4, state = ?5, state_end = ?3 WHERE realm = ?1 AND id = ?2 AND state < 2";
+
+const END_EXPIRED: &str = "UPDATE grants SET attempt = ?4, state = ?5, state_end = ?3 \
+     WHERE realm = ?1 AND id = ?2 AND state = 1 AND access_expiry_s <= max(?3 / 1000000, 0)";
 
 const REVOKE_ACCESS: &str = "UPDATE grants SET attempt = ?3, access_revoked_through = max(access_revoked_through, ?4) \
      WHERE realm = ?1 AND id = ?2 AND state = 1";

@@ -58,6 +58,14 @@ pub(super) async fn grants_are_listed_by_user_client_organization_and_realm_unti
         assert_eq!(ids_of(&scene, of, 100).await, ids);
         assert_eq!(ids_of(&scene, of, 2).await, ids, "in slices");
     }
+    let active = |user, client| GrantsOf::Active(user, client);
+    let with_tokens: Vec<_> = ids.iter().copied().filter(|id| *id != code).collect();
+    for slice in [100, 2] {
+        assert_eq!(ids_of(&scene, active(scene.user, scene.client), slice).await, with_tokens);
+    }
+    for none in [active(scene.user, other.client), active(other.user, scene.client), active(other.user, other.client)] {
+        assert!(ids_of(&scene, none, 100).await.is_empty(), "{none:?}");
+    }
     for of in [GrantsOf::User(other.user), GrantsOf::Client(other.client), GrantsOf::Organization(organization)] {
         assert_eq!(ids_of(&scene, of, 100).await, [other.id]);
     }

@@ -68,6 +68,7 @@ cases! { $
     revocation {
         a_revocation_ends_the_grant_and_keeps_the_first_reason
         revoked_access_never_becomes_less
+        a_grant_of_expired_access_ends_and_one_that_was_refreshed_does_not
         nothing_rotates_after_a_revocation_was_answered
         there_is_nothing_to_revoke_of_an_unknown_grant
     }

@@ -26,6 +26,7 @@ enum Step {
     Redeem(u64, u32, u8, Terms),
     Rotate(u64, u32, i32, u32, Terms),
     End(u64, EndReason),
+    EndExpired(u64, EndReason),
     EndAccess(u64, u32),
     Look(u64),
     Advance(i64),
@@ -97,6 +98,7 @@ impl History {
                 | Step::Redeem(..)
                 | Step::Rotate(..)
                 | Step::End(..)
+                | Step::EndExpired(..)
                 | Step::EndAccess(..)) => self.verb(&step),
             };
             let Some(verb) = verb else { continue };
@@ -202,6 +204,7 @@ impl History {
                 Verb::Rotate(GrantId(id), Rotation { client, generation, rotated_low: low ^ other_time, terms })
             }
             Step::End(id, reason) => Verb::Revoke(GrantId(id), Revocation::Grant(reason)),
+            Step::EndExpired(id, reason) => Verb::Revoke(GrantId(id), Revocation::Expired(reason)),
             Step::EndAccess(id, through) => {
                 Verb::Revoke(GrantId(id), Revocation::AccessThrough(Generation::new(through)?))
             }
@@ -243,6 +246,8 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (id(), client(), ahead, other_time, terms())
             .prop_map(|(id, client, ahead, time, terms)| Step::Rotate(id, client, ahead, time, terms)),
         1 => (id(), prop::sample::select(EndReason::ALL.to_vec())).prop_map(|(id, reason)| Step::End(id, reason)),
+        1 => (id(), prop::sample::select(EndReason::ALL.to_vec()))
+            .prop_map(|(id, reason)| Step::EndExpired(id, reason)),
         1 => (id(), 0_u32..6).prop_map(|(id, through)| Step::EndAccess(id, through)),
         1 => id().prop_map(Step::Look),
         3 => prop::sample::select(vec![1, -1, 59, -30, 3_600, -86_400, 86_400]).prop_map(Step::Advance),

@@ -50,6 +50,25 @@ pub(super) async fn revoked_access_never_becomes_less(subject: Subject) {
     assert_eq!(active(&grant).access_revoked_through.number(), 5, "it is kept by a rotation");
 }
 
+pub(super) async fn a_grant_of_expired_access_ends_and_one_that_was_refreshed_does_not(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let revocation = Revocation::Expired(EndReason::SessionEnded);
+    let revoke = async |id| scene.store.revoke(scene.realm, id, revocation, scene.attempt()).await.unwrap();
+    let (code, grant, other) = (scene.opened().await, scene.activated().await, scene.activated().await);
+    assert_eq!(revoke(code.id).await.seen.unwrap().grant, code, "a code has no access token");
+    let lifetime_s = i64::from(active(&grant).access_expiry_s - active(&grant).rotated.as_unix_s());
+    scene.clock.advance_s(lifetime_s - 5);
+    assert_eq!(revoke(grant.id).await.seen.unwrap().grant, grant, "it lives");
+    let refreshed = done(scene.rotate(&other).await).grant;
+    scene.clock.advance_s(5);
+    assert_eq!(revoke(other.id).await.seen.unwrap().grant, refreshed, "its next one lives");
+    let look = revoke(grant.id).await;
+    let ended = look.seen.unwrap();
+    assert_eq!(ended.grant.state, State::Ended { reason: EndReason::SessionEnded, at: look.now });
+    assert_eq!(refused(scene.rotate(&grant).await), ended);
+    assert_eq!(revoke(grant.id).await.seen.unwrap(), ended, "the first time stays");
+}
+
 pub(super) async fn nothing_rotates_after_a_revocation_was_answered(subject: Subject) {
     let long = std::env::var_os("KIMBAI_TEST_LONG").is_some_and(|long| long == "1");
     let scene = Arc::new(Scene::new(subject).await);

@@ -93,9 +93,7 @@ impl Planner<'_> {
         if known.is_some() && !matches!(secret, IntendedSecret::Kept) {
             changes.push("client_secret".to_owned());
         }
-        if known.is_some() && !matches!(key, IntendedKey::Kept) {
-            changes.push("partner.key".to_owned());
-        }
+        changes.extend(known.as_ref().and_then(|_| key.change()));
         let is_put = known.is_none() || !changes.is_empty();
         let activity = changed_activity(asked.disabled, known.as_ref().map(|client| client.standing.active));
         changes.extend(activity.map(describe));

@@ -224,10 +224,17 @@ async fn a_file_gives_a_key_or_one_is_made_and_a_plan_shows_none() {
     }
     let given = json!({ "key": KEY, "answers": "encrypted" });
     let planned = operator.plan(partner(given.clone())).await.unwrap();
-    assert_eq!(planned[0].changes, ["partner.answers: \"plain\" -> \"encrypted\"", "partner.key"]);
-    assert!(operator.apply(partner(given)).await.unwrap().made_keys.is_empty());
-    assert_eq!(live_keys(&operator), [KEY], "it is replaced at once, as a secret is");
-    let ascii = json!({ "key": "0123456789ABCDEFGHIJKLMNOPQRSTUV", "key_spelling": "ascii" });
+    let key_changes = "partner.key: the one before it works for 86400 s more";
+    assert_eq!(planned[0].changes, ["partner.answers: \"plain\" -> \"encrypted\"", key_changes]);
+    assert!(operator.apply(partner(given.clone())).await.unwrap().made_keys.is_empty());
+    assert_eq!(live_keys(&operator), [KEY, made], "the one before it stays beside it");
+    assert!(operator.plan(partner(given)).await.unwrap().is_empty());
+    let mut ascii = json!({ "key": "0123456789ABCDEFGHIJKLMNOPQRSTUV", "key_spelling": "ascii" });
+    let refused = operator.mistakes(partner(ascii.clone())).await;
+    assert!(refused[0].contains("key_overlap_s = 0"), "{refused:?}");
+    ascii["key_overlap_s"] = 0.into();
+    let planned = operator.plan(partner(ascii.clone())).await.unwrap();
+    assert!(planned[0].changes.contains(&"partner.key: the one before it ends at once".to_owned()), "{planned:?}");
     operator.apply(partner(ascii)).await.unwrap();
     assert_eq!(live_keys(&operator), ["303132333435363738394142434445464748494a4b4c4d4e4f50515253545556"]);
 }
@@ -245,25 +252,28 @@ async fn a_file_that_is_out_of_date_does_not_bring_a_key_back() {
 }
 
 #[tokio::test]
-async fn no_two_partners_of_a_realm_have_one_code_but_they_may_change_theirs() {
+async fn no_two_partners_of_a_realm_have_one_code_and_none_changes_its_own() {
     let operator = with_shop().await;
-    operator.run(add("ALSO", "also", &json!({}))).await.unwrap();
-    let codes = |shop: &str, also: &str| {
-        of_realm(&json!({
-            "shop": { "partner": { "partner_code": shop } }, "also": { "partner": { "partner_code": also } },
-        }))
+    let of = |client_id: &str, code: &str| {
+        let partner = json!({ "partner": { "partner_code": code } });
+        of_realm(&Value::from_iter([(client_id, partner)]))
     };
-    let refused = operator.mistakes(codes("SAME", "SAME")).await;
-    assert!(refused.len() == 1 && refused[0].contains("SAME is that of also"), "{refused:?}");
-    operator.apply(codes("ALSO", "SHOP")).await.unwrap();
+    let refused = operator.mistakes(of("also", "SHOP")).await;
+    assert!(refused.len() == 1 && refused[0].contains("SHOP is that of"), "{refused:?}");
+    operator.apply(of("also", "ALSO")).await.unwrap();
+    let refused = operator.mistakes(of("shop", "OTHER")).await;
+    assert!(refused[0].contains("partner.partner_code: it is SHOP and stays so"), "{refused:?}");
+    assert!(operator.plan(of("shop", "SHOP")).await.unwrap().is_empty());
+    let remove = ClientRemove { realm: Some(REALM.to_owned()), client_id: "shop".to_owned() };
+    operator.run(remove).await.unwrap();
+    operator.apply(of("shop", "OTHER")).await.unwrap();
     let listed = operator.run(list()).await.unwrap();
     let ids: Vec<_> =
         listed.iter().map(|partner| (partner.partner_code.as_str(), partner.client_id.as_str())).collect();
-    assert_eq!(ids, [("ALSO", "shop"), ("SHOP", "also")]);
+    assert_eq!(ids, [("ALSO", "also"), ("OTHER", "shop")]);
     // A code is free when its partner goes.
-    let heir = of_realm(&json!({ "heir": { "partner": { "partner_code": "SHOP" } } }));
-    assert!(operator.mistakes(heir.clone()).await[0].contains("SHOP is that of"));
-    operator.prune(heir).await.unwrap();
+    assert!(operator.mistakes(of("heir", "OTHER")).await[0].contains("OTHER is that of"));
+    operator.prune(of("heir", "OTHER")).await.unwrap();
     assert_eq!(operator.run(list()).await.unwrap()[0].client_id, "heir");
 }
 

@@ -64,7 +64,10 @@ fn a_file_that_names_no_key_has_one_made_and_printed_once() {
     place.write("shop.key", &format!("{KEY}\n"));
     let with_key = shop.replace(" }", ", key = \"file:shop.key\" }");
     let planned = place.run_with(&["apply", "--plan", "-"], &format!("{REALM}{with_key}"));
-    assert_eq!((planned.code, planned.stdout.as_str()), (2, "~ client shop in tconnect\n    partner.key\n"));
+    assert_eq!(
+        (planned.code, planned.stdout.as_str()),
+        (2, "~ client shop in tconnect\n    partner.key: the one before it works for 86400 s more\n")
+    );
     let applied = place.json_with(&["apply", "--yes", "-"], &format!("{REALM}{with_key}"));
     assert!(applied.get("made_keys").is_none(), "{applied}");
     assert!(!place.standing().to_string().contains(KEY));

@@ -6,11 +6,14 @@ use axum::response::Response;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use kimbai_core::realm::ErrorForm;
-use kimbai_engine::{PartnerRefusal, Throttled, TokenError};
+use kimbai_core::token::{Inactive, Refusal, TokenRefusal};
+use kimbai_engine::{PartnerLogInRefusal, PartnerRefusal, Throttled, TokenError};
 use serde::Serialize;
 
+use super::mistake::Wanted;
 use super::request::Unread;
 use crate::explanation;
+use crate::http::body::BodyFault;
 use crate::http::front::Reason;
 use crate::http::reply::{self, HttpFault};
 use crate::site::Call;
@@ -33,7 +36,9 @@ pub(super) fn fault(fault: HttpFault, _form: ErrorForm) -> Response {
         HttpFault::Misdirected => "no realm of this server has this host",
         HttpFault::Method(_) => "method not allowed",
         HttpFault::ContentType(_) => "the content type is not application/json",
-        HttpFault::Body(_) => "the body is too large, too slow or incomplete",
+        HttpFault::Body(BodyFault::TooLarge) => "the body is larger than 64 KiB",
+        HttpFault::Body(BodyFault::TooSlow) => "the body did not arrive in time",
+        HttpFault::Body(BodyFault::Incomplete) => "the body is incomplete",
         HttpFault::Headers => "too many or too long headers",
         HttpFault::Throttled(_) => "too many requests",
         HttpFault::Overloaded => "the server cannot answer now",
@@ -63,14 +68,17 @@ pub(super) fn unauthorized(why: Reason) -> Response {
 
 /// An attempt of who has failed too often.
 pub(super) fn too_many_failures(throttled: Throttled) -> Response {
-    let (mistake, explanation) = ("more than 20 failures in a minute", "Wait as Retry-After says.");
-    let detail = format!("too many failures of this source or partner, wait {} s", throttled.wait_s);
+    let mistake = "more than 20 failures in a minute, or 100 in the names of several partners";
+    let explanation = "Wait as Retry-After says.";
+    let detail = format!("too many failures of this source, wait {} s", throttled.wait_s);
     throttle(throttled.wait_s, Reason { name: "too_many_failures", detail, mistake, explanation })
 }
 
 /// A log-in that was right, of a person who has too many live ones.
-pub(super) fn too_many_grants(call: &Call, refusal: &PartnerRefusal, wait_s: u32) -> Response {
-    throttle(wait_s, log_in(call, refusal))
+pub(super) fn too_many_grants(wait_s: u32) -> Response {
+    let (mistake, explanation) = ("a log-in for every call", "Keep the access token until it expires, and refresh it.");
+    let detail = PartnerRefusal::TooManyGrants { wait_s }.to_string();
+    throttle(wait_s, Reason { name: "too_many_grants", detail, mistake, explanation })
 }
 
 fn throttle(wait_s: u32, why: Reason) -> Response {
@@ -97,9 +105,13 @@ pub(super) fn unread(unread: Unread) -> Reason {
             "Log in with username, password, client_id and client_secret, refresh with refresh_token; each is a string.",
         ),
         Unread::GrantType => ("field", "a grant_type other than password", "Send password, or leave it out."),
+        Unread::BearerMissing => ("authorization", "no access token", BEARER),
+        Unread::Bearer => ("authorization", "an Authorization header of another form, or two", BEARER),
     };
     Reason { name, detail: unread.to_string(), mistake, explanation }
 }
+
+const BEARER: &str = "Send Authorization: Bearer and the access_token of the last answer.";
 
 fn envelope(refusal: kimbai_engine::EnvelopeRefusal) -> Reason {
     use kimbai_engine::EnvelopeRefusal::{Envelope, Json, Partner, Utf8};
@@ -127,10 +139,20 @@ fn envelope(refusal: kimbai_engine::EnvelopeRefusal) -> Reason {
 pub(super) fn token(call: &Call, error: &TokenError) -> Reason {
     match error {
         TokenError::Refused(refusal) => {
-            if let kimbai_core::token::TokenRefusal::Grant(refusal) = refusal {
+            if let TokenRefusal::Grant(refusal) = refusal {
                 call.site.metrics.count_grant_refusal(*refusal);
             }
-            explanation::refusal(*refusal)
+            let known = explanation::refusal(*refusal);
+            match refusal {
+                TokenRefusal::Grant(refusal) => with_advice(known, *refusal, Wanted::Refresh),
+                TokenRefusal::Malformed(_)
+                | TokenRefusal::Client(_)
+                | TokenRefusal::UnsupportedGrantType
+                | TokenRefusal::UnauthorizedClient
+                | TokenRefusal::Scope(_)
+                | TokenRefusal::ScopeNotGranted
+                | TokenRefusal::ScopeNotNarrowed => known,
+            }
         }
         TokenError::Throttled(throttled) => explanation::throttled(*throttled),
         TokenError::Failed(failure) => {
@@ -141,22 +163,69 @@ pub(super) fn token(call: &Call, error: &TokenError) -> Reason {
     }
 }
 
+/// Why an access token opens nothing.
+pub(super) fn inactive(inactive: Inactive) -> Reason {
+    let known = explanation::inactive(inactive);
+    match inactive {
+        Inactive::Refused(refusal) => with_advice(known, refusal, Wanted::Access),
+        Inactive::NotYours => known,
+    }
+}
+
+/// What to do, where nobody authorizes anything: refresh, else log in.
+fn with_advice(known: Reason, refusal: Refusal, wanted: Wanted) -> Reason {
+    let explanation = match (refusal, wanted) {
+        (Refusal::Forged, Wanted::Refresh) => {
+            "Send the refresh_token exactly as it was received, to the realm that issued it."
+        }
+        (Refusal::Forged, Wanted::Access) => {
+            "Send the access_token exactly as it was received, to the realm that issued it."
+        }
+        (Refusal::OtherClient, _) => "Send it with the Partner-Code and key of the partner that was given it.",
+        (Refusal::Reused | Refusal::Spent, Wanted::Refresh) => {
+            "Store each new pair before you use it, in one place for all workers; this grant was revoked: log in."
+        }
+        (Refusal::ClientEnded | Refusal::UserEnded, _) => "Ask the operator.",
+        (
+            Refusal::Unknown
+            | Refusal::Expired
+            | Refusal::Revoked
+            | Refusal::GenerationRevoked
+            | Refusal::StoreWentBack
+            | Refusal::MembershipEnded
+            | Refusal::ScopeRetired
+            | Refusal::LastGeneration,
+            Wanted::Refresh,
+        ) => "Log in.",
+        (
+            Refusal::Reused
+            | Refusal::Spent
+            | Refusal::Unknown
+            | Refusal::Expired
+            | Refusal::Revoked
+            | Refusal::GenerationRevoked
+            | Refusal::StoreWentBack
+            | Refusal::MembershipEnded
+            | Refusal::ScopeRetired
+            | Refusal::LastGeneration,
+            Wanted::Access,
+        ) => "Refresh with the newest refresh_token; log in if that is refused.",
+        // There are no codes here.
+        (Refusal::RedirectUri | Refusal::Verifier | Refusal::CodeSpent, _) => known.explanation,
+    };
+    Reason { explanation, ..known }
+}
+
 /// Why nobody was logged in.
-pub(super) fn log_in(call: &Call, refusal: &PartnerRefusal) -> Reason {
+pub(super) fn log_in(call: &Call, refusal: &PartnerLogInRefusal) -> Reason {
     match refusal {
-        PartnerRefusal::Client => Reason {
+        PartnerLogInRefusal::Client => Reason {
             name: "invalid_client",
             detail: refusal.to_string(),
             mistake: "a client_id or client_secret that is not this partner's",
             explanation: "Compare both with the table at /.",
         },
-        PartnerRefusal::Person(refusal) => explanation::log_in(refusal),
-        PartnerRefusal::TooManyGrants { .. } => Reason {
-            name: "too_many_grants",
-            detail: refusal.to_string(),
-            mistake: "a log-in for every call",
-            explanation: "Keep the access token until it expires, and refresh it.",
-        },
-        PartnerRefusal::Token(error) => token(call, error),
+        PartnerLogInRefusal::Person(refusal) => explanation::log_in(refusal),
+        PartnerLogInRefusal::Token(error) => token(call, error),
     }
 }

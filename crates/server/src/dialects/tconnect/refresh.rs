@@ -2,12 +2,12 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use kimbai_core::number::ClientNumber;
-use kimbai_core::token::{Note, Refusal, TokenRefusal};
+use kimbai_core::token::Note;
 use kimbai_engine::{OpenedEnvelope, TokenAnswer, TokenError};
 
+use super::mistake::{Suspect, Wanted};
 use super::wall::{Attempt, Counts, Failure, Pace};
-use super::{error, mistake, request, response};
+use super::{error, request, response};
 use crate::site::Call;
 
 pub(super) async fn refresh(call: Call, body: Body) -> Response {
@@ -20,6 +20,7 @@ pub(super) async fn refresh(call: Call, body: Body) -> Response {
             if tokens.note == Some(Note::Retried) {
                 call.site.metrics.count_retry();
             }
+            attempt.done();
             response::tokens(&envelope, &tokens)
         }
         Err(failure) => attempt.refuse(failure),
@@ -29,23 +30,24 @@ pub(super) async fn refresh(call: Call, body: Body) -> Response {
 async fn answered(attempt: &Attempt<'_>) -> Result<(OpenedEnvelope, TokenAnswer), Failure> {
     let call = attempt.call;
     let mut envelope = attempt.open()?;
-    let token = request::refresh_token(std::mem::take(&mut envelope.members))?;
-    let (engine, partner) = (&call.site.engine, &envelope.partner);
-    match engine.partner_refresh(&call.realm, partner, token.clone(), call.source).await {
+    let mut members = std::mem::take(&mut envelope.members);
+    let token = match request::refresh_token(&mut members) {
+        Ok(token) => token,
+        Err(unread) => return Err(Failure::of_members(unread, members)),
+    };
+    match call.site.engine.partner_refresh(&call.realm, &envelope.partner, token.clone(), call.source).await {
         Ok(tokens) => Ok((envelope, tokens)),
         Err(refused) => {
-            let counts = counts(&refused, partner.number);
-            let why = mistake::of_token(&token, error::token(call, &refused));
-            Err(Failure { why, counts })
+            let counts = counts(&refused);
+            let why = error::token(call, &refused);
+            Err(Failure { why, suspect: Suspect::Token(token, Wanted::Refresh), counts })
         }
     }
 }
 
-/// A token that the partner was given proves it: that cannot be forged, an envelope can.
-const fn counts(refused: &TokenError, partner: ClientNumber) -> Counts {
+const fn counts(refused: &TokenError) -> Counts {
     match refused {
-        TokenError::Refused(TokenRefusal::Grant(Refusal::Forged | Refusal::OtherClient)) => Counts::Source,
-        TokenError::Refused(_) | TokenError::Throttled(_) => Counts::Partner(partner),
+        TokenError::Refused(_) | TokenError::Throttled(_) => Counts::Caller,
         TokenError::Failed(_) => Counts::Nobody,
     }
 }

@@ -51,6 +51,12 @@ pub(super) enum Unread {
     /// `grant_type` is there and not `password`.
     #[error("the envelope holds a grant_type other than password")]
     GrantType,
+    /// A request to an API shows no access token.
+    #[error("there is no header Authorization with an access token")]
+    BearerMissing,
+    /// It shows something else in its place, or two.
+    #[error("the header Authorization is not Bearer and an access token, once")]
+    Bearer,
 }
 
 /// Reads the body of a POST of JSON.
@@ -87,8 +93,8 @@ pub(super) fn digits(body: &[u8]) -> Result<String, Unread> {
 }
 
 /// A log-in.
-pub(super) fn log_in(mut members: Map<String, Value>, place: PasswordPlace) -> Result<PartnerLogIn, Unread> {
-    let mut text = |name| take(&mut members, name);
+pub(super) fn log_in(members: &mut Map<String, Value>, place: PasswordPlace) -> Result<PartnerLogIn, Unread> {
+    let mut text = |name| take(members, name);
     let (username, password) = (text("username")?, text("password")?);
     let (client_id, client_secret) = (text("client_id")?, text("client_secret")?);
     // The platform's blog sends it, its reference does not.
@@ -101,16 +107,24 @@ pub(super) fn log_in(mut members: Map<String, Value>, place: PasswordPlace) -> R
 }
 
 /// A refresh.
-pub(super) fn refresh_token(mut members: Map<String, Value>) -> Result<Secret, Unread> {
-    take(&mut members, "refresh_token").map(Secret::new)
+pub(super) fn refresh_token(members: &mut Map<String, Value>) -> Result<Secret, Unread> {
+    take(members, "refresh_token").map(Secret::new)
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 section 2.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Secret, Unread> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.to_owned()))
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(if headers.contains_key(AUTHORIZATION) { Unread::Bearer } else { Unread::BearerMissing });
+    };
+    let value = value.to_str().map_err(|_| Unread::Bearer)?.trim();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    match (scheme.eq_ignore_ascii_case("bearer"), token.trim()) {
+        (true, "") => Err(Unread::BearerMissing),
+        (true, token) => Ok(Secret::new(token.to_owned())),
+        (false, _) if scheme.is_empty() => Err(Unread::BearerMissing),
+        (false, _) => Err(Unread::Bearer),
+    }
 }
 
 fn take(members: &mut Map<String, Value>, name: &'static str) -> Result<String, Unread> {

@@ -17,12 +17,14 @@ use crate::http::front::Reason;
 use crate::http::reply::HttpFault;
 use crate::site::Audience;
 
-const FAULTS: [HttpFault; 8] = [
+const FAULTS: [HttpFault; 10] = [
     HttpFault::NotFound,
     HttpFault::Misdirected,
     HttpFault::Method("POST"),
     HttpFault::ContentType("application/json"),
     HttpFault::Body(BodyFault::TooLarge),
+    HttpFault::Body(BodyFault::TooSlow),
+    HttpFault::Body(BodyFault::Incomplete),
     HttpFault::Headers,
     HttpFault::Throttled(7),
     HttpFault::Overloaded,
@@ -94,7 +96,7 @@ fn data_is_a_string_that_is_there_once() {
 #[test]
 fn a_refresh_token_is_a_string_and_more_is_ignored() {
     let members = |value: Value| -> Map<String, Value> { value.as_object().unwrap().clone() };
-    let read = |value: Value| refresh_token(members(value)).map(|token| token.expose().to_owned());
+    let read = |value: Value| refresh_token(&mut members(value)).map(|token| token.expose().to_owned());
     assert_eq!(read(json!({ "refresh_token": "t", "scope": 1 })), Ok("t".to_owned()));
     for wrong in
         [json!({}), json!({ "refresh_token": 1 }), json!({ "refresh_token": "" }), json!({ "refresh_token": null })]

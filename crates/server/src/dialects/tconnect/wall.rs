@@ -2,19 +2,22 @@
 //!
 //! Before an envelope is looked at: 405, 413, 415, 429, 503. Every other failure is one answer, at the same delay after the request
 //! was there, or a multiple of it; success does not wait. The delay begins when the body has come whole: else who sends its last byte
-//! at a chosen moment could see on which side of it our work ended.
+//! at a chosen moment could see on which side of it our work ended. A log-in's begins when it has got one of its source's places,
+//! which it keeps until its answer leaves: what opens waits for hashes, and many at once would tell by it.
 
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use kimbai_core::number::ClientNumber;
 use kimbai_core::realm::PartnerSettings;
-use kimbai_engine::OpenedEnvelope;
+use kimbai_engine::{LogInPlace, OpenedEnvelope};
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
+use super::error;
+use super::mistake::{self, Suspect};
 use super::request::{self, Unread};
-use super::{error, mistake};
 use crate::http::front::{NotBefore, Reason};
 use crate::http::reply::HttpFault;
 use crate::site::Call;
@@ -23,25 +26,26 @@ use crate::site::Call;
 pub(super) struct Attempt<'a> {
     pub(super) call: &'a Call,
     body: Bytes,
-    arrived: Instant,
-    delay: Duration,
+    held: NotBefore,
+    /// Only log-ins have one.
+    place: Option<LogInPlace>,
 }
 
 /// Why a request is one of those that get the one answer.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) why: Reason,
+    /// Where the mistake may be behind it.
+    pub(super) suspect: Suspect,
     pub(super) counts: Counts,
 }
 
-/// Under whom a failure counts.
+/// Whether a failure counts where it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counts {
-    /// Its source.
-    Source,
-    /// The partner, from that source: the request was proven to be its, not by an envelope that opens, but by what was in it.
-    Partner(ClientNumber),
-    /// Nobody: it was our failure, or no guess.
+    /// At its source, in the name of the partner that it named: whether anything opened is not asked.
+    Caller,
+    /// Nowhere: it was our failure, or no guess.
     Nobody,
 }
 
@@ -55,18 +59,29 @@ pub(super) enum Pace {
 }
 
 impl<'a> Attempt<'a> {
-    /// Judges what is judged before the envelope.
+    /// Judges what is judged before the envelope of who must wait when failing too often.
     pub(super) async fn begin(call: &'a Call, body: Body, pace: Pace) -> Result<Self, Response> {
-        let fault = |fault| error::fault(fault, call.realm.settings.error_form);
-        let body = request::json_body(call, body).await.map_err(fault)?;
-        let arrived = Instant::now();
-        let (engine, code) = (&call.site.engine, request::partner_code(&call.headers).ok());
-        engine.admit_partner(&call.realm, code, call.source).map_err(error::too_many_failures)?;
-        if !engine.is_ready() {
-            return Err(fault(HttpFault::Overloaded));
+        let body = read(call, body).await?;
+        admit(call)?;
+        let place = match pace {
+            Pace::LogIn => Some(place(call).await?),
+            Pace::Refresh => None,
+        };
+        Self::at_envelope(call, body, (place, pace))
+    }
+
+    /// The same of who has shown a token, which is judged instead.
+    pub(super) async fn begin_with_token(call: &'a Call, body: Body) -> Result<Self, Response> {
+        let body = read(call, body).await?;
+        Self::at_envelope(call, body, (None, Pace::Refresh))
+    }
+
+    fn at_envelope(call: &'a Call, body: Bytes, (place, pace): (Option<LogInPlace>, Pace)) -> Result<Self, Response> {
+        if !call.site.engine.is_ready() {
+            return Err(overloaded(call));
         }
         let delay = call.realm.settings.partners.map_or(Duration::ZERO, |partners| delay(&partners, pace));
-        Ok(Self { call, body, arrived, delay })
+        Ok(Self { call, body, held: NotBefore { arrived: Instant::now(), delay }, place })
     }
 
     /// Opens the envelope. Whatever is wrong with the header or the body, something is opened with some key.
@@ -80,28 +95,80 @@ impl<'a> Attempt<'a> {
             (Ok(_), Ok(_), Err(refusal)) => Unread::Envelope(refusal),
             (Ok(_), Ok(_), Ok(opened)) => return Ok(opened),
         };
-        let why = mistake::explained(self.call, &self.body, unread);
-        Err(Failure { why, counts: Counts::Source })
+        Err(unread.into())
+    }
+
+    /// It needs its place no longer: its answer leaves at once.
+    pub(super) fn done(mut self) {
+        self.place = None;
     }
 
     /// The one answer.
-    pub(super) fn refuse(&self, failure: Failure) -> Response {
-        let Call { site, realm, source, .. } = self.call;
+    pub(super) fn refuse(self, failure: Failure) -> Response {
+        let Call { site, realm, source, headers, .. } = self.call;
         match failure.counts {
-            Counts::Source => site.engine.count_failure(realm, None, *source),
-            Counts::Partner(partner) => site.engine.count_failure(realm, Some(partner), *source),
+            Counts::Caller => site.engine.count_failure(realm, request::partner_code(headers).ok(), *source),
             Counts::Nobody => {}
         }
-        let mut response = error::unauthorized(failure.why);
-        response.extensions_mut().insert(NotBefore { arrived: self.arrived, delay: self.delay });
+        // What is spent on an explanation is spent behind the decision, so that it moves no answer.
+        let held = self.held.decided(Instant::now());
+        let mut response = error::unauthorized(mistake::explained(self.call, &self.body, failure));
+        response.extensions_mut().insert(held);
         response
+    }
+}
+
+impl Drop for Attempt<'_> {
+    // Whoever goes away before the answer must not have more places for it.
+    fn drop(&mut self) {
+        let (place, held) = (self.place.take(), self.held);
+        if let (Some(place), Ok(runtime)) = (place, Handle::try_current()) {
+            runtime.spawn(async move {
+                held.wait().await;
+                drop(place);
+            });
+        }
     }
 }
 
 impl From<Unread> for Failure {
     fn from(unread: Unread) -> Self {
-        Self { why: error::unread(unread), counts: Counts::Source }
+        Self { why: error::unread(unread), suspect: Suspect::Request(unread), counts: Counts::Caller }
     }
+}
+
+impl Failure {
+    /// That what was in an envelope is not what it should be; of that the names are kept alone.
+    pub(super) fn of_members(unread: Unread, members: Map<String, Value>) -> Self {
+        let names = members.into_iter().map(|(name, _)| name).take(NAMES_MAX).collect();
+        Self { suspect: Suspect::Members(names), ..unread.into() }
+    }
+}
+
+/// So many members are looked at for a mistake.
+const NAMES_MAX: usize = 32;
+
+/// The answer to who finds no room.
+pub(super) fn overloaded(call: &Call) -> Response {
+    error::fault(HttpFault::Overloaded, call.realm.settings.error_form)
+}
+
+async fn read(call: &Call, body: Body) -> Result<Bytes, Response> {
+    request::json_body(call, body).await.map_err(|fault| error::fault(fault, call.realm.settings.error_form))
+}
+
+/// Turns away who has failed too often.
+fn admit(call: &Call) -> Result<(), Response> {
+    let code = request::partner_code(&call.headers).ok();
+    call.site.engine.admit_partner(&call.realm, code, call.source).map_err(error::too_many_failures)
+}
+
+/// A place for a log-in of this source, when it is its turn.
+async fn place(call: &Call) -> Result<LogInPlace, Response> {
+    let place = call.realm.log_in_place(call.source).await.ok_or_else(|| overloaded(call))?;
+    // Those before it may have failed meanwhile.
+    admit(call)?;
+    Ok(place)
 }
 
 fn delay(partners: &PartnerSettings, pace: Pace) -> Duration {
