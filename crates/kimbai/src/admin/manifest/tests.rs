@@ -67,7 +67,7 @@ fn what_is_wrong_is_said_with_its_place_and_without_its_value() {
             "a.toml",
             "[realms.main.users.an]\nnam = 'An'\n",
             "a.toml:1:20: realms.main.users.an: unknown field `nam`, expected one of `name`, `email`, `claims`, \
-             `identity`, `sub`, `password`, `password_hash`, `disabled`\n",
+             `identity`, `sub`, `password`, `password_hash`, `disabled`, `memberships`\n",
         ),
         (
             "a.toml",
