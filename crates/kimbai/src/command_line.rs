@@ -86,7 +86,7 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// Options that concern one command alone, though others have the same name for the like of it.
-const OWN: [(&str, &str); 15] = [
+const OWN: [(&str, &str); 18] = [
     ("kimbai sign tini", "body"),
     ("kimbai sign tini", "generation"),
     ("kimbai sign tini", "secret"),
@@ -102,6 +102,9 @@ const OWN: [(&str, &str); 15] = [
     ("kimbai bench", "realm"),
     ("kimbai bench", "store"),
     ("kimbai export", "realm"),
+    ("kimbai legacy-token add", "client"),
+    ("kimbai legacy-token add", "shop"),
+    ("kimbai legacy-token add", "user"),
 ];
 
 #[test]

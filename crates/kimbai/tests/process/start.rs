@@ -61,7 +61,8 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert!(ended.stderr.contains("/nothing"), "logs go to stderr: {}", ended.stderr);
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!(document["operator"], format!("http://localhost:{}", base + 9));
-    let realms = document["realms"].as_array().unwrap();
+    let mut realms = document["realms"].as_array().unwrap().clone();
+    legacy_tokens(&realms[3].as_object_mut().unwrap().remove("legacy_tokens").unwrap());
     let names: Vec<_> = realms.iter().map(|realm| realm["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["standard", "tini", "marketplace", "haravan", "oneid"]);
     assert_eq!(realms[0], standard(base));
@@ -71,11 +72,52 @@ async fn json_is_one_line_and_nothing_follows_on_stdout() {
     assert_eq!(realms[4], oneid(base + 5));
 }
 
+/// One a shop, as long as the platform's own.
+#[track_caller]
+fn legacy_tokens(found: &Value) {
+    let of = |token: &Value| ["shop", "client_id", "username"].map(|name| token[name].as_str().unwrap().to_owned());
+    let client_id = "00112233445566778899aabbccddeeff";
+    let expect = [["demo-shop", client_id, "an"], ["other-shop", client_id, "chi"]];
+    assert_eq!(found.as_array().unwrap().iter().map(of).collect::<Vec<_>>(), expect);
+    for token in found.as_array().unwrap() {
+        let token = token["token"].as_str().unwrap();
+        let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        assert!(token.len() == 518 && token.bytes().all(is_base64url), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn the_printed_exchange_works_as_it_stands_and_the_legacy_tokens_are_the_same_at_every_start() {
+    let documents: [Value; 2] = std::array::from_fn(|_| {
+        let sandbox = Start::new(None).start();
+        let document = serde_json::from_str(&sandbox.document).unwrap();
+        sandbox.terminate();
+        sandbox.wait();
+        document
+    });
+    let [first, second] = documents.map(|document| document["realms"][3]["legacy_tokens"].clone());
+    assert_eq!(first, second);
+    let sandbox = Start::new(None).start();
+    let page = sandbox.send(sandbox.port_base + 4, &Call::get("/")).await.expect(200);
+    let page = page.body.replace("&quot;", "\"").replace("&#34;", "\"").replace("&#39;", "'").replace("&#x27;", "'");
+    let command = page.split("curl -s http://demo-shop").nth(1).expect("the command is on the page");
+    let command = format!("curl -s http://demo-shop{}", command.split("</").next().unwrap());
+    let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {command}: {}", String::from_utf8_lossy(&output.stdout)));
+    assert_eq!(answer["token"]["expires_in"], 2_147_483_647);
+    assert_eq!(answer["token"]["refresh_token"].as_str().unwrap().len(), 64);
+}
+
 fn haravan(port: u16) -> Value {
     let issuer = format!("http://localhost:{port}");
     let mut endpoints =
         endpoints(&issuer, ["/connect/authorize", "/connect/token", "/connect/revocation", "/connect/introspect"]);
-    endpoints["logout"] = format!("{issuer}/account/logout").into();
+    for (name, path) in
+        [("logout", "/account/logout"), ("token_exchange", "/admin/token_exchange.json"), ("shop", "/com/shop.json")]
+    {
+        endpoints[name] = format!("{issuer}{path}").into();
+    }
     let redirect_uris = json!([
         "http://localhost:8080/install/login",
         "http://localhost:8080/install/grandservice",
