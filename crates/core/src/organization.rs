@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::number::OrganizationNumber;
 use crate::realm::{RealmSettings, SettingsError};
 use crate::scope::{ScopeSet, ScopeTable};
+use crate::token::Refusal;
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,12 +122,6 @@ impl OrganizationRules {
         Self { claims: scope(&membership.scope), single_role: membership.single_role, service }
     }
 
-    /// Whether there are organizations at all.
-    #[must_use]
-    pub const fn are_none(&self) -> bool {
-        self.claims.is_empty()
-    }
-
     /// Whether who asks for this scope acts for an organization.
     #[must_use]
     pub fn asks(&self, scope: ScopeSet) -> bool {
@@ -138,6 +133,30 @@ impl OrganizationRules {
     pub fn role_for(&self, scope: ScopeSet) -> Option<&str> {
         let service = self.service.as_ref().filter(|(service, _)| scope.intersects(*service));
         service.map(|(_, role)| role.as_str())
+    }
+
+    /// Whether a member may give this scope: none but a service's takes a role.
+    #[must_use]
+    pub fn is_enough(&self, membership: &Membership, scope: ScopeSet) -> bool {
+        self.role_for(scope).is_none_or(|role| membership.has_role(role))
+    }
+
+    /// Whether who gave a grant of this scope may still give it, by the place in the grant's organization; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`Refusal::MembershipEnded`], [`Refusal::RoleEnded`].
+    pub fn check_giver(
+        &self,
+        scope: ScopeSet,
+        organization: OrganizationNumber,
+        membership: Option<&Membership>,
+    ) -> Result<(), Refusal> {
+        match membership {
+            Some(membership) if self.is_enough(membership, scope) => Ok(()),
+            None if organization == OrganizationNumber::NONE && self.role_for(scope).is_none() => Ok(()),
+            None if organization != OrganizationNumber::NONE => Err(Refusal::MembershipEnded),
+            Some(_) | None => Err(Refusal::RoleEnded),
+        }
     }
 
     /// Whether this scope gives claims of the organization.

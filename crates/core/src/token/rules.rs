@@ -115,6 +115,12 @@ impl TokenRules {
         Terms { access_lifetime_s: access_token_s, idle_lifetime_s: refresh_idle_s, sealing_key: keys.newest }
     }
 
+    /// The scope that makes a service, which takes a role: nobody has it who was not asked for that.
+    #[must_use]
+    pub fn service_scope(&self) -> ScopeSet {
+        self.service.map(|service| service.scope).unwrap_or_default()
+    }
+
     /// What makes a grant of this scope a service's, if anything does.
     #[must_use]
     pub fn service_of(&self, scope: ScopeSet) -> Option<ServiceRules> {
