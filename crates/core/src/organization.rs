@@ -216,9 +216,15 @@ pub fn is_org_id(text: &str) -> bool {
     (1..=ORG_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether this can be an organization's name or category: no control characters.
+/// Whether this can be an organization's name: at least one character, no control characters.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && is_category(text)
+}
+
+/// Whether this can be an organization's category: as a name, and may be empty.
+#[must_use]
+pub fn is_category(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
@@ -261,12 +267,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_empty_and_has_no_control_characters() {
+    fn a_category_may_be_empty_a_name_not_and_neither_has_control_characters() {
         let (longest, too_long) = ("x".repeat(256), "x".repeat(257));
         for (text, expected) in
             [("", true), ("Tiệm Hoa & Quà", true), ("a\u{1b}[1m", false), (&longest, true), (&too_long, false)]
         {
-            assert_eq!(is_name(text), expected, "{text:?}");
+            assert_eq!((is_name(text), is_category(text)), (expected && !text.is_empty(), expected), "{text:?}");
         }
     }
 }

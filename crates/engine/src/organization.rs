@@ -168,10 +168,8 @@ impl Realm {
 
     /// The memberships that the page shows which asks for one, and whether each is enough for this scope.
     pub(crate) fn offered(&self, memberships: Vec<Membership>, scope: ScopeSet) -> Vec<OfferedMembership> {
-        let offered = |membership| OfferedMembership {
-            is_enough: self.organizations.is_enough(&membership, scope),
-            membership,
-        };
+        let offered =
+            |membership| OfferedMembership { is_enough: self.organizations.is_enough(&membership, scope), membership };
         memberships.into_iter().map(offered).collect()
     }
 

@@ -59,7 +59,7 @@ impl TokenRules {
     #[must_use]
     pub fn of(settings: &RealmSettings, scopes: &ScopeTable) -> Self {
         let service = settings.service.as_ref().map(|service| ServiceRules {
-            // Of a scope that is retired there are no grants any more.
+            // Also one that is retired: what was granted with it stays a service's.
             scope: scopes.parse_registered(&service.scope).unwrap_or_default(),
             access_token_s: service.access_token_s,
             refresh_absolute_s: service.refresh_absolute_s,

@@ -250,7 +250,8 @@ async fn a_services_access_token_is_no_jwt_however_little_of_it_is_asked_for() {
         .haravan_as("haravan-long", |settings| {
             settings.token_shape = TokenShape::Whole;
             let (audience, scopes) = ("https://api.example.vn".to_owned(), vec!["com.write_products".to_owned()]);
-            settings.audiences = vec![AudienceDefinition { audience, scopes, access_token_format: AccessTokenFormat::Jwt }];
+            settings.audiences =
+                vec![AudienceDefinition { audience, scopes, access_token_format: AccessTokenFormat::Jwt }];
         })
         .await;
     let is_jwt = |tokens: &Value| text(tokens, "access_token").contains('.');

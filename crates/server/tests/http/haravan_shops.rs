@@ -106,7 +106,7 @@ async fn the_consent_page_says_for_which_shop() {
     let shown = an.browser.get(&an.request(LOGIN_SCOPE, &[])).await.expect(200);
     let logged_in = an.browser.post_log_in(&form(&shown), "an", PASSWORD).await.expect(303);
     let page = an.browser.get(logged_in.header("location")).await.expect(200);
-    assert!(page.body.contains("<dd>Tiệm Hoa Ngọc Ảnh</dd>"), "{}", page.body);
+    assert!(page.body.contains("<dd>Tiệm Hoa Ngọc Ảnh <code>demo-shop</code></dd>"), "{}", page.body);
 }
 
 #[tokio::test]

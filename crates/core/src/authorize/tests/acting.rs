@@ -1,8 +1,8 @@
 //! For which organization a user acts, by table; and the page that asks.
 
 use crate::authorize::{
-    Acting, AuthorizationRequest, AuthorizeError, Browsing, Consents, Decision, Parameter, Progress, Step, SubjectMatch, Wanted,
-    acting, decide, validate,
+    Acting, AuthorizationRequest, AuthorizeError, Browsing, Consents, Decision, Parameter, Progress, Step,
+    SubjectMatch, Wanted, acting, decide, validate,
 };
 use crate::client::tests::{OFFLINE, ORDER, PRODUCT, client, scope_table, settings};
 use crate::client::{ClientMetadata, ConsentPolicy};
