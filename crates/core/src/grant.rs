@@ -155,11 +155,13 @@ pub enum EndReason {
     RevokedByOperator,
     /// Its session ended, and it was not to live longer.
     SessionEnded,
+    /// Its user has left the organization for which it was given.
+    MembershipEnded,
 }
 
 impl EndReason {
     /// Every reason, for the stores that number them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RevokedByClient,
         Self::ConsentWithdrawn,
         Self::CodeReplayed,
@@ -167,6 +169,7 @@ impl EndReason {
         Self::LastGeneration,
         Self::RevokedByOperator,
         Self::SessionEnded,
+        Self::MembershipEnded,
     ];
 }
 

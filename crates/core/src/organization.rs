@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::number::OrganizationNumber;
 use crate::realm::{RealmSettings, SettingsError};
 use crate::scope::{ScopeSet, ScopeTable};
+use crate::token::Refusal;
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,12 +122,6 @@ impl OrganizationRules {
         Self { claims: scope(&membership.scope), single_role: membership.single_role, service }
     }
 
-    /// Whether there are organizations at all.
-    #[must_use]
-    pub const fn are_none(&self) -> bool {
-        self.claims.is_empty()
-    }
-
     /// Whether who asks for this scope acts for an organization.
     #[must_use]
     pub fn asks(&self, scope: ScopeSet) -> bool {
@@ -138,6 +133,30 @@ impl OrganizationRules {
     pub fn role_for(&self, scope: ScopeSet) -> Option<&str> {
         let service = self.service.as_ref().filter(|(service, _)| scope.intersects(*service));
         service.map(|(_, role)| role.as_str())
+    }
+
+    /// Whether a member may give this scope: none but a service's takes a role.
+    #[must_use]
+    pub fn is_enough(&self, membership: &Membership, scope: ScopeSet) -> bool {
+        self.role_for(scope).is_none_or(|role| membership.has_role(role))
+    }
+
+    /// Whether who gave a grant of this scope may still give it, by the place in the grant's organization; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`Refusal::MembershipEnded`], [`Refusal::RoleEnded`].
+    pub fn check_giver(
+        &self,
+        scope: ScopeSet,
+        organization: OrganizationNumber,
+        membership: Option<&Membership>,
+    ) -> Result<(), Refusal> {
+        match membership {
+            Some(membership) if self.is_enough(membership, scope) => Ok(()),
+            None if organization == OrganizationNumber::NONE && self.role_for(scope).is_none() => Ok(()),
+            None if organization != OrganizationNumber::NONE => Err(Refusal::MembershipEnded),
+            Some(_) | None => Err(Refusal::RoleEnded),
+        }
     }
 
     /// Whether this scope gives claims of the organization.
@@ -197,9 +216,15 @@ pub fn is_org_id(text: &str) -> bool {
     (1..=ORG_ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether this can be an organization's name or category: no control characters.
+/// Whether this can be an organization's name: at least one character, no control characters.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && is_category(text)
+}
+
+/// Whether this can be an organization's category: as a name, and may be empty.
+#[must_use]
+pub fn is_category(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
@@ -242,12 +267,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_empty_and_has_no_control_characters() {
+    fn a_category_may_be_empty_a_name_not_and_neither_has_control_characters() {
         let (longest, too_long) = ("x".repeat(256), "x".repeat(257));
         for (text, expected) in
             [("", true), ("Tiệm Hoa & Quà", true), ("a\u{1b}[1m", false), (&longest, true), (&too_long, false)]
         {
-            assert_eq!(is_name(text), expected, "{text:?}");
+            assert_eq!((is_name(text), is_category(text)), (expected && !text.is_empty(), expected), "{text:?}");
         }
     }
 }

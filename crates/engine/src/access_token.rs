@@ -89,10 +89,11 @@ impl From<SealedToken> for IssuedToken {
 }
 
 impl Realm {
-    /// What an access token of this scope is: what the client is registered for, else what the audiences want; where even refresh
-    /// tokens are JWTs, a JWT. A service's is never a JWT: no key that signs is kept for decades.
-    pub(crate) fn access_token_format(&self, client: &Client, scope: ScopeSet) -> AccessTokenFormat {
-        if self.token_rules.service_of(scope).is_some() {
+    /// What an access token of this scope is, of a grant of that one: what the client is registered for, else what the audiences want;
+    /// where even refresh tokens are JWTs, a JWT. A service's is never a JWT, however little of it the token has: no key that signs is
+    /// kept for decades.
+    pub(crate) fn access_token_format(&self, client: &Client, scope: ScopeSet, granted: ScopeSet) -> AccessTokenFormat {
+        if self.token_rules.service_of(granted).is_some() {
             return AccessTokenFormat::Opaque;
         }
         client.metadata.access_token_format.unwrap_or_else(|| match self.settings.refresh_token_format {

@@ -94,7 +94,7 @@ impl Engine {
         request: &AppCodeRequest,
     ) -> Result<AppCode, AppCodeError> {
         let app = realm.client(&request.client_id).filter(|client| is_app(client)).ok_or(AppCodeError::App)?;
-        let consent = PartialConsent::permitted(&app, &request.scopes, &realm.scopes);
+        let consent = realm.permitted(&app, &request.scopes);
         let consent = match (&request.granted, app.consent) {
             (_, ConsentPolicy::Never) => consent,
             (Some(granted), ConsentPolicy::Always | ConsentPolicy::Remembered) => {
@@ -110,6 +110,15 @@ impl Engine {
         let about = About { client: Some(app.number.0), user: Some(user.0.0), ..About::default() };
         self.record(realm, "grant_opened", about);
         Ok(AppCode::Settled(Some(code), consent))
+    }
+}
+
+impl Realm {
+    /// Of what an app asks for in this way, what it may have: not a service's scope, which takes a role in an organization, for here the
+    /// person acts for none.
+    #[must_use]
+    pub fn permitted(&self, app: &Client, asked: &[String]) -> PartialConsent {
+        PartialConsent::permitted(app.scope.without(self.token_rules.service_scope()), asked, &self.scopes)
     }
 }
 

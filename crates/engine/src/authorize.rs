@@ -173,7 +173,7 @@ impl Engine {
             session: Some(&signed_in.view),
             subject: self.subject_match(realm, &valid, signed_in, &interaction).await?,
             acting,
-            consents: self.consents(realm, &valid.client, (user, acting.organization())).await?,
+            consents: self.agreed(realm, &valid.client, (user, acting)).await?,
             decision,
         };
         let step = step(realm, &valid, browsing, &interaction);
@@ -203,11 +203,8 @@ impl Engine {
             Step::AskConsent { scope, optional } => {
                 let user_name = self.user_name(realm, signed_in.user()).await?;
                 let organization = organization_among(memberships, acting);
-                let interaction = match acting {
-                    // The yes will be to this one.
-                    Acting::For(organization) => interaction.at(interaction.progress.acts_for(organization)),
-                    Acting::Alone | Acting::Undecided | Acting::Refused(_) => interaction,
-                };
+                // The yes will be to this one, or to nobody else.
+                let interaction = interaction.at(interaction.progress.acts_for(acting.organization()));
                 let ValidRequest { client, target, .. } = valid;
                 let redirect_uri = target.redirect_uri;
                 let asked =
@@ -215,7 +212,7 @@ impl Engine {
                 Ok(Authorized::AskConsent(asked))
             }
             Step::Respond { scope } => {
-                let said = realm.said_of(scope, membership_among(memberships, acting));
+                let said = realm.said_of(scope, membership_among(memberships, acting).as_ref());
                 self.respond(realm, valid, signed_in, (scope, acting.organization(), said, decision)).await
             }
             Step::Refuse(error) => Ok(Authorized::Error { target: valid.target, error }),
@@ -319,6 +316,25 @@ impl Engine {
     async fn open(&self, realm: &Realm, opening: Opening) -> Result<(GrantId, SealedToken), EngineError> {
         let (Seen { grant, .. }, _) = self.open_grant(realm, opening).await?;
         Ok((grant.id, seal_code(realm, &grant)?))
+    }
+
+    /// What a user has agreed to before for this client, acting so; of who does not act yet, or may not, anything.
+    async fn agreed(
+        &self,
+        realm: &Realm,
+        client: &Client,
+        (user, acting): (UserNumber, Acting),
+    ) -> Result<Option<Consents>, EngineError> {
+        match acting {
+            Acting::Alone | Acting::For(_) => self.consents(realm, client, (user, acting.organization())).await,
+            Acting::Undecided | Acting::Refused(_) => {
+                if client.consent != ConsentPolicy::Remembered {
+                    return Ok(None);
+                }
+                let row = self.store.last_consent(realm.number, user, client.number).await?;
+                Ok(row.map(|row| Consents { scope: row.scope }))
+            }
+        }
     }
 
     async fn consents(

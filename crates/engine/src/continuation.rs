@@ -12,7 +12,8 @@ use crate::realm::Realm;
 use crate::session::{BrowserSecret, SessionSecret};
 
 const LIFETIME_S: u32 = 3_600;
-const PURPOSE: &str = "continuation";
+/// What is sealed has another layout since it says for which organization the user acts.
+const PURPOSE: &str = "continuation 2";
 
 /// What goes from page to page of one request: what was settled, and what the first pass read and dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,9 +181,11 @@ impl Interaction {
     fn write(&self, value: &mut Vec<u8>) {
         let Progress { first_seen, log_in_since, chosen, organization } = self.progress;
         value.extend_from_slice(&first_seen.0.to_be_bytes());
-        // No user and no organization has the number 0, nothing happened in 1970, and no digest is all zero: fixed values for "none".
+        // No user has the number 0, nothing happened in 1970, and no digest is all zero: fixed values for "none".
         value.extend_from_slice(&log_in_since.map_or(0, |since| since.0).to_be_bytes());
         value.extend_from_slice(&chosen.map_or(0, |user| user.0).to_be_bytes());
+        // For nobody else, number 0, is something that was settled.
+        value.push(organization.is_some().into());
         value.extend_from_slice(&organization.map_or(0, |organization| organization.0).to_be_bytes());
         value.extend_from_slice(&self.named.map_or([0; 16], |named| named.0));
         value.extend_from_slice(self.login_hint.as_bytes());
@@ -192,15 +195,16 @@ impl Interaction {
         let (first_seen, rest) = value.split_first_chunk()?;
         let (log_in_since, rest) = rest.split_first_chunk()?;
         let (chosen, rest) = rest.split_first_chunk()?;
+        let (is_settled, rest) = rest.split_first()?;
         let (organization, rest) = rest.split_first_chunk()?;
         let (named, login_hint) = rest.split_first_chunk::<16>()?;
         let (log_in_since, chosen) = (i64::from_be_bytes(*log_in_since), u32::from_be_bytes(*chosen));
-        let organization = OrganizationNumber(u32::from_be_bytes(*organization));
+        let organization = (*is_settled == 1).then_some(OrganizationNumber(u32::from_be_bytes(*organization)));
         let progress = Progress {
             first_seen: Micros(i64::from_be_bytes(*first_seen)),
             log_in_since: (log_in_since != 0).then_some(Micros(log_in_since)),
             chosen: (chosen != 0).then_some(UserNumber(chosen)),
-            organization: (organization != OrganizationNumber::NONE).then_some(organization),
+            organization,
         };
         let named = (*named != [0; 16]).then_some(SubjectDigest(*named));
         Some(Self { progress, named, login_hint: String::from_utf8(login_hint.to_vec()).ok()? })

@@ -155,13 +155,18 @@ impl Realm {
     }
 
     /// What an ID token beside a token of this scope says of the organization for which the user acts.
-    pub(crate) fn said_of(&self, scope: ScopeSet, membership: Option<Membership>) -> Map<String, Value> {
-        match (self.settings.id_token_claims, membership) {
-            (IdTokenClaims::OfScopes, Some(membership)) if self.organizations.gives_claims(scope) => {
-                self.organizations.claims_of(&membership)
-            }
-            (IdTokenClaims::OfScopes | IdTokenClaims::Requested, _) => Map::new(),
-        }
+    pub(crate) fn said_of(&self, scope: ScopeSet, membership: Option<&Membership>) -> Map<String, Value> {
+        let membership = membership.filter(|_| self.says_organization(scope));
+        membership.map(|membership| self.organizations.claims_of(membership)).unwrap_or_default()
+    }
+
+    /// Whether an ID token beside a token of this scope says anything of the organization.
+    pub(crate) fn says_organization(&self, scope: ScopeSet) -> bool {
+        let says_what_scopes_give = match self.settings.id_token_claims {
+            IdTokenClaims::OfScopes => true,
+            IdTokenClaims::Requested => false,
+        };
+        says_what_scopes_give && self.is_openid(scope) && self.organizations.gives_claims(scope)
     }
 
     /// When an ID token ends that stands beside an access token: an ID token speaks of a log-in, and is over when a person's access

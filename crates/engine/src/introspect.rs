@@ -6,6 +6,7 @@ use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
 use kimbai_core::grant::Look;
 use kimbai_core::number::{OrganizationNumber, UserNumber};
+use kimbai_core::organization::Membership;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::token::{
@@ -42,6 +43,10 @@ pub struct TokenFacts {
     pub user: Option<UserNumber>,
     /// For which organization the user acts.
     pub organization: OrganizationNumber,
+    /// By what clients know it: read for introspection alone.
+    pub org_id: Option<String>,
+    /// The user's place there, of a grant that stands on it.
+    pub(crate) place: Option<Membership>,
     /// When it was issued, in seconds since 1970; not known of a short token whose generation has passed.
     pub issued_at_s: Option<u32>,
     /// When it expires, in seconds since 1970.
@@ -101,16 +106,30 @@ impl Engine {
         if caller.is_public() {
             return Err(TokenRefusal::UnauthorizedClient.into());
         }
-        match IntrospectionReach::of(&caller, &realm.audiences) {
-            IntrospectionReach::Nothing => Ok(Introspection::Inactive(Inactive::NotYours)),
+        let found = match IntrospectionReach::of(&caller, &realm.audiences) {
+            IntrospectionReach::Nothing => Introspection::Inactive(Inactive::NotYours),
             IntrospectionReach::OwnAudience => {
-                Ok(self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&caller.client_id))
+                self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&caller.client_id)
             }
             IntrospectionReach::EveryToken => {
                 let kinds = [TokenKind::Access, TokenKind::Rowless, TokenKind::Refresh];
-                Ok(self.look_into(realm, &kinds, token).await?)
+                self.look_into(realm, &kinds, token).await?
             }
-        }
+        };
+        Ok(self.naming_organization(realm, found).await?)
+    }
+
+    /// The same answer, which says by what clients know the organization, if there is one.
+    async fn naming_organization(&self, realm: &Realm, found: Introspection) -> Result<Introspection, EngineError> {
+        let facts = match found {
+            Introspection::Active(facts) if facts.organization != OrganizationNumber::NONE => facts,
+            other @ (Introspection::Active(_) | Introspection::Inactive(_)) => return Ok(other),
+        };
+        let org_id = match &facts.place {
+            Some(place) => Some(place.organization.org_id.clone()),
+            None => self.organization(realm, facts.organization).await?.map(|organization| organization.org_id),
+        };
+        Ok(Introspection::Active(TokenFacts { org_id, ..facts }))
     }
 
     /// Tells an authenticated client of an access token that was issued to it; of any other token nothing.
@@ -201,6 +220,10 @@ impl Engine {
         if !is_allowed(&client, pointer.scope, &realm.scopes) {
             return Ok(Err(Refusal::ScopeRetired));
         }
+        let place = match self.stands(realm, &live.grant).await? {
+            Ok(place) => place,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let Some(public) = self.public_subject(realm, live.grant.user).await? else {
             return Ok(Err(Refusal::UserEnded));
         };
@@ -221,6 +244,8 @@ impl Engine {
             client,
             user: Some(live.grant.user),
             organization: live.grant.organization,
+            org_id: None,
+            place,
             issued_at_s,
             expiry_s: live.expiry_s,
             requested,
@@ -250,6 +275,8 @@ impl Engine {
             client,
             user: None,
             organization: OrganizationNumber::NONE,
+            org_id: None,
+            place: None,
             issued_at_s: Some(rowless.issued_at_s),
             expiry_s: rowless.expiry_s,
             requested: ClaimSet::EMPTY,

@@ -16,10 +16,11 @@ use crate::realm::Realm;
 use crate::token::TokenAnswer;
 
 impl Realm {
-    /// Whether what a client gets for this scope names the user: an ID token does, and an access token that is a JWT.
-    pub(crate) fn names_user(&self, client: &Client, scope: ScopeSet) -> bool {
+    /// Whether what a client gets for this scope, by a grant of that one, names the user: an ID token does, and an access token that is
+    /// a JWT.
+    pub(crate) fn names_user(&self, client: &Client, scope: ScopeSet, granted: ScopeSet) -> bool {
         self.is_openid(scope)
-            || self.access_token_format(client, scope) == AccessTokenFormat::Jwt
+            || self.access_token_format(client, scope, granted) == AccessTokenFormat::Jwt
             || self.settings.refresh_token_format == RefreshTokenFormat::Jwt
     }
 
@@ -55,7 +56,7 @@ impl Engine {
         let (access, key) = (&issued.access, issued.sealing_key);
         let seal = |kind| realm.keyring.seal(kind, access, key).map_err(unsealed);
         let named = || identity.ok_or(TokenRefusal::Grant(Refusal::UserEnded));
-        let access_token = match realm.access_token_format(client, access.scope) {
+        let access_token = match realm.access_token_format(client, access.scope, grant.scope) {
             AccessTokenFormat::Opaque => seal(TokenKind::Access)?.into(),
             AccessTokenFormat::Jwt => {
                 let (identity, jti) = (named()?, seal(TokenKind::AccessJti)?);
@@ -100,7 +101,7 @@ impl Engine {
         let issuer = (client.number, client.standing.epoch);
         let token = issue_rowless(issuer, scope, lifetime_s, self.store.now(), random_u64());
         let seal = |kind| realm.keyring.seal_rowless(kind, &token).map_err(unsealed);
-        let access_token = match realm.access_token_format(client, scope) {
+        let access_token = match realm.access_token_format(client, scope, scope) {
             AccessTokenFormat::Opaque => seal(TokenKind::Rowless)?.into(),
             AccessTokenFormat::Jwt => {
                 let signer = self.signer(realm, realm.signing_algorithm(client)).await?;

@@ -2,12 +2,14 @@
 
 use kimbai_core::authorize::{Acting, ResponseTarget, Wanted, acting};
 use kimbai_core::client::Client;
+use kimbai_core::grant::Grant;
 use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::organization::{Membership, Organization};
 use kimbai_core::realm::AuthorizationResponseForm;
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::session_state::session_state;
+use kimbai_core::token::Refusal;
 use kimbai_keyring::random_u64;
 use kimbai_store::{Change, MembershipRow, OrganizationRow, StoreError};
 
@@ -96,6 +98,28 @@ impl Engine {
         self.store.memberships(realm.number, user).await?.into_iter().map(membership_of).collect()
     }
 
+    /// The place that who gave a grant has now in the grant's organization; none: it is for none, or there is none any more.
+    pub(crate) async fn givers_place(&self, realm: &Realm, grant: &Grant) -> Result<Option<Membership>, EngineError> {
+        match grant.organization {
+            OrganizationNumber::NONE => Ok(None),
+            organization => self.membership(realm, grant.user, organization).await,
+        }
+    }
+
+    /// Looks at the membership that a grant stands on, as at the standing of its user: a person's grant is over when the person has
+    /// left, a service's is the organization's and stands on nobody's. Answers the membership, where one was read.
+    pub(crate) async fn stands(
+        &self,
+        realm: &Realm,
+        grant: &Grant,
+    ) -> Result<Result<Option<Membership>, Refusal>, EngineError> {
+        if !realm.stands_on_membership(grant) {
+            return Ok(Ok(None));
+        }
+        let place = self.givers_place(realm, grant).await?;
+        Ok(realm.organizations.check_giver(grant.scope, grant.organization, place.as_ref()).map(|()| place))
+    }
+
     /// For which organization a user acts who is not asked: the one of this label, or the first that will do. None where one is needed
     /// and there is none: for the sandbox, whose caller names the user.
     ///
@@ -135,11 +159,17 @@ impl Engine {
 }
 
 impl Realm {
+    /// Whether a grant works only as long as its user belongs to its organization.
+    fn stands_on_membership(&self, grant: &Grant) -> bool {
+        grant.organization != OrganizationNumber::NONE
+            && self.organizations.asks(grant.scope)
+            && self.token_rules.service_of(grant.scope).is_none()
+    }
+
     /// The memberships that the page shows which asks for one, and whether each is enough for this scope.
     pub(crate) fn offered(&self, memberships: Vec<Membership>, scope: ScopeSet) -> Vec<OfferedMembership> {
-        let is_enough =
-            |membership: &Membership| self.organizations.role_for(scope).is_none_or(|role| membership.has_role(role));
-        let offered = |membership| OfferedMembership { is_enough: is_enough(&membership), membership };
+        let offered =
+            |membership| OfferedMembership { is_enough: self.organizations.is_enough(&membership, scope), membership };
         memberships.into_iter().map(offered).collect()
     }
 

@@ -1,8 +1,9 @@
 //! The token endpoint's operation (RFC 6749 section 3.2): authenticate, plan, one verb, settle, seal.
 
 use kimbai_core::client::Client;
-use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation, Seen};
-use kimbai_core::number::{GrantId, OrganizationNumber, UserNumber};
+use kimbai_core::grant::{EndReason, Grant, Outcome, Redemption, Revocation, Seen, State};
+use kimbai_core::number::{GrantId, UserNumber};
+use kimbai_core::organization::Membership;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::token::{
     Note, Plan, Pointer, Presented, Refusal, Retries, Settled, TokenGrant, TokenKind, TokenRefusal, TokenRequest, plan,
@@ -69,10 +70,10 @@ impl Engine {
         let context = (&realm.scopes, rules, realm.keyring.sealing_keys());
         let attempt = Self::attempt();
         let mut identity = None;
-        let (outcome, settled, scope) = match plan(client, request, presented, context)? {
+        let (outcome, settled, rotated) = match plan(client, request, presented, context)? {
             Plan::Redeem(id, redemption) => {
                 let redemption = Redemption { binding: redemption.binding.with_nonce(nonce.as_deref()), ..redemption };
-                identity = self.identity_before(realm, client, (id, presented)).await?;
+                identity = self.before_redemption(realm, client, (id, presented)).await?;
                 let outcome = until_known(|| self.store.redeem(realm.number, id, redemption, attempt)).await?;
                 let settled = settle_redemption(&outcome, &redemption, rules);
                 (outcome, settled, None)
@@ -90,7 +91,7 @@ impl Engine {
             }
             Plan::Rowless(scope) => return Ok(self.issue_rowless(realm, client, scope).await?),
         };
-        self.answer(realm, (client, &outcome, scope), settled, (source, identity, nonce)).await
+        self.answer(realm, (client, &outcome, rotated), settled, (source, identity, nonce)).await
     }
 
     /// The sealed credential of a request, opened, and the nonce that came with it.
@@ -132,41 +133,48 @@ impl Engine {
         }
     }
 
-    /// What signed tokens need, loaded before a code is redeemed: redeeming it is the last thing that can fail.
-    async fn identity_before(
+    /// What signed tokens need, loaded before a code is redeemed, and whether its user may still give what it gives: redeeming it is the
+    /// last thing that can fail. What is no code any more, the ledger refuses.
+    async fn before_redemption(
         &self,
         realm: &Realm,
         client: &Client,
         (id, presented): (GrantId, Presented),
-    ) -> Result<Option<Identity>, EngineError> {
+    ) -> Result<Option<Identity>, TokenError> {
         let scope = match presented {
-            Presented::Code(Some(code)) if realm.names_user(client, code.scope) => code.scope,
-            Presented::Code(_) | Presented::Refresh(_) | Presented::Gone | Presented::Nothing => return Ok(None),
+            Presented::Code(Some(code)) => code.scope,
+            Presented::Code(None) | Presented::Refresh(_) | Presented::Gone | Presented::Nothing => return Ok(None),
         };
-        match self.store.lookup(realm.number, id).await?.seen {
-            Some(seen) => self.identity_of(realm, client, (&seen.grant, scope)).await,
-            None => Ok(None),
+        let (names_user, asks) = (realm.names_user(client, scope, scope), realm.organizations.asks(scope));
+        if !names_user && !asks {
+            return Ok(None);
         }
+        let look = self.store.lookup(realm.number, id).await.map_err(EngineError::from)?;
+        let is_code = |seen: &Seen| matches!(seen.grant.state, State::Code { .. });
+        let Some(Seen { grant, .. }) = look.seen.filter(is_code) else { return Ok(None) };
+        let place = if asks { self.givers_place(realm, &grant).await? } else { None };
+        if asks {
+            let checked = realm.organizations.check_giver(scope, grant.organization, place.as_ref());
+            checked.map_err(TokenRefusal::Grant)?;
+        }
+        if names_user { Ok(self.identity_of(realm, client, (&grant, scope), place).await?) } else { Ok(None) }
     }
 
+    /// What a signed token of this scope needs; `place` is the user's in the grant's organization, if it was read already.
     async fn identity_of(
         &self,
         realm: &Realm,
         client: &Client,
         (grant, scope): (&Grant, ScopeSet),
+        place: Option<Membership>,
     ) -> Result<Option<Identity>, EngineError> {
         let requested = realm.requested_claims(client, grant, scope).id_token;
-        let membership = match grant.organization {
-            OrganizationNumber::NONE => None,
-            organization => self.membership(realm, grant.user, organization).await?,
+        let place = match place {
+            None if realm.says_organization(scope) => self.givers_place(realm, grant).await?,
+            read => read,
         };
-        self.identity(
-            realm,
-            client,
-            (grant.user, realm.id_token_claims(scope, requested)),
-            realm.said_of(scope, membership),
-        )
-        .await
+        let wanted = (grant.user, realm.id_token_claims(scope, requested));
+        self.identity(realm, client, wanted, realm.said_of(scope, place.as_ref())).await
     }
 
     async fn answer(
@@ -179,21 +187,24 @@ impl Engine {
         let about = About { seen: seen(&outcome.verdict), source: Some(source), ..About::default() };
         match settled {
             Ok(issued) => {
-                if let (Some(Note::Retried), Some(id)) = (issued.note, rotated) {
-                    self.note_retry(realm, id, &issued.access, about);
-                }
                 let Some(Seen { grant, .. }) = about.seen else {
                     return Err(EngineError::Stored("a verb was carried out without its row".to_owned()).into());
                 };
-                self.check_membership(realm, grant).await?;
+                let mut place = None;
                 if rotated.is_some() {
+                    place = self.place_to_go_on(realm, grant, about).await?;
                     self.note_use(realm, grant).await?;
                 }
                 let scope = issued.access.scope;
                 let identity = match identity {
-                    None if realm.names_user(client, scope) => self.identity_of(realm, client, (grant, scope)).await?,
+                    None if realm.names_user(client, scope, grant.scope) => {
+                        self.identity_of(realm, client, (grant, scope), place).await?
+                    }
                     loaded => loaded,
                 };
+                if let (Some(Note::Retried), Some(id)) = (issued.note, rotated) {
+                    self.note_retry(realm, id, &issued.access, about);
+                }
                 Self::issue(realm, client, (grant, &issued), (identity.as_ref(), nonce.as_deref()))
             }
             Err(refused) => {
@@ -210,15 +221,21 @@ impl Engine {
         }
     }
 
-    /// Who acted for an organization and does not belong to it any more gets nothing more in its name. The grant stays: who comes back
-    /// goes on.
-    async fn check_membership(&self, realm: &Realm, grant: &Grant) -> Result<(), TokenError> {
-        if grant.organization == OrganizationNumber::NONE
-            || self.membership(realm, grant.user, grant.organization).await?.is_some()
-        {
-            return Ok(());
+    /// The membership that a grant stands on, where it stands on one. A grant whose user has left is ended: nobody's tokens of it work.
+    async fn place_to_go_on(
+        &self,
+        realm: &Realm,
+        grant: &Grant,
+        about: About<'_>,
+    ) -> Result<Option<Membership>, TokenError> {
+        match self.stands(realm, grant).await? {
+            Ok(place) => Ok(place),
+            Err(refusal) => {
+                self.end(realm, grant.id, EndReason::MembershipEnded).await?;
+                self.record(realm, audit_event(EndReason::MembershipEnded), about);
+                Err(TokenRefusal::Grant(refusal).into())
+            }
         }
-        Err(TokenRefusal::Grant(Refusal::MembershipEnded).into())
     }
 
     pub(crate) async fn end(&self, realm: &Realm, id: GrantId, reason: EndReason) -> Result<(), EngineError> {
@@ -251,5 +268,6 @@ pub(crate) const fn audit_event(reason: EndReason) -> &'static str {
         EndReason::LastGeneration => "last_generation",
         EndReason::RevokedByOperator => "revoked_by_operator",
         EndReason::SessionEnded => "session_ended",
+        EndReason::MembershipEnded => "membership_ended",
     }
 }

@@ -60,9 +60,12 @@ impl Engine {
         let wanted = ClaimSet::of_scopes(facts.scope, &realm.scopes).union(facts.requested);
         let mut claims = UserClaims::parse(&known)?.select(wanted);
         if facts.organization != OrganizationNumber::NONE && realm.organizations.gives_claims(facts.scope) {
-            // Of whom has left nothing is said.
-            let membership = self.membership(realm, user, facts.organization).await?;
-            claims.extend(membership.map(|membership| realm.organizations.claims_of(&membership)).unwrap_or_default());
+            let place = match facts.place {
+                // A service goes on without who allowed it: then nothing is said.
+                None => self.membership(realm, user, facts.organization).await?,
+                read => read,
+            };
+            claims.extend(place.map(|place| realm.organizations.claims_of(&place)).unwrap_or_default());
         }
         claims.insert("sub".to_owned(), Value::from(&*facts.subject));
         let form = match facts.client.metadata.userinfo_signed_response_alg {

@@ -19,7 +19,7 @@ pub struct Consent<'a> {
     /// The account in use.
     pub user_name: &'a str,
     /// The organization for which it asks, such as a shop.
-    pub organization: Option<&'a str>,
+    pub organization: Option<ConsentOrganization<'a>>,
     /// What it asks for.
     pub scopes: &'a [ScopeLine<'a>],
     /// Host of the redirect URI: where the browser is sent.
@@ -28,6 +28,15 @@ pub struct Consent<'a> {
     pub policy_uri: Option<&'a str>,
     /// Its terms of service (http or https).
     pub tos_uri: Option<&'a str>,
+}
+
+/// The organization for which an app asks. Two may have one name, and none has another's label.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsentOrganization<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its label.
+    pub label: &'a str,
 }
 
 /// One scope, in plain words.

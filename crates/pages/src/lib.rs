@@ -23,7 +23,7 @@ mod text;
 
 pub use account::{Account, account};
 pub use assets::{ASSETS_PATH, Asset, Caching, asset, asset_names};
-pub use consent::{Consent, ScopeLine, consent};
+pub use consent::{Consent, ConsentOrganization, ScopeLine, consent};
 pub use error::{ErrorPage, Problem, error};
 pub use form_post::{FormPost, form_post};
 pub use frame::{ClientCard, Frame};

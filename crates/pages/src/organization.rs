@@ -31,8 +31,8 @@ pub struct OrganizationLine<'a> {
     pub is_enough: bool,
 }
 
-/// The page. Ids that never change: buttons `organization-LABEL` (`name="organization"`, the label as value) and `account-another`
-/// (`name="account"`, value `another`).
+/// The page. Ids that never change: buttons `organization-LABEL` (`name="organization"`, the label as value), `account-another`
+/// (`name="account"`, value `another`) and `organization-deny` (`name="decision"`, value `deny`).
 #[must_use]
 pub fn organization(frame: &Frame<'_>, choice: &OrganizationChoice<'_>) -> String {
     render(&Page { frame, text: frame.text(), choice })

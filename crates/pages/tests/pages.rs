@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use kimbai_pages::{
-    ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage,
-    FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, OrganizationChoice, OrganizationLine, Outcome,
-    PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, asset, asset_names,
-    consent, consent_sheet, error, form_post, login, logout, organization, sandbox_callback, sandbox_index,
-    sandbox_requests,
+    ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentOrganization, ConsentSheet,
+    EndpointLine, ErrorPage, FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, OrganizationChoice,
+    OrganizationLine, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine,
+    account, asset, asset_names, consent, consent_sheet, error, form_post, login, logout, organization,
+    sandbox_callback, sandbox_index, sandbox_requests,
 };
 
 mod samples;
@@ -29,7 +29,7 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
         hidden,
         client,
         user_name: HOSTILE,
-        organization: Some(HOSTILE),
+        organization: Some(ConsentOrganization { name: HOSTILE, label: "demo-shop" }),
         scopes,
         redirect_host,
         policy_uri,
@@ -216,7 +216,7 @@ fn the_ids_of_the_contract_exist_exactly_once() {
     ids("consent-documents", &["consent-policy", "consent-tos"]);
     ids("login-dressed", &["username", "password", "login", "hotline", "support-email"]);
     ids("account", &["account-continue", "account-another"]);
-    ids("organization", &["organization-demo-shop", "organization-other-shop", "account-another"]);
+    ids("organization", &["organization-demo-shop", "organization-other-shop", "account-another", "organization-deny"]);
     ids("form-post", &["form-post"]);
     ids("logout", &["logout-confirm"]);
     ids("logged-out", &["logged-out"]);

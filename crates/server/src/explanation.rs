@@ -136,6 +136,11 @@ fn grant(refusal: Refusal) -> Reason {
             "a token for a shop that the user has left",
             "Let somebody who belongs to the shop authorize again.",
         ),
+        Refusal::RoleEnded => (
+            "role_ended",
+            "a code for a service, given by a user who lost the role since",
+            "Let somebody who has the role in the shop authorize again.",
+        ),
         Refusal::ScopeRetired => {
             ("scope_retired", "a token with a scope that was retired", "Let the user authorize again.")
         }
@@ -156,8 +161,8 @@ const NOT_A_MEMBER: Words = (
 const ROLE_MISSING: Words = (
     "role_missing",
     (
-        "grant_service for a user who is no admin of the shop",
-        "Log in first without grant_service, look for admin in the role claim, and only then ask for it.",
+        "a service's scope for a user who has not the role in the shop that it takes",
+        "Log in first without that scope, look for the role in the claim role, and only then ask for it.",
     ),
 );
 const NOT_CHOSEN: Words = (

@@ -28,6 +28,7 @@ pub(crate) const fn ended_column(reason: EndReason) -> i64 {
         EndReason::LastGeneration => 6,
         EndReason::RevokedByOperator => 7,
         EndReason::SessionEnded => 8,
+        EndReason::MembershipEnded => 9,
     }
 }
 

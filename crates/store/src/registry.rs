@@ -78,6 +78,13 @@ pub trait Registry: Send + Sync {
 
     /// What a user has consented to for a client and an organization.
     fn consent(&self, realm: RealmNumber, of: ConsentOf) -> Answer<'_, Option<ConsentRow>>;
+    /// The last of what a user has consented to for a client, whatever the organization.
+    fn last_consent(
+        &self,
+        realm: RealmNumber,
+        user: UserNumber,
+        client: ClientNumber,
+    ) -> Answer<'_, Option<ConsentRow>>;
     /// Remembers what was answered when consent was asked for; what was not asked for stays as it is remembered.
     fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()>;
     /// Forgets what a user has consented to for a client, whatever the organization; the grants are the caller's to revoke.

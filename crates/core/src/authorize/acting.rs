@@ -37,7 +37,7 @@ pub struct Wanted<'a> {
     pub scope: ScopeSet,
     /// By what the request names the organization.
     pub orgid: Option<&'a str>,
-    /// What was chosen since.
+    /// What was chosen since, or shown with a page to which the answer is yes; [`OrganizationNumber::NONE`]: nobody else.
     pub chosen: Option<OrganizationNumber>,
 }
 
@@ -51,18 +51,21 @@ pub fn acting(wanted: Wanted<'_>, memberships: &[Membership], rules: &Organizati
         return Acting::Alone;
     }
     let role = rules.role_for(wanted.scope);
+    let is_enough = |membership: &Membership| rules.is_enough(membership, wanted.scope);
     let number = |membership: &Membership| membership.organization.number;
     let found = match (wanted.orgid, wanted.chosen, memberships) {
         (Some(orgid), _, _) => memberships.iter().find(|membership| membership.organization.org_id == orgid),
+        (None, Some(OrganizationNumber::NONE), _) if role.is_none() => return Acting::Alone,
         (None, Some(chosen), _) => memberships.iter().find(|membership| number(membership) == chosen),
         (None, None, [only]) => Some(only),
-        (None, None, []) if role.is_some() => return Acting::Refused(AuthorizeError::RoleMissing),
-        (None, None, []) => return Acting::Alone,
-        (None, None, _) => return Acting::Undecided,
+        (None, None, []) if role.is_none() => return Acting::Alone,
+        (None, None, several) if several.iter().any(is_enough) => return Acting::Undecided,
+        // There is nothing to choose.
+        (None, None, _) => return Acting::Refused(AuthorizeError::RoleMissing),
     };
-    match (found, role) {
-        (None, _) => Acting::Refused(AuthorizeError::NotAMember),
-        (Some(membership), Some(role)) if !membership.has_role(role) => Acting::Refused(AuthorizeError::RoleMissing),
-        (Some(membership), _) => Acting::For(number(membership)),
+    match found {
+        None => Acting::Refused(AuthorizeError::NotAMember),
+        Some(membership) if is_enough(membership) => Acting::For(number(membership)),
+        Some(_) => Acting::Refused(AuthorizeError::RoleMissing),
     }
 }

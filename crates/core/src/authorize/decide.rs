@@ -77,7 +77,7 @@ pub struct Browsing<'a> {
     pub subject: SubjectMatch,
     /// For whom the user acts.
     pub acting: Acting,
-    /// What the user has agreed to before, acting so.
+    /// What the user has agreed to before, acting so; of who does not act yet, or may not, anything that was agreed to for this client.
     pub consents: Option<Consents>,
     /// What the consent form brought back.
     pub decision: Option<Decision>,
@@ -92,7 +92,7 @@ pub struct Progress {
     pub log_in_since: Option<Micros>,
     /// Who was chosen, by a log-in or on the page that asks.
     pub chosen: Option<UserNumber>,
-    /// For which organization the user acts, by what was said or shown.
+    /// For which organization the user acts, by what was said or shown; [`OrganizationNumber::NONE`]: for nobody else.
     pub organization: Option<OrganizationNumber>,
 }
 
@@ -126,7 +126,7 @@ impl Progress {
         Self { log_in_since: Some(now), chosen: None, organization: None, ..self }
     }
 
-    /// The user acts for this organization.
+    /// The user acts for this organization, or, with [`OrganizationNumber::NONE`], for nobody else.
     #[must_use]
     pub const fn acts_for(self, organization: OrganizationNumber) -> Self {
         Self { organization: Some(organization), ..self }
@@ -166,6 +166,13 @@ pub fn decide(request: &ValidRequest, browsing: Browsing<'_>, progress: &Progres
         Some(session) => match demanded_of_session(&request.terms, session, browsing.subject, progress) {
             Some(step) => step,
             None => match browsing.acting {
+                // What the user's organizations are is nothing for a client that asks behind the back of who never agreed to it.
+                Acting::Undecided | Acting::Refused(_) if is_unknown(request, browsing) => {
+                    Step::Refuse(AuthorizeError::ConsentRequired)
+                }
+                Acting::Undecided if browsing.decision == Some(Decision::Deny) => {
+                    Step::Refuse(AuthorizeError::AccessDenied)
+                }
                 Acting::Undecided => Step::ChooseOrganization,
                 Acting::Refused(error) => Step::Refuse(error),
                 Acting::Alone | Acting::For(_) => consent(request, browsing, terms),
@@ -178,6 +185,15 @@ pub fn decide(request: &ValidRequest, browsing: Browsing<'_>, progress: &Progres
         (Prompt::Silent, Step::AskConsent { .. }) => Step::Refuse(AuthorizeError::ConsentRequired),
         (Prompt::Silent | Prompt::Pages(_), step) => step,
     }
+}
+
+/// Whether a client asks without pages to which the user has never agreed, and which needs that.
+fn is_unknown(request: &ValidRequest, browsing: Browsing<'_>) -> bool {
+    let needs_consent = match request.client.consent {
+        ConsentPolicy::Never => false,
+        ConsentPolicy::Remembered | ConsentPolicy::Always => true,
+    };
+    request.terms.prompt == Prompt::Silent && needs_consent && browsing.consents.is_none()
 }
 
 /// What the request demands of the session beyond its being live (OpenID Connect Core section 3.1.2.1).

@@ -1,7 +1,6 @@
 //! Consent scope by scope, as a platform's own app asks for it on behalf of an app inside of it: what is given, and why the rest is
 //! not.
 
-use crate::client::Client;
 use crate::scope::{ScopeSet, ScopeTable};
 
 /// Why a scope is not given.
@@ -23,13 +22,13 @@ pub struct PartialConsent {
 }
 
 impl PartialConsent {
-    /// Of what an app asks for, what it may have: scopes that the realm has and has not retired, and that the app is registered for.
+    /// Of what an app asks for, what is `available` to it: scopes that the realm has and has not retired.
     #[must_use]
-    pub fn permitted(app: &Client, asked: &[String], scopes: &ScopeTable) -> Self {
+    pub fn permitted(available: ScopeSet, asked: &[String], scopes: &ScopeTable) -> Self {
         let mut consent = Self::default();
         for name in asked {
             match scopes.parse(name) {
-                Ok(scope) if app.scope.contains(scope) => consent.scope = consent.scope.union(scope),
+                Ok(scope) if available.contains(scope) => consent.scope = consent.scope.union(scope),
                 Ok(_) | Err(_) if consent.withheld.iter().any(|(known, _)| known == name) => {}
                 Ok(_) | Err(_) => consent.withheld.push((name.clone(), ScopeWithheld::NotPermitted)),
             }
@@ -81,7 +80,7 @@ mod tests {
         ];
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         for (asked, granted, scope, withheld) in cases {
-            let consent = PartialConsent::permitted(&client(|_| {}), &owned(asked), &scope_table());
+            let consent = PartialConsent::permitted(client(|_| {}).scope, &owned(asked), &scope_table());
             let consent = consent.granted(&owned(granted), &scope_table());
             let withheld: Vec<_> = withheld.iter().map(|(name, why)| ((*name).to_owned(), *why)).collect();
             assert_eq!(consent.is_refusal(), scope.is_empty() && !asked.is_empty(), "{asked:?} {granted:?}");

@@ -12,6 +12,7 @@ use crate::realm::{ClientLifetimes, Lifetimes, PkcePolicy, RealmSettings};
 use crate::redirect_uri::{UriError, check_origin, check_redirect_uri, origin_of};
 use crate::scope::{ScopeError, ScopeSet, ScopeTable};
 use crate::signing::SigningAlgorithm;
+use crate::token::Payload;
 
 use super::partner::{self, Partner};
 use super::presentation::{self, LogInPage, web_uris};
@@ -348,6 +349,7 @@ impl Client {
         check_uris(&metadata)?;
         presentation::check(&metadata)?;
         check_grants(&metadata)?;
+        check_client_credentials(&metadata, settings)?;
         partner::check(&metadata, settings)?;
         check_lifetimes(&metadata.lifetimes)?;
         check_algorithms(&metadata, settings)?;
@@ -426,6 +428,17 @@ fn check_uris(metadata: &ClientMetadata) -> Result<(), RegistrationError> {
         check_origin(origin).map_err(|error| RegistrationError::WebUri { member, error })?;
     }
     Ok(())
+}
+
+/// A short token has no room for what there is no grant of.
+fn check_client_credentials(metadata: &ClientMetadata, settings: &RealmSettings) -> Result<(), RegistrationError> {
+    let is_asked = metadata.grant_types.contains(&GrantType::ClientCredentials);
+    match settings.token_shape.payload() {
+        Payload::Short if is_asked => {
+            Err(RegistrationError::Contradiction("client_credentials: tokens of the realm are too short for it"))
+        }
+        Payload::Short | Payload::Long => Ok(()),
+    }
 }
 
 fn check_grants(metadata: &ClientMetadata) -> Result<(), RegistrationError> {

@@ -107,6 +107,18 @@ fn make_public(metadata: &mut ClientMetadata) {
     metadata.grant_types.retain(|grant_type| *grant_type != GrantType::ClientCredentials);
 }
 
+#[test]
+fn client_credentials_are_registered_where_tokens_have_room_for_them() {
+    let short = RealmSettings { token_shape: TokenShape::Hex, ..settings() };
+    let register = |metadata: ClientMetadata| {
+        Client::register(ClientNumber(7), "c".to_owned(), metadata, PartyStanding::NEW, (&short, &scope_table()))
+    };
+    let refused = register(metadata()).unwrap_err().to_string();
+    assert!(refused.contains("too short"), "{refused}");
+    let grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
+    assert!(register(ClientMetadata { grant_types, ..metadata() }).is_ok());
+}
+
 fn register(change: impl FnOnce(&mut ClientMetadata)) -> Result<Client, RegistrationError> {
     let mut metadata = metadata();
     change(&mut metadata);

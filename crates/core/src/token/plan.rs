@@ -150,8 +150,9 @@ pub fn plan(
             Err(TokenRefusal::UnauthorizedClient)
         }
         (TokenGrant::ClientCredentials { scope }, _) => {
-            let scope = requested(scope.as_deref(), client.scope.intersection(scopes.live()), scopes)?;
-            Ok(Plan::Rowless(scope))
+            // Who has the role that a service takes is a person, and here is none.
+            let available = client.scope.intersection(scopes.live()).without(rules.service_scope());
+            Ok(Plan::Rowless(requested(scope.as_deref(), available, scopes)?))
         }
         (TokenGrant::AuthorizationCode { .. } | TokenGrant::RefreshToken { .. }, Presented::Gone) => {
             refused(Refusal::Unknown)

@@ -100,6 +100,9 @@ pub enum Refusal {
     /// The user does not belong to the grant's organization any more.
     #[error("the user does not belong to the grant's organization any more")]
     MembershipEnded,
+    /// The user has not the role any more that the grant's scope takes.
+    #[error("the user has not the role any more that the grant's scope takes")]
+    RoleEnded,
     /// A scope of the grant was retired, or taken from the client.
     #[error("a scope of the grant was retired or taken from the client")]
     ScopeRetired,

@@ -59,7 +59,7 @@ impl TokenRules {
     #[must_use]
     pub fn of(settings: &RealmSettings, scopes: &ScopeTable) -> Self {
         let service = settings.service.as_ref().map(|service| ServiceRules {
-            // Of a scope that is retired there are no grants any more.
+            // Also one that is retired: what was granted with it stays a service's.
             scope: scopes.parse_registered(&service.scope).unwrap_or_default(),
             access_token_s: service.access_token_s,
             refresh_absolute_s: service.refresh_absolute_s,
@@ -113,6 +113,12 @@ impl TokenRules {
     pub fn terms(&self, client: &Client, scope: ScopeSet, keys: SealingKeys) -> Terms {
         let Lifetimes { access_token_s, refresh_idle_s, .. } = self.lifetimes(client, scope);
         Terms { access_lifetime_s: access_token_s, idle_lifetime_s: refresh_idle_s, sealing_key: keys.newest }
+    }
+
+    /// The scope that makes a service, which takes a role: nobody has it who was not asked for that.
+    #[must_use]
+    pub fn service_scope(&self) -> ScopeSet {
+        self.service.map(|service| service.scope).unwrap_or_default()
     }
 
     /// What makes a grant of this scope a service's, if anything does.

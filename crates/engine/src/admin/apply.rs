@@ -146,7 +146,7 @@ async fn carry_out(
     for intended in realms {
         let realm = engine.reload_realm(&intended.name).await?;
         Box::pin(settle_activity(administration, &realm, intended)).await?;
-        record(administration, &realm, intended);
+        record(administration, &realm, intended).await?;
     }
     Ok(())
 }
@@ -336,7 +336,7 @@ async fn settle_activity(
     Ok(())
 }
 
-fn record(administration: &Administration, realm: &Realm, intended: &IntendedRealm) {
+async fn record(administration: &Administration, realm: &Realm, intended: &IntendedRealm) -> Result<(), AdminError> {
     let engine = &administration.engine;
     for client in &intended.removed {
         engine.record(realm, "client_removed", About { client: Some(client.number.0), ..About::default() });
@@ -347,10 +347,16 @@ fn record(administration: &Administration, realm: &Realm, intended: &IntendedRea
         }
     }
     for user in intended.users.iter().filter(|user| !user.memberships.is_empty()) {
-        let about = About { user: user.known.as_ref().map(|known| known.number.0), ..About::default() };
+        // A new user has a number only now.
+        let number = match &user.known {
+            Some(known) => Some(known.number),
+            None => engine.user_row(realm, &user.username).await?.map(|row| row.number),
+        };
+        let about = About { user: number.map(|number| number.0), ..About::default() };
         engine.record(realm, "memberships_changed", about);
     }
     engine.record(realm, "applied", About::default());
+    Ok(())
 }
 
 #[cfg(test)]

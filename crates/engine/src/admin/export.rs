@@ -93,7 +93,8 @@ async fn export(
         for (username, number) in numbers {
             let memberships = memberships(administration, realm, number).await?;
             if let Some(user) = users.get_mut(&username) {
-                user.memberships = Some(memberships).filter(|memberships| !memberships.is_empty());
+                // Also that there are none: what is not said, an apply leaves alone.
+                user.memberships = Some(memberships);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Grants: listed, shown, revoked.
 
-use kimbai_core::grant::Seen;
+use kimbai_core::grant::{Seen, State};
 use kimbai_core::number::{GrantId, OrganizationNumber, UserNumber};
 use kimbai_store::GrantsOf;
 use serde::{Deserialize, Serialize};
@@ -99,10 +99,14 @@ impl Command for GrantList {
     }
 }
 
-/// Whether a grant is one of an app that works for the organization by itself, where that is told apart.
-fn is_installed(realm: &Realm, seen: &Seen, organization: OrganizationNumber) -> bool {
+/// Whether a grant is one by which an app works for the organization, by itself where that is told apart: it has tokens, and its client
+/// and user are there.
+fn is_installed(realm: &Realm, Seen { grant, standing }: &Seen, organization: OrganizationNumber) -> bool {
     let rules = realm.token_rules;
-    seen.grant.organization == organization && (rules.service.is_none() || rules.service_of(seen.grant.scope).is_some())
+    grant.organization == organization
+        && matches!(grant.state, State::Active(_))
+        && standing.supports(grant)
+        && (rules.service.is_none() || rules.service_of(grant.scope).is_some())
 }
 
 impl Command for GrantShow {

@@ -1,3 +1,3 @@
 organization-title = Choose a shop
 organization-lead = Logged in as
-organization-not-enough = Only an admin of this shop can allow what the app asks for.
+organization-not-enough = Your role in this shop is not enough to allow what the app asks for.

@@ -1,3 +1,3 @@
 organization-title = Chọn cửa hàng
 organization-lead = Đăng nhập với tên
-organization-not-enough = Chỉ quản trị viên của cửa hàng này mới cho phép được điều ứng dụng yêu cầu.
+organization-not-enough = Vai trò của bạn ở cửa hàng này chưa đủ để cho phép điều ứng dụng yêu cầu.

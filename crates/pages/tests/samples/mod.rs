@@ -1,10 +1,11 @@
 //! Pages with realistic and with awkward values, for the snapshots and for the gallery.
 
 use kimbai_pages::{
-    Account, ClientCard, ClientLine, CommandLine, Consent, ConsentSheet, EndpointLine, ErrorPage, FormPost, Frame,
-    Language, Login, LoginDress, LoginError, Logout, OrganizationChoice, OrganizationLine, Outcome, PersonLine,
-    Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, consent, consent_sheet, error,
-    form_post, logged_out, login, logout, organization, sandbox_callback, sandbox_index, sandbox_requests,
+    Account, ClientCard, ClientLine, CommandLine, Consent, ConsentOrganization, ConsentSheet, EndpointLine, ErrorPage,
+    FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, OrganizationChoice, OrganizationLine, Outcome,
+    PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, consent,
+    consent_sheet, error, form_post, logged_out, login, logout, organization, sandbox_callback, sandbox_index,
+    sandbox_requests,
 };
 
 /// Every kind of page, by name.
@@ -24,7 +25,8 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     pages.push(("consent-optional".to_owned(), consent_of(SHOP, scopes(language).get(..6).unwrap_or_default())));
     pages.push(("consent-twelve".to_owned(), consent_of(long, scopes(language))));
     pages.push(("consent-documents".to_owned(), consent(&frame, &DOCUMENTED)));
-    let for_shop = Consent { organization: Some("Tiệm Hoa & Quà <Ngọc Ảnh>"), ..DOCUMENTED };
+    let shop = ConsentOrganization { name: "Tiệm Hoa & Quà <Ngọc Ảnh>", label: "demo-shop" };
+    let for_shop = Consent { organization: Some(shop), ..DOCUMENTED };
     pages.push(("consent-organization".to_owned(), consent(&frame, &for_shop)));
     pages.push(("consent-nothing".to_owned(), consent_of(SHOP, &[])));
     pages.extend(choices(&frame, long));

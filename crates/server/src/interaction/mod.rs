@@ -1,5 +1,5 @@
-//! What people do in a browser: the authorization endpoint, the log-in form, the choice of an account and of an organization, the consent form, log-out,
-//! and what pages refer to.
+//! What people do in a browser: the authorization endpoint, the log-in form, the choice of an account and of an organization, the
+//! consent form, log-out, and what pages refer to.
 //!
 //! Pages and forms carry the request and a sealed continuation; each step validates the request anew and posts only its own
 //! decision. There is no stored interaction.

@@ -1,17 +1,17 @@
 //! The target of the form that asks for which organization it shall be: reads the choice, and nothing else that was posted.
 //!
-//! Whether the user belongs to it is looked at with the next step: what is posted is a wish.
+//! What is posted is a wish: it counts if it is one of the user's organizations. Whether it is enough is looked at with the next step.
 
 use axum::body::Body;
 use axum::response::Response;
 use http::Method;
-use kimbai_core::authorize::AuthorizationRequest;
+use kimbai_core::authorize::{AuthorizationRequest, Decision};
 use kimbai_core::organization::is_label;
 use kimbai_core::token::RequestFault;
-use kimbai_engine::{EngineError, FormBinding, SignedIn};
+use kimbai_engine::{EngineError, FormBinding, SignedIn, Visit};
 
 use super::error_page;
-use super::render::{begin_again, way_back};
+use super::render::{authorized, begin_again, way_back};
 use crate::dialects::standard::error::EndpointError;
 use crate::dialects::standard::request::{self, FormKinds, read_form};
 use crate::explanation;
@@ -25,6 +25,8 @@ enum Choice {
     Organization(String),
     /// Another account.
     AnotherAccount,
+    /// None: the app shall have nothing.
+    Deny,
 }
 
 struct Posted {
@@ -65,11 +67,20 @@ async fn settle(call: &Call, posted: &Posted, signed_in: &SignedIn) -> Result<Re
     };
     let progress = match choice {
         Choice::AnotherAccount => interaction.progress.wants_another(now),
-        Choice::Organization(label) => match call.site.engine.organization_by_label(&call.realm, label).await? {
-            Some(organization) => interaction.progress.acts_for(organization.number),
-            // The page did not offer it: it is shown again.
-            None => interaction.progress,
-        },
+        Choice::Organization(label) => {
+            let memberships = call.site.engine.memberships(&call.realm, signed_in.user()).await?;
+            match memberships.iter().find(|membership| membership.organization.label == *label) {
+                Some(membership) => interaction.progress.acts_for(membership.organization.number),
+                // The page did not offer it: it is shown again.
+                None => interaction.progress,
+            }
+        }
+        Choice::Deny => {
+            let (interaction, decision) = (Some(interaction), Some(Decision::Deny));
+            let visit = Visit { signed_in: Some(signed_in), interaction, decision };
+            let answer = call.site.engine.authorize(&call.realm, request, visit).await?;
+            return Ok(authorized(call, request, Some(signed_in), &answer));
+        }
     };
     Ok(way_back(call, request, &interaction.at(progress)))
 }
@@ -80,12 +91,15 @@ async fn read(call: &Call, body: Body) -> Result<Posted, EndpointError> {
     }
     let request = request::authorization(&Form::decode(call.query())?);
     let mut form = read_form(&call.headers, body, FormKinds::Urlencoded).await?;
-    let choice = match (form.take("organization")?, form.take("account")?.as_deref()) {
-        (None, Some("another")) => Choice::AnotherAccount,
-        (_, Some(_)) => return Err(RequestFault::Parameter("account").into()),
-        (Some(label), None) if is_label(&label) => Choice::Organization(label),
-        (Some(_), None) => return Err(RequestFault::Parameter("organization").into()),
-        (None, None) => return Err(RequestFault::Missing("organization").into()),
+    let (label, account, decision) = (form.take("organization")?, form.take("account")?, form.take("decision")?);
+    let choice = match (label, account.as_deref(), decision.as_deref()) {
+        (None, Some("another"), None) => Choice::AnotherAccount,
+        (None, None, Some("deny")) => Choice::Deny,
+        (_, Some(_), _) => return Err(RequestFault::Parameter("account").into()),
+        (_, None, Some(_)) => return Err(RequestFault::Parameter("decision").into()),
+        (Some(label), None, None) if is_label(&label) => Choice::Organization(label),
+        (Some(_), None, None) => return Err(RequestFault::Parameter("organization").into()),
+        (None, None, None) => return Err(RequestFault::Missing("organization").into()),
     };
     Ok(Posted { request, choice, continuation: form.take("continuation")? })
 }

@@ -5,13 +5,14 @@ use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
 use kimbai_core::authorize::AuthorizationRequest;
 use kimbai_core::client::Client;
+use kimbai_core::organization::Organization;
 use kimbai_core::redirect_uri::origin_of;
 use kimbai_engine::{
     AccountAsked, Authorized, BrowserSecret, ConsentAsked, FormBinding, Interaction, OrganizationAsked, SignedIn,
 };
 use kimbai_pages::{
-    Account, ClientCard, Consent, Language, Login, LoginDress, LoginError, OrganizationChoice, OrganizationLine,
-    ScopeLine,
+    Account, ClientCard, Consent, ConsentOrganization, Language, Login, LoginDress, LoginError, OrganizationChoice,
+    OrganizationLine, ScopeLine,
 };
 use url::form_urlencoded::Serializer;
 
@@ -171,7 +172,10 @@ fn consent_page(call: &Call, request: &AuthorizationRequest, signed_in: &SignedI
             hidden: &[("continuation", &continuation)],
             client: card(&asked.client),
             user_name: &asked.user_name,
-            organization: asked.organization.as_ref().map(|organization| organization.name.as_str()),
+            organization: asked
+                .organization
+                .as_ref()
+                .map(|Organization { name, label, .. }| ConsentOrganization { name, label }),
             scopes: &scopes,
             redirect_host: &destination(&asked.redirect_uri),
             policy_uri: asked.client.metadata.policy_uri.as_deref(),

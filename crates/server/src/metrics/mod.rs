@@ -183,6 +183,7 @@ impl RealmMetrics {
             | Refusal::ClientEnded
             | Refusal::UserEnded
             | Refusal::MembershipEnded
+            | Refusal::RoleEnded
             | Refusal::ScopeRetired
             | Refusal::LastGeneration => {}
         }

@@ -302,10 +302,10 @@ async fn both_places_to_log_out_at_end_the_session_and_lead_back() {
         assert!(an.walk(LOGIN_SCOPE, &[]).await.pages.starts_with('l'), "{path}");
         // A person's token ends with the session; nobody who has no hint ends one without being asked.
         assert!(!at_works(&at, text(&tokens, "access_token")).await, "{path}");
-        let mut chi = Person::new(&at, "binh");
-        chi.code(LOGIN_SCOPE).await;
-        assert!(chi.browser.get(path).await.expect(200).body.contains("id=\"logout-confirm\""), "{path}");
-        assert!(!chi.walk(LOGIN_SCOPE, &[]).await.pages.contains('l'), "{path}");
+        let mut binh = Person::new(&at, "binh");
+        binh.code(LOGIN_SCOPE).await;
+        assert!(binh.browser.get(path).await.expect(200).body.contains("id=\"logout-confirm\""), "{path}");
+        assert!(!binh.walk(LOGIN_SCOPE, &[]).await.pages.contains('l'), "{path}");
     }
 }
 

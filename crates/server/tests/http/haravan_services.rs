@@ -2,6 +2,7 @@
 
 use kimbai_engine::admin::{Administration, GrantList, MasterKeyHome};
 use kimbai_server::dialects::Dialects;
+use kimbai_store::Activity;
 use serde_json::json;
 
 use crate::fixture::haravan::{
@@ -146,14 +147,21 @@ async fn the_two_steps_of_the_platform_end_with_the_app_in_the_shops_list() {
     let claims = sandbox.id_token_claims(&at, text(&login, "id_token")).await;
     assert!(claims["role"].as_array().unwrap().contains(&json!("admin")));
     assert!(listed(&sandbox, &at, "other-shop").await.is_empty(), "a log-in installs nothing");
+    let unredeemed = chi.walk(INSTALL_SCOPE, &[("orgid", claims["orgid"].as_str().unwrap())]).await.end;
+    assert!(!unredeemed.parameter("code").is_empty());
+    assert!(listed(&sandbox, &at, "other-shop").await.is_empty(), "nor does a code");
     // Step 2: for the very shop.
     let orgid = claims["orgid"].as_str().unwrap().to_owned();
     let walk = chi.walk(INSTALL_SCOPE, &[("orgid", &orgid)]).await;
-    assert_eq!(walk.pages, "c");
+    assert_eq!(walk.pages, "", "she has agreed already");
     let service = redeem(&at, &walk.end.parameter("code")).await.expect(200).json();
     assert_eq!(userinfo(&at, text(&service, "access_token")).await.expect(200).json()["orgid"], orgid.as_str());
     assert_eq!(listed(&sandbox, &at, "other-shop").await, [HARAVAN_APP.client_id]);
     assert!(listed(&sandbox, &at, "demo-shop").await.is_empty());
+    let (realm, app) = (sandbox.realm(&at), HARAVAN_APP.client_id);
+    sandbox.engine.set_client_activity(&realm, app, Activity::Disabled).await.unwrap();
+    assert!(listed(&sandbox, &at, "other-shop").await.is_empty(), "nothing of it works");
+    sandbox.engine.set_client_activity(&realm, app, Activity::Enabled).await.unwrap();
     let revoked = [("token", text(&service, "refresh_token"))];
     at.as_client(&HARAVAN_APP, "/connect/revocation", &revoked).await.expect(200);
     assert!(listed(&sandbox, &at, "other-shop").await.is_empty());

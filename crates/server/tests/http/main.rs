@@ -22,6 +22,8 @@ mod haravan_exchange;
 #[cfg(test)]
 mod haravan_exchanged;
 #[cfg(test)]
+mod haravan_members;
+#[cfg(test)]
 mod haravan_services;
 #[cfg(test)]
 mod haravan_shops;

@@ -1,6 +1,7 @@
 //! What is round the exchange: codes that the super-app asks for, the consent sheet, the sample resource, and why a signature was
 //! refused.
 
+use kimbai_core::organization::{MembershipSettings, ServiceSettings, SingleRole};
 use serde_json::{Value, json};
 
 use crate::fixture::tini::{GRAPHQL, REST, REST_V1, TINI_APP, TINI_HOST, TINI_INTERNAL, query, signed_field};
@@ -256,5 +257,32 @@ async fn whoever_moves_the_clock_of_the_sandbox_goes_on_signing_by_the_machines(
     for off_ms in [-360_000, 360_000, 1_800_000] {
         let refused = at.with_headers(&format!("{REST}/me"), &TINI_APP, machine_ms + off_ms, &access).await;
         refused.enveloped(400, "invalid_signature");
+    }
+}
+
+#[tokio::test]
+async fn a_code_for_an_app_inside_never_has_what_makes_a_service() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tini().await;
+    let token = host_token(&at, &["tini:auth_code"]).await;
+    let mut settings = sandbox.realm(&at).settings.clone();
+    settings.membership =
+        Some(MembershipSettings { scope: "tini:auth_code".to_owned(), single_role: SingleRole::List });
+    settings.service = Some(ServiceSettings {
+        scope: "user_profile".to_owned(),
+        role: "admin".to_owned(),
+        access_token_s: i32::MAX.cast_unsigned(),
+        refresh_absolute_s: i32::MAX.cast_unsigned(),
+    });
+    sandbox.engine.put_realm(at.name, &settings).await.unwrap();
+    for (app, granted) in [(&TINI_APP, json!(["offline", "user_profile"])), (&TINI_INTERNAL, Value::Null)] {
+        let asked = ["offline", "user_profile"];
+        let body = json!({"client_id": app.client_id, "scopes": asked, "granted": granted});
+        let answer = auth_code(&at, &token, &body).await.expect(200).json();
+        assert_eq!(
+            (&answer["authSuccessScopes"], &answer["authErrorScopes"]),
+            (&json!(["offline"]), &json!({"user_profile": 1})),
+            "{answer}"
+        );
     }
 }

@@ -109,6 +109,15 @@ impl Registry for PostgresStore {
         Box::pin(sessions::consent(self.pool(), realm, of))
     }
 
+    fn last_consent(
+        &self,
+        realm: RealmNumber,
+        user: UserNumber,
+        client: ClientNumber,
+    ) -> Answer<'_, Option<ConsentRow>> {
+        Box::pin(sessions::last_consent(self.pool(), realm, user, client))
+    }
+
     fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()> {
         Box::pin(sessions::put_consent(self.pool(), realm, of, answer))
     }

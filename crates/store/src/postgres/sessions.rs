@@ -3,6 +3,7 @@
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
+use tokio_postgres::Row;
 
 use super::fault::column;
 use super::parties::standing;
@@ -62,8 +63,23 @@ pub(super) async fn consent(
     let sql = "SELECT scope, given FROM kimbai.consents \
          WHERE realm = $1 AND \"user\" = $2 AND client = $3 AND organization = $4";
     let [realm, user, client, organization] = [realm.0, user.0, client.0, organization.0].map(u32::cast_signed);
-    let Some(row) = pool.row(sql, &[&realm, &user, &client, &organization]).await? else { return Ok(None) };
-    Ok(Some(ConsentRow { scope: ScopeSet(column::<i64>(&row, 0)?.cast_unsigned()), given: Micros(column(&row, 1)?) }))
+    pool.row(sql, &[&realm, &user, &client, &organization]).await?.map(|row| consent_row(&row)).transpose()
+}
+
+pub(super) async fn last_consent(
+    pool: &Pool,
+    realm: RealmNumber,
+    user: UserNumber,
+    client: ClientNumber,
+) -> Result<Option<ConsentRow>, StoreError> {
+    let sql = "SELECT scope, given FROM kimbai.consents \
+         WHERE realm = $1 AND \"user\" = $2 AND client = $3 ORDER BY given DESC LIMIT 1";
+    let [realm, user, client] = [realm.0, user.0, client.0].map(u32::cast_signed);
+    pool.row(sql, &[&realm, &user, &client]).await?.map(|row| consent_row(&row)).transpose()
+}
+
+fn consent_row(row: &Row) -> Result<ConsentRow, StoreError> {
+    Ok(ConsentRow { scope: ScopeSet(column::<i64>(row, 0)?.cast_unsigned()), given: Micros(column(row, 1)?) })
 }
 
 pub(super) async fn put_consent(

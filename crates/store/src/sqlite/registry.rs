@@ -110,6 +110,15 @@ impl Registry for SqliteStore {
         self.read(move |connection, _| sessions::consent(connection, realm, of))
     }
 
+    fn last_consent(
+        &self,
+        realm: RealmNumber,
+        user: UserNumber,
+        client: ClientNumber,
+    ) -> Answer<'_, Option<ConsentRow>> {
+        self.read(move |connection, _| sessions::last_consent(connection, realm, user, client))
+    }
+
     fn put_consent(&self, realm: RealmNumber, of: ConsentOf, answer: ConsentAnswer) -> Answer<'_, ()> {
         self.savepoint(move |connection, now| sessions::put_consent(connection, realm, of, answer, now))
     }

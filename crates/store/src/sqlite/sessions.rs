@@ -3,7 +3,7 @@
 use kimbai_core::number::{ClientNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::ledger::{USER, standing};
@@ -85,10 +85,24 @@ pub(super) fn consent(
     let mut statement = connection.prepare_cached(
         "SELECT scope, given FROM consents WHERE realm = ?1 AND user = ?2 AND client = ?3 AND organization = ?4",
     )?;
-    let found = statement.query_row(params![realm.0, user.0, client.0, organization.0], |row| {
-        Ok(ConsentRow { scope: ScopeSet(rows::bits(row, 0)?), given: Micros(row.get(1)?) })
-    });
+    let found = statement.query_row(params![realm.0, user.0, client.0, organization.0], consent_row);
     Ok(found.optional()?)
+}
+
+pub(super) fn last_consent(
+    connection: &Connection,
+    realm: RealmNumber,
+    user: UserNumber,
+    client: ClientNumber,
+) -> Result<Option<ConsentRow>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT scope, given FROM consents WHERE realm = ?1 AND user = ?2 AND client = ?3 ORDER BY given DESC LIMIT 1",
+    )?;
+    Ok(statement.query_row(params![realm.0, user.0, client.0], consent_row).optional()?)
+}
+
+fn consent_row(row: &Row<'_>) -> rusqlite::Result<ConsentRow> {
+    Ok(ConsentRow { scope: ScopeSet(rows::bits(row, 0)?), given: Micros(row.get(1)?) })
 }
 
 pub(super) fn put_consent(

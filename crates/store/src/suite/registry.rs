@@ -188,7 +188,11 @@ pub(super) async fn a_consent_is_for_one_organization(subject: Subject) {
     for (organization, agreed) in [(0, 0b001), (7, 0b010), (u32::MAX, 0b100)] {
         store.put_consent(realm, of(organization), ConsentAnswer::yes(ScopeSet(agreed))).await.unwrap();
     }
+    scene.clock.advance_s(10);
     store.put_consent(realm, of(7), ConsentAnswer::yes(ScopeSet(0b1000))).await.unwrap();
+    let last = store.consent(realm, of(7)).await.unwrap();
+    assert_eq!(store.last_consent(realm, user, client).await.unwrap(), last);
+    assert_eq!(store.last_consent(realm, user, ClientNumber(client.0 + 1)).await.unwrap(), None);
     let found = (scope(0).await, scope(7).await, scope(u32::MAX).await, scope(8).await);
     assert_eq!(found, (ScopeSet(0b001), ScopeSet(0b1010), ScopeSet(0b100), ScopeSet::EMPTY));
     store.remove_consent(realm, user, client).await.unwrap();

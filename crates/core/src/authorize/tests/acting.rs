@@ -1,10 +1,11 @@
 //! For which organization a user acts, by table; and the page that asks.
 
 use crate::authorize::{
-    Acting, AuthorizationRequest, AuthorizeError, Browsing, Decision, Parameter, Progress, Step, SubjectMatch, Wanted,
-    acting, decide, validate,
+    Acting, AuthorizationRequest, AuthorizeError, Browsing, Consents, Decision, Parameter, Progress, Step,
+    SubjectMatch, Wanted, acting, decide, validate,
 };
 use crate::client::tests::{OFFLINE, ORDER, PRODUCT, client, scope_table, settings};
+use crate::client::{ClientMetadata, ConsentPolicy};
 use crate::number::{OrganizationNumber, UserNumber};
 use crate::organization::{
     Membership, MembershipSettings, Organization, OrganizationRules, ServiceSettings, SingleRole,
@@ -12,6 +13,7 @@ use crate::organization::{
 use crate::realm::{ConsentForm, RealmSettings};
 use crate::scope::ScopeSet;
 use crate::time::Micros;
+use crate::token::Refusal;
 
 use super::{ASKED, request, session, terms};
 
@@ -81,6 +83,11 @@ fn the_organization_is_the_named_one_else_the_chosen_one_else_the_only_one() {
         (None, Some(2), &one, not_a_member),
         (None, Some(3), &two, not_a_member),
         (None, Some(1), &[], not_a_member),
+        // For nobody else is a choice too: who has joined since still acts for nobody else.
+        (None, Some(0), &one, Acting::Alone),
+        (None, Some(0), &two, Acting::Alone),
+        (None, Some(0), &[], Acting::Alone),
+        (Some("1001"), Some(0), &one, first),
     ] {
         assert_eq!(found(ORG, orgid, chosen, memberships), expect, "{orgid:?} {chosen:?} {memberships:?}");
     }
@@ -89,6 +96,7 @@ fn the_organization_is_the_named_one_else_the_chosen_one_else_the_only_one() {
 #[test]
 fn a_service_is_for_those_who_have_the_role_in_the_very_organization() {
     let mixed = [member(1, &["staff", "admin"]), member(2, &["staff"])];
+    let nowhere = [member(1, &[]), member(2, &["staff"]), member(3, &["staff", "cashier"])];
     let missing = Acting::Refused(AuthorizeError::RoleMissing);
     for (orgid, chosen, memberships, expect) in [
         (Some("1001"), None, &mixed[..], Acting::For(OrganizationNumber(1))),
@@ -98,6 +106,10 @@ fn a_service_is_for_those_who_have_the_role_in_the_very_organization() {
         (None, None, &mixed[..1], Acting::For(OrganizationNumber(1))),
         (None, None, &mixed[1..], missing),
         (None, None, &[], missing),
+        // Nowhere: there is nothing to choose.
+        (None, None, &nowhere, missing),
+        // A service is for an organization.
+        (None, Some(0), &mixed, Acting::Refused(AuthorizeError::NotAMember)),
     ] {
         for scope in [SERVICE, SERVICE.union(ORG)] {
             assert_eq!(found(scope, orgid, chosen, memberships), expect, "{orgid:?} {chosen:?}");
@@ -109,11 +121,20 @@ fn a_service_is_for_those_who_have_the_role_in_the_very_organization() {
 }
 
 fn decided(prompt: &str, acting: Acting, decision: Option<Decision>) -> Step {
+    // She has agreed to something before, acting for somebody.
+    step((prompt, acting, decision), Some(Consents { scope: ScopeSet::EMPTY }), |_| {})
+}
+
+fn step(
+    (prompt, acting, decision): (&str, Acting, Option<Decision>),
+    consents: Option<Consents>,
+    change: fn(&mut ClientMetadata),
+) -> Step {
     let prompt = if prompt.is_empty() { Parameter::Absent } else { super::once(prompt) };
     let request = AuthorizationRequest { prompt, ..request() };
-    let valid = super::check(Some(client(|_| {})), &request).unwrap();
+    let valid = super::check(Some(client(change)), &request).unwrap();
     let session = session();
-    let browsing = Browsing { session: Some(&session), subject: SubjectMatch::Fits, acting, consents: None, decision };
+    let browsing = Browsing { session: Some(&session), subject: SubjectMatch::Fits, acting, consents, decision };
     decide(&valid, browsing, &Progress::begun(Micros::from_unix_s(1)), terms(ConsentForm::Full))
 }
 
@@ -128,11 +149,50 @@ fn the_page_that_asks_comes_before_the_consent_and_never_without_pages() {
         ("none", Acting::Undecided, None, Step::Refuse(AuthorizeError::InteractionRequired)),
         ("", chosen, None, Step::AskConsent { scope: ASKED, optional: ScopeSet::EMPTY }),
         ("", chosen, allow, Step::Respond { scope: ASKED }),
+        ("", Acting::Undecided, Some(Decision::Deny), Step::Refuse(AuthorizeError::AccessDenied)),
         ("", refused, None, Step::Refuse(AuthorizeError::RoleMissing)),
         ("", refused, allow, Step::Refuse(AuthorizeError::RoleMissing)),
         ("none", refused, None, Step::Refuse(AuthorizeError::RoleMissing)),
     ] {
         assert_eq!(decided(prompt, acting, decision), expect, "{prompt} {acting:?} {decision:?}");
+    }
+}
+
+#[test]
+fn a_client_to_which_the_user_never_agreed_hears_nothing_of_organizations_without_pages() {
+    let outcomes = [
+        Acting::Alone,
+        Acting::For(OrganizationNumber(1)),
+        Acting::Undecided,
+        Acting::Refused(AuthorizeError::NotAMember),
+        Acting::Refused(AuthorizeError::RoleMissing),
+    ];
+    let (remembered, always): (fn(&mut ClientMetadata), fn(&mut ClientMetadata)) =
+        (|m| m.consent = Some(ConsentPolicy::Remembered), |m| m.consent = Some(ConsentPolicy::Always));
+    for (acting, policy) in outcomes.into_iter().flat_map(|acting| [(acting, remembered), (acting, always)]) {
+        let found = step(("none", acting, None), None, policy);
+        assert_eq!(found, Step::Refuse(AuthorizeError::ConsentRequired), "{acting:?}");
+    }
+    // The platform's own need no consent.
+    let never: fn(&mut ClientMetadata) = |m| m.consent = Some(ConsentPolicy::Never);
+    let found = step(("none", Acting::Undecided, None), None, never);
+    assert_eq!(found, Step::Refuse(AuthorizeError::InteractionRequired));
+}
+
+#[test]
+fn who_gave_a_grant_may_still_give_it_as_long_as_place_and_role_last() {
+    let (admin, staff) = (member(1, &["admin"]), member(1, &["staff"]));
+    let (none, shop) = (OrganizationNumber::NONE, OrganizationNumber(1));
+    for (scope, organization, place, expect) in [
+        (ORG, none, None, Ok(())),
+        (ORG, shop, Some(&staff), Ok(())),
+        (ORG, shop, None, Err(Refusal::MembershipEnded)),
+        (SERVICE, shop, Some(&admin), Ok(())),
+        (SERVICE, shop, Some(&staff), Err(Refusal::RoleEnded)),
+        (SERVICE, shop, None, Err(Refusal::MembershipEnded)),
+        (SERVICE, none, None, Err(Refusal::RoleEnded)),
+    ] {
+        assert_eq!(rules().check_giver(scope, organization, place), expect, "{scope:?} {organization:?} {place:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::client::{Client, GrantType};
 use crate::organization::{MembershipSettings, ServiceSettings, SingleRole};
 use crate::realm::{ClientLifetimes, RealmSettings};
 use crate::scope::ScopeSet;
-use crate::token::TokenRules;
+use crate::token::{Payload, Plan, Presented, SealingKeys, TokenGrant, TokenRefusal, TokenRules, plan};
 
 const SERVICE: ScopeSet = PRODUCT;
 const FOR_EVER_S: u32 = i32::MAX.cast_unsigned();
@@ -75,6 +75,19 @@ fn a_client_shortens_the_lifetimes_of_its_services_too() {
     });
     assert_eq!(lifetimes(rules(), &careful, SERVICE.union(OFFLINE)), (600, Some(86_400), 7 * 86_400));
     assert_eq!(lifetimes(rules(), &careful, ORDER), (600, Some(600), 7 * 86_400));
+}
+
+#[test]
+fn client_credentials_never_give_what_makes_a_service() {
+    let asked = |scope: Option<&str>| {
+        let grant = TokenGrant::ClientCredentials { scope: scope.map(str::to_owned) };
+        let keys = SealingKeys { newest: 0, payload: Payload::Long };
+        plan(&client(|_| {}), &grant, Presented::Nothing, (&scope_table(), rules(), keys))
+    };
+    assert_eq!(asked(None), Ok(Plan::Rowless(OFFLINE.union(ORDER))));
+    for scope in ["product", "order product"] {
+        assert_eq!(asked(Some(scope)), Err(TokenRefusal::ScopeNotGranted), "{scope}");
+    }
 }
 
 #[test]

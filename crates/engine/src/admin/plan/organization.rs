@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use kimbai_core::number::UserNumber;
 use kimbai_core::organization::{
-    MEMBERSHIPS_MAX, Membership, Organization, ROLES_MAX, is_label, is_name, is_org_id, is_role,
+    MEMBERSHIPS_MAX, Membership, Organization, ROLES_MAX, is_category, is_label, is_name, is_org_id, is_role,
 };
 use kimbai_keyring::random_u64;
 use kimbai_store::OrganizationRow;
@@ -151,8 +151,11 @@ fn intended(
     if org_id.as_deref().is_some_and(|org_id| !is_org_id(org_id)) {
         return Err("org_id: it has 1 to 64 visible ASCII characters".to_owned());
     }
-    if [&name, &category].into_iter().flatten().any(|text| !is_name(text)) {
-        return Err("name and category have 256 bytes at most and no control characters".to_owned());
+    if name.as_deref().is_some_and(|name| !is_name(name)) {
+        return Err("name: it has 1 to 256 bytes and no control characters".to_owned());
+    }
+    if category.as_deref().is_some_and(|category| !is_category(category)) {
+        return Err("category: it has 256 bytes at most and no control characters".to_owned());
     }
     Ok(IntendedOrganization {
         label: label.to_owned(),

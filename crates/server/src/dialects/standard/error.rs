@@ -222,6 +222,7 @@ fn grant(refusal: Refusal) -> WireError {
         | Refusal::ClientEnded
         | Refusal::UserEnded
         | Refusal::MembershipEnded
+        | Refusal::RoleEnded
         | Refusal::ScopeRetired
         | Refusal::LastGeneration => WireError {
             status: StatusCode::BAD_REQUEST,

@@ -63,6 +63,9 @@ struct ActiveToken<'a> {
     /// The partner that it was issued to, where the client is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     partner_code: Option<&'a str>,
+    /// The organization for which it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orgid: Option<&'a str>,
 }
 
 /// The answer to an introspection request; a token that does not work is no more than that.
@@ -91,6 +94,7 @@ fn active_token(realm: &Realm, facts: &TokenFacts) -> String {
         iat: facts.issued_at_s,
         exp: facts.expiry_s,
         partner_code: facts.client.partner().map(|partner| partner.partner_code.as_str()),
+        orgid: facts.org_id.as_deref(),
     };
     serde_json::to_string(&token).unwrap_or_else(|_| r#"{"active":false}"#.to_owned())
 }

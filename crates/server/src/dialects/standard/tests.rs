@@ -182,6 +182,7 @@ fn refusals() -> Vec<TokenRefusal> {
         Refusal::ClientEnded,
         Refusal::UserEnded,
         Refusal::MembershipEnded,
+        Refusal::RoleEnded,
         Refusal::ScopeRetired,
         Refusal::LastGeneration,
     ];

@@ -96,7 +96,7 @@ async fn settle(call: &Call, user: &str, request: &AppCodeRequest) -> Result<Str
 fn page(call: &Call, request: &AppCodeRequest, result: Option<&str>) -> Option<Response> {
     let app = call.realm.client(&request.client_id)?;
     let frame = call.frame();
-    let consent = kimbai_core::authorize::PartialConsent::permitted(&app, &request.scopes, &call.realm.scopes);
+    let consent = call.realm.permitted(&app, &request.scopes);
     let is_granted = |name: &String| request.granted.as_ref().is_none_or(|granted| granted.contains(name));
     let scopes: Vec<_> = call
         .realm
