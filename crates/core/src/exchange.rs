@@ -52,8 +52,8 @@ pub enum ExchangeErrors {
 /// Why a realm cannot exchange in this way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeSettingsError {
-    /// A mandatory scope is not one of the realm's.
-    #[error("mandatory_scopes: the realm has no scope {0}")]
+    /// A mandatory scope is not one of the realm's, or is retired: nobody could exchange anything.
+    #[error("mandatory_scopes: the realm has no scope {0}, or it is retired")]
     Scope(String),
 }
 
@@ -63,7 +63,7 @@ impl ExchangeSettings {
     /// # Errors
     /// [`ExchangeSettingsError`]: what to change.
     pub fn check(&self, realm: &RealmSettings) -> Result<(), ExchangeSettingsError> {
-        let is_known = |name: &&str| realm.scopes.iter().any(|scope| scope.name == **name);
+        let is_known = |name: &&str| realm.scopes.iter().any(|scope| scope.name == **name && !scope.retired);
         match self.mandatory().find(|name| !is_known(name)) {
             Some(unknown) => Err(ExchangeSettingsError::Scope(unknown.to_owned())),
             None => Ok(()),

@@ -13,6 +13,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::legacy_token::UseNoted;
 use crate::log_in::Published;
 use crate::realm::Realm;
 use crate::source::Source;
@@ -34,8 +35,8 @@ pub struct Engine {
     pub(crate) subjects: Cache<(RealmNumber, UserNumber), Arc<str>>,
     /// The last retry of a grant: its generation and where it came from.
     pub(crate) retries: Cache<(RealmNumber, GrantId), (u32, Source)>,
-    /// Grants from exchanges of which is stored that a token was used: it stays so.
-    pub(crate) exchanges_used: Cache<(RealmNumber, GrantId), ()>,
+    /// Grants from exchanges of which is stored that a token was used, and what that did: it stays so.
+    pub(crate) exchanges_used: Cache<(RealmNumber, GrantId), UseNoted>,
     pub(crate) published: Published,
     /// Held while rows are read and put into a realm's memory: what was read later is put later. The versions are those of which the
     /// realms in memory are, or later ones.

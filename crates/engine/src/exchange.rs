@@ -1,9 +1,9 @@
 //! Exchanging a legacy token for a grant. A lost answer may be asked for again: it is the same until one of its tokens is used.
 //!
-//! The grant's id is a keyed hash of the legacy token, the client and the exchange's number, so that of many requests at once one opens
-//! it and the others find it. A grant that was found is given again, or the number goes on; each step is durable before the next, and
-//! what a crash leaves between two is found by whoever comes next. That tokens may have been given out is written before they are:
-//! so an id whose row is gone is not used a second time.
+//! The grant's id is a keyed hash of the legacy token, the client, their epochs and the exchange's number, so that of many requests at
+//! once one opens it and the others find it. A grant that was found is given again, or the number goes on; each step is durable before
+//! the next, and what a crash leaves between two is found by whoever comes next. That tokens may have been given out is written before
+//! they are: so an id whose row is gone is not used a second time. A restore, which forgets numbers, advances every epoch.
 
 use kimbai_core::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials,
@@ -16,9 +16,9 @@ use kimbai_core::number::GrantId;
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::secret::Secret;
 use kimbai_core::time::Micros;
-use kimbai_core::token::{Note, Pointer, TokenKind, TokenRefusal};
+use kimbai_core::token::{Note, Pointer, TokenKind, TokenRefusal, is_allowed};
 use kimbai_keyring::SealedToken;
-use kimbai_store::{LegacyTokenRow, LegacyTokenStep};
+use kimbai_store::{LegacyTokenRow, LegacyTokenStep, StoreError};
 
 use crate::client_authentication::authenticated;
 use crate::engine::{About, Engine, seen, until_known};
@@ -131,7 +131,8 @@ impl Engine {
             }
             row = self.known_legacy_token(realm, row.token, None).await??.row;
         }
-        Err(EngineError::Stored("an exchange did not come to its end".to_owned()).into())
+        // Others were faster each time: whoever asks again finds what they left.
+        Err(EngineError::Store(StoreError::NotDone).into())
     }
 
     /// The user of the legacy token gives what the scope allows, as by a consent, and must be one who may.
@@ -162,6 +163,9 @@ impl Engine {
             if let Verdict::Done(opened) = &outcome.verdict
                 && let State::Active(active) = opened.grant.state
             {
+                if !opened.standing.supports(&opened.grant) {
+                    return Err(LegacyTokenRefusal::OwnerEnded.into());
+                }
                 self.step_legacy_token(realm, LegacyTokenStep::Answered(origin)).await?;
                 let about = About { seen: Some(opened), source: Some(wish.source), ..About::default() };
                 self.record(realm, "token_exchanged", about);
@@ -172,6 +176,9 @@ impl Engine {
         // It was swept: what was given out is over.
         let Some(seen) = found else { return Ok(next) };
         match ExchangeProgress::of(&seen, origin, wish.settings.retry_s, now) {
+            // Its tokens open nothing any more.
+            ExchangeProgress::Pending(_) if !is_allowed(wish.client, seen.grant.scope, &realm.scopes) => Ok(next),
+            ExchangeProgress::Pending(active) if !realm.keyring.has_sealing_key(active.sealing_key) => Ok(next),
             ExchangeProgress::Pending(_) if seen.grant.scope != wish.scope => Err(ExchangeError::OtherScopes),
             ExchangeProgress::Pending(active) => {
                 if !row.answered {
@@ -219,10 +226,12 @@ fn credentials(realm: &Realm, request: &ExchangeRequest) -> ClientCredentials {
 }
 
 /// The id of the grant of the exchange that is next: seconds, as in every id, of the moment at which the legacy token was put here, and
-/// 32 bits of a keyed hash. Another grant that has it already is noticed, and the number goes on.
+/// 32 bits of a keyed hash. Another grant that has it already is noticed, and the number goes on. The epochs are in it because a restore
+/// takes the number back and them forward: what was given out in between must not have the id of what is given out afterwards.
 fn grant_id(realm: &Realm, row: &LegacyTokenRow) -> GrantId {
-    let LegacyTokenRow { token, owner, exchange, .. } = row;
-    let hashed = [&token.0[..], &owner.client.0.to_be_bytes(), &exchange.to_be_bytes()].concat();
+    let LegacyTokenRow { token, owner, exchange, client_epoch, user_epoch, .. } = row;
+    let numbers = [owner.client.0, *exchange, *client_epoch, *user_epoch].map(u32::to_be_bytes);
+    let hashed = [&token.0[..], numbers.as_flattened()].concat();
     let digest = realm.keyring.keyed_digest("exchange", &hashed);
     let low = digest.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
     GrantId::new(row.put, low)

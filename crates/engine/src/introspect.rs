@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
-use kimbai_core::grant::Look;
+use kimbai_core::grant::{Grant, Look};
 use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::organization::Membership;
 use kimbai_core::scope::ScopeSet;
@@ -57,6 +57,8 @@ pub struct TokenFacts {
     pub audience: Vec<Arc<str>>,
     /// Access or refresh.
     pub kind: TokenKind,
+    /// The grant that an access token is of.
+    used: Option<Grant>,
 }
 
 impl Introspection {
@@ -116,6 +118,7 @@ impl Engine {
                 self.look_into(realm, &kinds, token).await?
             }
         };
+        let found = self.answered(realm, found).await?;
         Ok(self.naming_organization(realm, found).await?)
     }
 
@@ -144,12 +147,13 @@ impl Engine {
     ) -> Result<Introspection, TokenError> {
         let caller = authenticated(realm, credentials, self.now())?;
         realm.admit_client(&caller)?;
-        Ok(match self.look_into(realm, &[TokenKind::Access], token).await? {
+        let found = match self.look_into(realm, &[TokenKind::Access], token).await? {
             Introspection::Active(facts) if facts.client.number != caller.number => {
                 Introspection::Inactive(Inactive::Refused(Refusal::OtherClient))
             }
             found @ (Introspection::Active(_) | Introspection::Inactive(_)) => found,
-        })
+        };
+        Ok(self.answered(realm, found).await?)
     }
 
     /// Whether a Bearer token opens a resource of ours.
@@ -157,7 +161,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the store failed.
     pub async fn verify_access_token(&self, realm: &Realm, token: &Secret) -> Result<Introspection, EngineError> {
-        Ok(self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&realm.settings.issuer))
+        let found = self.look_into(realm, &ACCESS_TOKENS, token).await?.only_for(&realm.settings.issuer);
+        self.answered(realm, found).await
+    }
+
+    /// What the caller is told. That an access token works is a use of it, and durable before anybody hears of it.
+    async fn answered(&self, realm: &Realm, found: Introspection) -> Result<Introspection, EngineError> {
+        if let Introspection::Active(TokenFacts { used: Some(grant), .. }) = &found {
+            self.note_use(realm, grant).await?;
+        }
+        Ok(found)
     }
 
     /// The same, and what is stored of the token's user, which is read with the grant.
@@ -180,7 +193,8 @@ impl Engine {
             }
             Opened::Rowless(rowless) => (self.look_into_rowless(realm, &rowless, &presented.sealed).await?, None),
         };
-        Ok((Introspection::of(realm, facts, presented.audience).only_for(&realm.settings.issuer), claims))
+        let found = Introspection::of(realm, facts, presented.audience).only_for(&realm.settings.issuer);
+        Ok((self.answered(realm, found).await?, claims))
     }
 
     async fn look_into(
@@ -227,16 +241,6 @@ impl Engine {
         let Some(public) = self.public_subject(realm, live.grant.user).await? else {
             return Ok(Err(Refusal::UserEnded));
         };
-        match kind {
-            TokenKind::Access => self.note_use(realm, &live.grant).await?,
-            // To ask about a refresh token is not to use it.
-            TokenKind::Refresh
-            | TokenKind::Code
-            | TokenKind::Rowless
-            | TokenKind::AccessJti
-            | TokenKind::RowlessJti
-            | TokenKind::RefreshJti => {}
-        }
         let requested = realm.requested_claims(&client, &live.grant, pointer.scope).userinfo;
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
@@ -251,6 +255,8 @@ impl Engine {
             requested,
             audience: Vec::new(),
             kind,
+            // To ask about a refresh token is not to use it.
+            used: (kind == TokenKind::Access).then_some(live.grant),
         }))
     }
 
@@ -282,6 +288,7 @@ impl Engine {
             requested: ClaimSet::EMPTY,
             audience: Vec::new(),
             kind: TokenKind::Rowless,
+            used: None,
         }))
     }
 }

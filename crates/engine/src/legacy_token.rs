@@ -1,10 +1,11 @@
 //! Tokens of an older system: whether one works, for which organization, and what the first use of its successor means for it.
 
+use kimbai_core::client::GrantType;
 use kimbai_core::exchange::{ExchangeOrigin, LegacyTokens};
 use kimbai_core::grant::{Grant, ShortDigest};
 use kimbai_core::organization::Organization;
 use kimbai_core::secret::Secret;
-use kimbai_store::{Change, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
+use kimbai_store::{Change, Epochs, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 
 use crate::engine::{About, Engine, until_known};
 use crate::error::EngineError;
@@ -40,6 +41,24 @@ impl NewLegacyToken {
     }
 }
 
+/// What the first use of an exchanged token did to the legacy token; each does what those before it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UseNoted {
+    /// Its next exchange gives another grant.
+    MovedOn,
+    /// It has ended.
+    Ended,
+}
+
+impl UseNoted {
+    const fn by(settings: LegacyTokens) -> Self {
+        match settings {
+            LegacyTokens::Keep | LegacyTokens::EndAtS(_) => Self::MovedOn,
+            LegacyTokens::EndWithFirstUse => Self::Ended,
+        }
+    }
+}
+
 /// Why a legacy token cannot be stored. What was given is not repeated: in a file whose columns were mixed up it may be the token.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyTokenError {
@@ -52,6 +71,9 @@ pub enum LegacyTokenError {
     /// There is no such client.
     #[error("there is no such client")]
     Client,
+    /// The client has no use for what a legacy token is exchanged for.
+    #[error("the client is registered for neither authorization_code nor refresh_token")]
+    NoUsersClient,
     /// There is no such user.
     #[error("there is no such user")]
     User,
@@ -128,11 +150,11 @@ impl Engine {
     pub(crate) async fn legacy_token_change(
         &self,
         realm: &Realm,
-        new: &NewLegacyToken,
+        (new, epochs): (&NewLegacyToken, Epochs),
     ) -> Result<Change, LegacyTokenError> {
         let token = legacy_token_digest(realm, &new.token).ok_or(LegacyTokenError::Length)?;
         let owner = self.legacy_token_owner(realm, new).await?;
-        Ok(Change::PutLegacyToken { realm: realm.number, token, owner })
+        Ok(Change::PutLegacyToken { realm: realm.number, token, owner, epochs })
     }
 
     async fn legacy_token_owner(
@@ -144,21 +166,33 @@ impl Engine {
         let found = self.store.organization_by_label(realm.number, organization.clone()).await?;
         let found = found.ok_or(LegacyTokenError::Organization)?;
         let client = realm.client(client_id).ok_or(LegacyTokenError::Client)?;
+        let is_of_users = |grant: &GrantType| match grant {
+            GrantType::AuthorizationCode | GrantType::RefreshToken => true,
+            GrantType::ClientCredentials | GrantType::Password => false,
+        };
+        if !client.metadata.grant_types.iter().any(is_of_users) {
+            return Err(LegacyTokenError::NoUsersClient);
+        }
         let user = self.user_row(realm, username).await?;
         let user = user.ok_or(LegacyTokenError::User)?;
         Ok(LegacyTokenOwner { organization: found.number, client: client.number, user: user.number })
     }
 
-    /// Makes a legacy token known.
+    /// Makes a legacy token known. One that is known already stays as it is, or is of its client's and user's epochs now.
     ///
     /// # Errors
     /// [`LegacyTokenError`].
-    pub async fn put_legacy_token(&self, realm: &Realm, new: &NewLegacyToken) -> Result<(), LegacyTokenError> {
-        let change = self.legacy_token_change(realm, new).await?;
+    pub async fn put_legacy_token(
+        &self,
+        realm: &Realm,
+        new: &NewLegacyToken,
+        epochs: Epochs,
+    ) -> Result<(), LegacyTokenError> {
+        let change = self.legacy_token_change(realm, (new, epochs)).await?;
         Ok(self.store.change(vec![change]).await?)
     }
 
-    /// Makes legacy tokens known, all or none. Those of one owner behind each other cost less.
+    /// Makes legacy tokens known, all or none; what is known already stays as it is. Those of one owner behind each other cost less.
     ///
     /// # Errors
     /// [`LegacyTokenError`].
@@ -169,7 +203,7 @@ impl Engine {
             let owner = self.legacy_token_owner(realm, first).await?;
             for NewLegacyToken { token, .. } in of_one {
                 let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Length)?;
-                changes.push(Change::PutLegacyToken { realm: realm.number, token, owner });
+                changes.push(Change::PutLegacyToken { realm: realm.number, token, owner, epochs: Epochs::Kept });
             }
         }
         Ok(self.store.change(changes).await?)
@@ -180,8 +214,9 @@ impl Engine {
     pub(crate) async fn note_use(&self, realm: &Realm, grant: &Grant) -> Result<(), EngineError> {
         let Some(settings) = &realm.settings.exchange else { return Ok(()) };
         let Some(origin) = ExchangeOrigin::of(&grant.binding) else { return Ok(()) };
-        let key = (realm.number, grant.id);
-        if self.exchanges_used.get(&key).is_some() {
+        let (key, noted) = ((realm.number, grant.id), UseNoted::by(settings.legacy_tokens));
+        // An operator may have changed what becomes of legacy tokens since.
+        if self.exchanges_used.get(&key).is_some_and(|before| before >= noted) {
             return Ok(());
         }
         if let Some(row) = self.store.legacy_token(realm.number, origin.token).await? {
@@ -198,7 +233,7 @@ impl Engine {
                 self.record(realm, "exchanged_token_used", About { client, user, ..About::default() });
             }
         }
-        self.exchanges_used.insert(key, ());
+        self.exchanges_used.insert(key, noted);
         Ok(())
     }
 

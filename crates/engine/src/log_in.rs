@@ -207,7 +207,7 @@ impl Engine {
 
     /// Whether the person still has the password that was verified. Asked after what the log-in opens is there: a change of the
     /// password ends what was there before it, and what is opened later finds another hash.
-    pub(crate) async fn stands(&self, realm: &Realm, checked: &Checked) -> Result<bool, StoreError> {
+    pub(crate) async fn has_the_password(&self, realm: &Realm, checked: &Checked) -> Result<bool, StoreError> {
         let now = self.store.user(realm.number, checked.user.number).await?;
         // Opened, because a hash that stays is sealed anew with every change of its user.
         let now = now.and_then(|now| open_hash(&realm.keyring, &now.password_hash));
@@ -227,7 +227,7 @@ impl Engine {
         let (secret, user) = (SessionSecret::generate(), &checked.user);
         let id = session_id(realm, &secret);
         let row = self.store.put_session(realm.number, id, user.number, user.standing.epoch).await?;
-        if !self.stands(realm, checked).await? {
+        if !self.has_the_password(realm, checked).await? {
             self.store.remove_session(realm.number, id).await?;
             return Ok(None);
         }

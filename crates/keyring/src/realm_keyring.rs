@@ -154,6 +154,12 @@ impl RealmKeyring {
         SealingKeys { newest, payload: self.shape.payload() }
     }
 
+    /// Whether there is a sealing key of this number: one that was retired makes no token again.
+    #[must_use]
+    pub fn has_sealing_key(&self, number: u8) -> bool {
+        self.sealing.iter().any(|sealing| sealing.number == number)
+    }
+
     /// Seals a code, access or refresh token with the key of this number. A short one says only a part of it.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ impl Site {
     pub(crate) fn place(&self, path: &str) -> Place {
         self.places.get(path).copied().unwrap_or_else(|| {
             let endpoint = if path.starts_with(ASSETS_PATH) { Endpoint::Asset } else { Endpoint::Other };
-            Place { endpoint, faults: self.elsewhere, reach: Reach::OrganizationsToo }
+            Place { endpoint, faults: self.elsewhere, reach: Reach::Realm }
         })
     }
 

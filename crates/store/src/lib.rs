@@ -22,7 +22,7 @@ pub use copy::{Copied, CopyError, CopyProgress, CopyStep, copy};
 pub use error::StoreError;
 pub use ledger::{Answer, GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
 pub use registry::{
-    Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow,
+    Activity, AttemptCount, AuditEvent, AuditFilter, Change, ClientRow, ConsentAnswer, ConsentOf, ConsentRow, Epochs,
     LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, LogInKey, LogInLimits, LogInVerdict, MembershipRow,
     OrganizationRow, RealmRow, Registry, SealedKeyRow, SessionId, SessionRow, UserRow, Versions,
 };

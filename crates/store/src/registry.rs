@@ -239,8 +239,8 @@ pub enum Change {
         /// The organization's label.
         label: String,
     },
-    /// Stores a legacy token with the epochs of its client and user. One that is there stays as it is, but for these: what ended, stays
-    /// ended. One of another owner is [`crate::StoreError::Taken`].
+    /// Stores a legacy token with the epochs of its client and user. One that is there stays as it is, but for these where they are to be
+    /// renewed: what ended, stays ended. One of another owner is [`crate::StoreError::Taken`].
     PutLegacyToken {
         /// Its realm.
         realm: RealmNumber,
@@ -248,6 +248,8 @@ pub enum Change {
         token: ShortDigest,
         /// Whose it is.
         owner: LegacyTokenOwner,
+        /// What becomes of its epochs, if it is there.
+        epochs: Epochs,
     },
     /// Enables or disables a user; its epoch grows with the step from enabled to disabled. Nothing without such a user.
     SetUserActivity {
@@ -369,6 +371,15 @@ pub struct MembershipRow {
     pub organization: OrganizationRow,
     /// The roles, as a JSON list of names.
     pub roles: String,
+}
+
+/// What becomes of the epochs of a legacy token that is put again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Epochs {
+    /// They stay: what a disabled party or a restore ended stays ended.
+    Kept,
+    /// They are its parties' of now: somebody vouches for it anew.
+    Renewed,
 }
 
 /// Whose a legacy token is.

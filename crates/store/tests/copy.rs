@@ -17,7 +17,7 @@ use kimbai_store::sqlite::{self, Location, SqliteStore};
 use kimbai_store::suite::{put_client, put_realm, put_user};
 use kimbai_store::{
     Activity, AuditEvent, AuditFilter, Change, Clock, ConsentAnswer, ConsentOf, CopyError, CopyProgress, CopyStep,
-    GrantsOf, Ledger, LegacyTokenOwner, LegacyTokenRow, LogInKey, LogInLimits, Registry, SessionId, copy,
+    Epochs, GrantsOf, Ledger, LegacyTokenOwner, LegacyTokenRow, LogInKey, LogInLimits, Registry, SessionId, copy,
 };
 
 const LIMITS: LogInLimits = LogInLimits {
@@ -80,7 +80,7 @@ async fn filled() -> Source {
     let shop = Change::PutOrganization { realm, label: label.clone(), org_id, name, category };
     let member = Change::PutMembership { realm, username: text("ảnh"), label, roles: text("[\"admin\"]") };
     let owner = LegacyTokenOwner { organization: OrganizationNumber(u32::MAX), client: CLIENT, user };
-    let legacy = Change::PutLegacyToken { realm, token: ShortDigest([255; 16]), owner };
+    let legacy = Change::PutLegacyToken { realm, token: ShortDigest([255; 16]), owner, epochs: Epochs::Kept };
     store.change(vec![shop, member, legacy]).await.unwrap();
     store.put_session(realm, SessionId([255; 16]), user, u32::MAX).await.unwrap();
     store.remember_browser(realm, user, [0; 16]).await.unwrap();

@@ -10,11 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use grants::{CLIENT, REALM, activate, opening, rotate};
-use kimbai_core::grant::{EndReason, Revocation, State};
-use kimbai_core::number::AttemptId;
+use kimbai_core::exchange::ExchangeOrigin;
+use kimbai_core::grant::{EndReason, Revocation, ShortDigest, State};
+use kimbai_core::number::{AttemptId, OrganizationNumber};
 use kimbai_store::sqlite::{Location, OpenError, Options, RestoreError, SqliteStore, restore};
 use kimbai_store::suite::{put_client, put_user};
-use kimbai_store::{BackupProgress, Change, Clock, Ledger, Registry, SessionId, Upkeep};
+use kimbai_store::{
+    BackupProgress, Change, Clock, Epochs, Ledger, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, Registry,
+    SessionId, Upkeep,
+};
 use rusqlite::Connection;
 
 struct Home {
@@ -55,6 +59,50 @@ impl Home {
 
 fn open(directory: &Path, clock: Clock) -> SqliteStore {
     SqliteStore::open(Location::Directory(directory.to_path_buf()), clock, Options::default()).unwrap()
+}
+
+async fn put_organization(store: &SqliteStore, label: &str) -> OrganizationNumber {
+    let [label, text] = [label, ""].map(str::to_owned);
+    let put = Change::PutOrganization {
+        realm: REALM,
+        label: label.clone(),
+        org_id: text.clone(),
+        name: text.clone(),
+        category: text,
+    };
+    store.change(vec![put]).await.unwrap();
+    store.organization_by_label(REALM, label).await.unwrap().unwrap().number
+}
+
+#[tokio::test]
+async fn legacy_tokens_are_restored_dead_and_live_again_where_they_are_revived() {
+    let home = Home::new().await;
+    let user = home.store.user_by_name(REALM, "user".into()).await.unwrap().unwrap().number;
+    let token = ShortDigest([7; 16]);
+    let owner = LegacyTokenOwner { organization: OrganizationNumber(1), client: CLIENT, user };
+    let put = |epochs| vec![Change::PutLegacyToken { realm: REALM, token, owner, epochs }];
+    home.store.change(put(Epochs::Kept)).await.unwrap();
+    let step = async |store: &SqliteStore, step| store.step_legacy_token(REALM, step).await.unwrap();
+    step(&home.store, LegacyTokenStep::Answered(ExchangeOrigin { token, number: 1 })).await;
+    let before = home.store.legacy_token(REALM, token).await.unwrap().unwrap();
+    let backup = home.backup().await;
+    step(&home.store, LegacyTokenStep::NextAndEnd(ExchangeOrigin { token, number: 1 })).await;
+    restore(&backup, &home.path("restored"), &BackupProgress::default()).unwrap();
+    let store = open(&home.path("restored"), Clock::default());
+    let row = async || store.legacy_token(REALM, token).await.unwrap().unwrap();
+    for _ in 0..2 {
+        let dead = row().await;
+        assert!(!dead.standing.client.supports(dead.client_epoch) && !dead.standing.user.supports(dead.user_epoch));
+        assert_eq!(LegacyTokenRow { now: before.now, standing: before.standing, ..dead }, before, "as it was");
+        store.change(put(Epochs::Kept)).await.unwrap();
+    }
+    store.change(put(Epochs::Renewed)).await.unwrap();
+    let alive = row().await;
+    assert!(alive.standing.client.supports(alive.client_epoch) && alive.standing.user.supports(alive.user_epoch));
+    assert!(alive.client_epoch > before.client_epoch && alive.user_epoch > before.user_epoch);
+    let of_before =
+        LegacyTokenRow { client_epoch: 0, user_epoch: 0, now: before.now, standing: before.standing, ..alive };
+    assert_eq!(of_before, before, "what ended it after the backup is forgotten");
 }
 
 #[tokio::test]
@@ -105,18 +153,22 @@ async fn what_was_issued_before_a_restore_is_there_and_dead() {
 }
 
 #[tokio::test]
-async fn the_numbers_of_clients_and_users_that_are_lost_are_not_used_again() {
+async fn the_numbers_of_clients_users_and_organizations_that_are_lost_are_not_used_again() {
     let home = Home::new().await;
     let backup = home.backup().await;
     let mut lost = Vec::new();
     for number in 0..20 {
         let name = number.to_string();
-        lost.push((put_client(&home.store, REALM, &name).await, put_user(&home.store, REALM, &name).await));
+        let shop = put_organization(&home.store, &name).await;
+        lost.push((put_client(&home.store, REALM, &name).await, put_user(&home.store, REALM, &name).await, shop));
     }
     restore(&backup, &home.path("restored"), &BackupProgress::default()).unwrap();
     let store = open(&home.path("restored"), Clock::default());
     let next = (put_client(&store, REALM, "next").await, put_user(&store, REALM, "next").await);
-    assert!(lost.iter().all(|(client, user)| *client < next.0 && *user < next.1), "{next:?} is among {lost:?}");
+    let shop = put_organization(&store, "next").await;
+    for (client, user, organization) in &lost {
+        assert!(*client < next.0 && *user < next.1 && *organization < shop, "{next:?} or {shop:?} is among {lost:?}");
+    }
     // The numbers of keys are few, and a key that is lost opens nothing.
     store.change(vec![Change::AddKey { realm: REALM, usage: "seal".into(), sealed: vec![] }]).await.unwrap();
     assert_eq!(store.keys(REALM).await.unwrap()[0].number, 0);

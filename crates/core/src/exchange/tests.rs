@@ -65,7 +65,8 @@ fn a_client_asks_for_what_is_mandatory_and_for_what_it_is_registered_for() {
 #[test]
 fn mandatory_scopes_are_the_realms() {
     let error = mandatory("offline nowhere").check(&settings()).unwrap_err().to_string();
-    assert_eq!(error, "mandatory_scopes: the realm has no scope nowhere");
+    assert_eq!(error, "mandatory_scopes: the realm has no scope nowhere, or it is retired");
+    assert_eq!(mandatory("offline old").check(&settings()), Err(ExchangeSettingsError::Scope("old".to_owned())));
     assert_eq!(mandatory("offline order").check(&settings()), Ok(()));
 }
 

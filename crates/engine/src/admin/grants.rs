@@ -6,6 +6,7 @@ use kimbai_store::GrantsOf;
 use serde::{Deserialize, Serialize};
 
 use super::clients::find;
+use super::legacy_tokens::origin_that_works;
 use super::organizations::find_organization;
 use super::users::find_user;
 use super::views::GrantView;
@@ -118,7 +119,7 @@ impl Command for GrantShow {
         let realm = administration.realm(self.realm.as_deref())?;
         let look = administration.engine.store.lookup(realm.number, grant_id(&self.grant)?).await?;
         let seen = look.seen.ok_or_else(|| missing(&realm, &self.grant))?;
-        view(administration, &realm, &seen).await
+        view_of_one(administration, &realm, &seen).await
     }
 }
 
@@ -131,8 +132,13 @@ impl Command for GrantRevoke {
     async fn run(self, administration: &Administration) -> Result<GrantView, AdminError> {
         let realm = administration.realm(self.realm.as_deref())?;
         let seen = administration.engine.revoke_grant(&realm, grant_id(&self.grant)?).await?;
-        view(administration, &realm, &seen.ok_or_else(|| missing(&realm, &self.grant))?).await
+        view_of_one(administration, &realm, &seen.ok_or_else(|| missing(&realm, &self.grant))?).await
     }
+}
+
+async fn view_of_one(administration: &Administration, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {
+    let legacy_token = origin_that_works(administration, realm, &seen.grant).await?;
+    Ok(GrantView { legacy_token, ..view(administration, realm, seen).await? })
 }
 
 async fn view(administration: &Administration, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {

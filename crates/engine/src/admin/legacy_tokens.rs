@@ -1,11 +1,13 @@
 //! Tokens of an older system: made known, listed, ended. They are known by a keyed digest; whoever has lost one imports it again.
 
-use kimbai_core::grant::ShortDigest;
+use kimbai_core::exchange::ExchangeOrigin;
+use kimbai_core::grant::{Grant, ShortDigest};
 use kimbai_core::secret::Secret;
 use kimbai_core::time::Micros;
-use kimbai_store::{Change, LegacyTokenRow, LegacyTokenStep, StoreError};
+use kimbai_store::{Change, Epochs, LegacyTokenRow, LegacyTokenStep, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::clients::find;
 use super::grants::username;
 use super::organizations::find_organization;
 use super::{AdminError, Administration, Command, Order, PlainSecret};
@@ -17,9 +19,11 @@ use crate::realm::Realm;
 pub const LEGACY_TOKENS_MAX: usize = 500;
 /// So many are answered at most.
 const LIMIT_MAX: u32 = 10_000;
+/// So many are read at once to be ended.
+const ENDED_AT_ONCE: u32 = 500;
 
-/// Makes legacy tokens known, all of them or none. Of one that is known already nothing changes but that it is of its client's and user's
-/// epochs now: one that ended stays ended.
+/// Makes legacy tokens known, all of them or none. Of one that is known already nothing changes, unless it is to be revived: then those
+/// live again that a restore, or a client or user that was disabled meanwhile, has ended. One that was ended by itself stays ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LegacyTokenPut {
@@ -29,6 +33,9 @@ pub struct LegacyTokenPut {
     pub tokens: Vec<GivenLegacyToken>,
     /// The line of the first one, by which mistakes are named.
     pub first_line: u32,
+    /// Whether those that are known already are of their client's and user's epochs from now on.
+    #[serde(default)]
+    pub revive: bool,
 }
 
 /// A legacy token as it is given.
@@ -76,6 +83,25 @@ pub struct LegacyTokenEnd {
     pub token: String,
 }
 
+/// Ends the legacy tokens of a shop that work; what they were exchanged for lives on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegacyTokensEnd {
+    /// Absent: the only one.
+    pub realm: Option<String>,
+    /// The shop's label.
+    pub shop: String,
+    /// Only those that this client holds.
+    pub client_id: Option<String>,
+}
+
+/// How many legacy tokens were ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyTokensEnded {
+    /// So many.
+    pub ended: u32,
+}
+
 /// A legacy token. Times are in RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegacyTokenView {
@@ -105,9 +131,10 @@ impl Command for LegacyTokenPut {
             return Err(AdminError::Invalid(vec![format!("at most {LEGACY_TOKENS_MAX} legacy tokens at a time")]));
         }
         let engine = &administration.engine;
+        let epochs = if self.revive { Epochs::Renewed } else { Epochs::Kept };
         let (mut changes, mut mistakes) = (Vec::new(), Vec::new());
         for (line, given) in (self.first_line..).zip(self.tokens) {
-            match engine.legacy_token_change(&realm, &given.to_new()).await {
+            match engine.legacy_token_change(&realm, (&given.to_new(), epochs)).await {
                 Ok(change) => changes.push((line, change)),
                 Err(LegacyTokenError::Store(error)) => return Err(error.into()),
                 Err(mistake) => mistakes.push(format!("line {line}: {mistake}")),
@@ -158,12 +185,40 @@ impl Command for LegacyTokenEnd {
         let engine = &administration.engine;
         engine.step_legacy_token(&realm, LegacyTokenStep::End(token)).await?;
         let row = engine.store.legacy_token(realm.number, token).await?;
-        let row = row.ok_or_else(|| {
-            AdminError::NotFound(format!("realm {} has no legacy token of the digest {}", realm.name, self.token))
-        })?;
+        let row = row
+            .ok_or_else(|| AdminError::NotFound(format!("realm {} has no legacy token of this digest", realm.name)))?;
         let (client, user) = (Some(row.owner.client.0), Some(row.owner.user.0));
         engine.record(&realm, "legacy_token_ended", About { client, user, ..About::default() });
         view(administration, &realm, row).await
+    }
+}
+
+impl Command for LegacyTokensEnd {
+    const NAME: &'static str = "legacy_tokens_end";
+    // A step for each, and it may be an emergency.
+    const ORDER: Order = Order::Free;
+    type Reply = LegacyTokensEnded;
+
+    async fn run(self, administration: &Administration) -> Result<LegacyTokensEnded, AdminError> {
+        let realm = administration.realm(self.realm.as_deref())?;
+        let shop = find_organization(administration, &realm, &self.shop).await?;
+        let client = self.client_id.as_deref().map(|client_id| find(&realm, client_id)).transpose()?;
+        let engine = &administration.engine;
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let rows = engine.store.legacy_tokens(realm.number, shop.number, after, ENDED_AT_ONCE).await?;
+            let Some(last) = rows.last() else { return Ok(LegacyTokensEnded { ended }) };
+            after = Some(last.token);
+            let is_asked = |row: &&LegacyTokenRow| {
+                row.now < row.ends && client.as_ref().is_none_or(|client| client.number == row.owner.client)
+            };
+            for row in rows.iter().filter(is_asked) {
+                engine.step_legacy_token(&realm, LegacyTokenStep::End(row.token)).await?;
+                let (client, user) = (Some(row.owner.client.0), Some(row.owner.user.0));
+                engine.record(&realm, "legacy_token_ended", About { client, user, ..About::default() });
+                ended += 1;
+            }
+        }
     }
 }
 
@@ -203,9 +258,8 @@ async fn view(
     realm: &Realm,
     row: LegacyTokenRow,
 ) -> Result<LegacyTokenView, AdminError> {
-    let ends = realm.settings.exchange.as_ref().map_or(row.ends, |exchange| exchange.end_of(row.ends));
+    let (ends, works) = (end_of(realm, &row), works(realm, &row));
     let client = realm.client_by_number(row.owner.client);
-    let stands = row.standing.client.supports(row.client_epoch) && row.standing.user.supports(row.user_epoch);
     Ok(LegacyTokenView {
         token: hex(row.token),
         client_id: client.map_or_else(|| format!("#{}", row.owner.client.0), |client| client.client_id.clone()),
@@ -213,17 +267,43 @@ async fn view(
         put: row.put.to_rfc3339(),
         ends: (ends != Micros::NEVER).then(|| ends.to_rfc3339()),
         exchanges: row.exchange.saturating_sub(u32::from(!row.answered)),
-        works: stands && row.now < ends,
+        works,
     })
+}
+
+fn end_of(realm: &Realm, row: &LegacyTokenRow) -> Micros {
+    realm.settings.exchange.as_ref().map_or(row.ends, |exchange| exchange.end_of(row.ends))
+}
+
+fn works(realm: &Realm, row: &LegacyTokenRow) -> bool {
+    let stands = row.standing.client.supports(row.client_epoch) && row.standing.user.supports(row.user_epoch);
+    stands && row.now < end_of(realm, row)
+}
+
+/// The legacy token that a grant was exchanged for, by digest, if it works still.
+pub(super) async fn origin_that_works(
+    administration: &Administration,
+    realm: &Realm,
+    grant: &Grant,
+) -> Result<Option<String>, AdminError> {
+    let Some(origin) = ExchangeOrigin::of(&grant.binding) else { return Ok(None) };
+    let row = administration.engine.store.legacy_token(realm.number, origin.token).await?;
+    Ok(row.filter(|row| works(realm, row)).map(|row| hex(row.token)))
 }
 
 fn hex(token: ShortDigest) -> String {
     format!("{:032x}", u128::from_be_bytes(token.0))
 }
 
+/// What is none is not repeated: it may be the token itself.
 fn digest(text: &str) -> Result<ShortDigest, AdminError> {
     let is_digest = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let number = is_digest.then(|| u128::from_str_radix(text, 16).ok()).flatten();
     let digest = number.map(|number| ShortDigest(number.to_be_bytes()));
-    digest.ok_or_else(|| AdminError::Invalid(vec![format!("{text:?} is no digest of a legacy token: 32 hex digits")]))
+    let length = text.len();
+    digest.ok_or_else(|| {
+        AdminError::Invalid(vec![format!(
+            "the digest of a legacy token has 32 hex digits; this has {length} characters"
+        )])
+    })
 }

@@ -43,7 +43,7 @@ pub use self::grants::{GrantList, GrantRevoke, GrantShow};
 pub use self::keys::{MasterKeyHome, MasterKeyRotate, MasterKeyRotated};
 pub use self::legacy_tokens::{
     GivenLegacyToken, LEGACY_TOKENS_MAX, LegacyTokenEnd, LegacyTokenList, LegacyTokenPut, LegacyTokenView,
-    LegacyTokensPut,
+    LegacyTokensEnd, LegacyTokensEnded, LegacyTokensPut,
 };
 pub use self::manifest::{ClientManifest, Manifest, OrganizationManifest, PlainSecret, RealmManifest, UserManifest};
 pub use self::organizations::{OrganizationList, OrganizationView};
@@ -157,6 +157,7 @@ impl Administration {
             LegacyTokenPut,
             LegacyTokenList,
             LegacyTokenEnd,
+            LegacyTokensEnd,
             GrantList,
             GrantShow,
             GrantRevoke,

@@ -154,6 +154,9 @@ pub struct GrantView {
     pub ends: String,
     /// When it ends, whatever happens.
     pub absolute_end: String,
+    /// The digest of the legacy token that it was exchanged for, if that works still; said of one grant alone, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_token: Option<String>,
 }
 
 impl GrantView {
@@ -177,6 +180,7 @@ impl GrantView {
             opened: grant.opened.to_rfc3339(),
             ends: ends.to_rfc3339(),
             absolute_end: grant.absolute_end.to_rfc3339(),
+            legacy_token: None,
         }
     }
 }

@@ -162,7 +162,7 @@ impl Engine {
             absolute_lifetime_s: partner.lifetimes.refresh_absolute_s,
         };
         let (seen, now) = self.open_grant(realm, opening).await?;
-        if !self.stands(realm, checked).await? {
+        if !self.has_the_password(realm, checked).await? {
             self.end(realm, seen.grant.id, EndReason::SessionEnded).await?;
             return Err(LogInRefusal::Wrong.into());
         }

@@ -67,9 +67,14 @@ pub(super) async fn run(args: GrantArgs) -> anyhow::Result<()> {
         GrantCommand::Revoke(One { grant, realm: InRealm { realm, place } }) => {
             let grant = place.reach().await?.run(GrantRevoke { realm, grant }).await?;
             place.say(&grant, |grant| {
-                let GrantView { grant, username, client_id, state, .. } = grant;
+                let GrantView { grant, username, client_id, state, legacy_token, .. } = grant;
                 let what = format!("{}'s to {client_id}", output::plain(username));
-                format!("grant {grant} ({what}) is over, and all of its tokens with it: {state}\n")
+                let mut said = format!("grant {grant} ({what}) is over, and all of its tokens with it: {state}\n");
+                if let Some(digest) = legacy_token {
+                    said.push_str("The legacy token that it was exchanged for still works, and may be exchanged again; end it by\n  ");
+                    said.extend(["kimbai legacy-token end ", digest, "\n"]);
+                }
+                said
             })
         }
     }
@@ -106,6 +111,7 @@ fn grant_text(grant: &GrantView) -> String {
         ("opened", grant.opened.clone()),
         ("ends", grant.ends.clone()),
         ("at the latest", grant.absolute_end.clone()),
+        ("legacy token", or_dash(grant.legacy_token.as_deref())),
     ])
 }
 

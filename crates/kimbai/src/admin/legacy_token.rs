@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use kimbai_engine::admin::{
     GivenLegacyToken, LEGACY_TOKENS_MAX, LegacyTokenEnd, LegacyTokenList, LegacyTokenPut, LegacyTokenView,
-    LegacyTokensPut, PlainSecret,
+    LegacyTokensEnd, LegacyTokensPut, PlainSecret,
 };
 
 use super::output::{self, or_dash};
@@ -22,11 +22,13 @@ pub(crate) struct LegacyTokenArgs {
 
 #[derive(Debug, Subcommand)]
 enum LegacyTokenCommand {
-    /// Makes the tokens of a file known, a line each: shop, `client_id`, user and token, with spaces between them. May be repeated.
+    /// Makes the tokens of a file known, a line each: shop, `client_id`, user and token, with spaces between them. A repetition changes
+    /// nothing.
     #[command(after_help = "\
 Examples:
   kimbai legacy-token import legacy-tokens.txt
-  export-tokens | kimbai legacy-token import - --realm haravan")]
+  export-tokens | kimbai legacy-token import - --realm haravan
+  kimbai legacy-token import legacy-tokens.txt --revive     # after a restore")]
     Import(Import),
     /// Makes one token known.
     #[command(after_help = "\
@@ -36,8 +38,11 @@ Examples:
     /// Lists the legacy tokens of a shop by their digests.
     #[command(after_help = "Examples:\n  kimbai legacy-token list demo-shop")]
     List(List),
-    /// Ends a legacy token; what it was exchanged for lives on.
-    #[command(after_help = "Examples:\n  kimbai legacy-token end 00112233445566778899aabbccddeeff")]
+    /// Ends a legacy token, or all of a shop; what they were exchanged for lives on.
+    #[command(after_help = "\
+Examples:
+  kimbai legacy-token end 00112233445566778899aabbccddeeff
+  kimbai legacy-token end --shop demo-shop --client 00112233445566778899aabbccddeeff")]
     End(End),
 }
 
@@ -46,6 +51,10 @@ struct Import {
     /// The file, or - for standard input. Empty lines and those that begin with # are passed over.
     #[arg(value_name = "FILE")]
     file: String,
+    /// Tokens that are known already live again where a restore, or a client or user that was disabled, has ended them; those that were
+    /// ended one by one do not.
+    #[arg(long)]
+    revive: bool,
     #[command(flatten)]
     realm: InRealm,
 }
@@ -64,6 +73,9 @@ struct Add {
     /// The token: `env:NAME`, `file:PATH`, or - for standard input.
     #[arg(long, value_name = "SOURCE")]
     token: String,
+    /// A token that is known already lives again, as with import.
+    #[arg(long)]
+    revive: bool,
     #[command(flatten)]
     realm: InRealm,
 }
@@ -89,8 +101,14 @@ struct List {
 #[derive(Debug, Args)]
 struct End {
     /// The token's digest: 32 hex digits.
-    #[arg(value_name = "DIGEST")]
-    token: String,
+    #[arg(value_name = "DIGEST", required_unless_present = "shop", conflicts_with = "shop")]
+    token: Option<String>,
+    /// All tokens of this shop.
+    #[arg(long, value_name = "LABEL")]
+    shop: Option<String>,
+    /// Only those that this client holds.
+    #[arg(long, value_name = "ID", requires = "shop")]
+    client: Option<String>,
     #[command(flatten)]
     realm: InRealm,
 }
@@ -100,14 +118,11 @@ pub(super) async fn run(args: LegacyTokenArgs) -> anyhow::Result<()> {
         LegacyTokenCommand::Import(args) => import(args).await,
         LegacyTokenCommand::Add(args) => add(args).await,
         LegacyTokenCommand::List(args) => list(args).await,
-        LegacyTokenCommand::End(End { token, realm: InRealm { realm, place } }) => {
-            let ended = place.reach().await?.run(LegacyTokenEnd { realm, token }).await?;
-            place.say(&ended, |ended| format!("legacy token {} has ended\n", ended.token))
-        }
+        LegacyTokenCommand::End(args) => end(args).await,
     }
 }
 
-async fn import(Import { file, realm: InRealm { realm, place } }: Import) -> anyhow::Result<()> {
+async fn import(Import { file, revive, realm: InRealm { realm, place } }: Import) -> anyhow::Result<()> {
     let source: Box<dyn BufRead> = match file.as_str() {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(BufReader::new(File::open(path).with_context(|| format!("cannot read {path}"))?)),
@@ -125,7 +140,7 @@ async fn import(Import { file, realm: InRealm { realm, place } }: Import) -> any
                 Some(token) => tokens.push(token),
                 None if tokens.is_empty() => first_line = line + 1,
                 None => {
-                    all.known += put(&reach, realm.clone(), first_line, &mut tokens).await?;
+                    all.known += put(&reach, (realm.clone(), revive), first_line, &mut tokens).await?;
                     first_line = line + 1;
                 }
             }
@@ -133,7 +148,7 @@ async fn import(Import { file, realm: InRealm { realm, place } }: Import) -> any
         let is_full = tokens.len() == LEGACY_TOKENS_MAX;
         if (is_full || next.is_none()) && !tokens.is_empty() {
             let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-            all.known += put(&reach, realm.clone(), first_line, &mut tokens).await?;
+            all.known += put(&reach, (realm.clone(), revive), first_line, &mut tokens).await?;
             first_line += count;
         }
         if next.is_none() {
@@ -144,11 +159,11 @@ async fn import(Import { file, realm: InRealm { realm, place } }: Import) -> any
 
 async fn put(
     reach: &super::reach::Reach,
-    realm: Option<String>,
+    (realm, revive): (Option<String>, bool),
     first_line: u32,
     tokens: &mut Vec<GivenLegacyToken>,
 ) -> anyhow::Result<u32> {
-    let put = LegacyTokenPut { realm, tokens: std::mem::take(tokens), first_line };
+    let put = LegacyTokenPut { realm, tokens: std::mem::take(tokens), first_line, revive };
     Ok(reach.run(put).await?.known)
 }
 
@@ -166,17 +181,30 @@ fn given(line: &str) -> anyhow::Result<Option<GivenLegacyToken>> {
     Ok(Some(GivenLegacyToken { shop, client_id, username, token: PlainSecret::new((*token).to_owned()) }))
 }
 
-async fn add(Add { shop, client, user, token, realm: InRealm { realm, place } }: Add) -> anyhow::Result<()> {
+async fn add(Add { shop, client, user, token, revive, realm: InRealm { realm, place } }: Add) -> anyhow::Result<()> {
     let token = secret::of_option("--token", &token)?;
     let given = GivenLegacyToken { shop, client_id: client, username: user, token };
-    let put = LegacyTokenPut { realm, tokens: vec![given], first_line: 1 };
+    let put = LegacyTokenPut { realm, tokens: vec![given], first_line: 1, revive };
     let done = place.reach().await?.run(put).await?;
     place.say(&done, known)
 }
 
 fn known(done: &LegacyTokensPut) -> String {
-    let count = usize::try_from(done.known).unwrap_or(usize::MAX);
-    format!("{} may be exchanged\n", output::count(count, "legacy token"))
+    format!("{} may be exchanged\n", counted(done.known))
+}
+
+fn counted(count: u32) -> String {
+    output::count(usize::try_from(count).unwrap_or(usize::MAX), "legacy token")
+}
+
+async fn end(End { token, shop, client, realm: InRealm { realm, place } }: End) -> anyhow::Result<()> {
+    let reach = place.reach().await?;
+    if let Some(shop) = shop {
+        let ended = reach.run(LegacyTokensEnd { realm, shop, client_id: client }).await?;
+        return place.say(&ended, |done| format!("{} ended\n", counted(done.ended)));
+    }
+    let ended = reach.run(LegacyTokenEnd { realm, token: token.unwrap_or_default() }).await?;
+    place.say(&ended, |ended| format!("legacy token {} has ended\n", ended.token))
 }
 
 async fn list(List { shop, realm: InRealm { realm, place }, slice }: List) -> anyhow::Result<()> {

@@ -18,7 +18,8 @@ use crate::config::{MasterKeySource, StorePlace};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The directory may hold the store's master.key, and nothing else. All grants, sessions and tokens of the backup have ended in the
-restored store, since nobody knows which of them were revoked after it was made: everybody logs in again.
+restored store, since nobody knows which of them were revoked after it was made: everybody logs in again. Legacy tokens have ended too: `kimbai legacy-token import FILE
+--revive` brings them back, and with them those that were ended after the backup was made; end these again.
 
 Examples:
   kimbai restore /backup/kimbai-2026-01-31.db --data restored-data

@@ -20,8 +20,11 @@ fn completions_are_made_for_each_shell_and_bash_takes_them() {
     }
     let script = run(&["completions", "bash"])
         + "\nCOMP_WORDS=(kimbai client ro); COMP_CWORD=2; _kimbai kimbai ro client; echo \"${COMPREPLY[@]}\"\n";
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("completions.bash");
+    fs::write(&file, script).unwrap();
     let Output { status, stdout, stderr } =
-    XX.stdin(Stdio::null()).output().unwrap();
+        Command::new("bash").arg("-eu").arg(&file).stdin(Stdio::null()).output().unwrap();
     assert!(status.success() && stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
     assert_eq!(String::from_utf8(stdout).unwrap(), "rotate-secret\n");
 }

@@ -17,7 +17,7 @@ use kimbai_engine::{
     DEMO_PASSWORDS, Engine, LegacyTokenError, NewClient, NewLegacyToken, NewOrganization, NewUser, Realm, SetupError,
     UserClaims,
 };
-use kimbai_store::StoreError;
+use kimbai_store::{Epochs, StoreError};
 use serde::Serialize;
 
 /// The password of the people of every realm.
@@ -250,7 +250,7 @@ impl Registration {
             }
         }
         for legacy in &self.legacy_tokens {
-            engine.put_legacy_token(&realm, &legacy.to_new()).await.map_err(not_installed)?;
+            engine.put_legacy_token(&realm, &legacy.to_new(), Epochs::Kept).await.map_err(not_installed)?;
         }
         Ok(realm)
     }
@@ -342,6 +342,7 @@ fn not_installed(error: LegacyTokenError) -> SetupError {
         LegacyTokenError::Length
         | LegacyTokenError::Organization
         | LegacyTokenError::Client
+        | LegacyTokenError::NoUsersClient
         | LegacyTokenError::User => SetupError::Store(StoreError::Unreadable(error.to_string())),
     }
 }

@@ -98,6 +98,8 @@ async fn at_the_host_of_a_shop_there_are_the_exchange_and_the_sample_resource_al
     let at_shop = async |method, path: &str| {
         shops.at.call(method, path).without_host().header("host", &shops.host("demo-shop")).send().await
     };
+    let asset = format!("{}{}", kimbai_pages::ASSETS_PATH, kimbai_pages::asset_names().next().unwrap());
+    shops.at.get(&asset).await.expect(200);
     let elsewhere = [
         "/",
         "/connect/authorize",
@@ -114,6 +116,8 @@ async fn at_the_host_of_a_shop_there_are_the_exchange_and_the_sample_resource_al
         "/admin/",
         "/admin/other.json",
         "/connect/authorize/login",
+        kimbai_pages::ASSETS_PATH,
+        &asset,
     ];
     for path in elsewhere {
         for method in ["GET", "POST"] {
@@ -215,7 +219,7 @@ async fn a_legacy_token_has_any_length_up_to_4_kib() {
         let (organization, client_id, username) =
             ("demo-shop".to_owned(), SHOP_APP.client_id.to_owned(), "an".to_owned());
         let new = kimbai_engine::NewLegacyToken { organization, client_id, username, token };
-        sandbox.engine.put_legacy_token(&realm, &new).await
+        sandbox.engine.put_legacy_token(&realm, &new, kimbai_store::Epochs::Kept).await
     };
     let longest = "x".repeat(4_096);
     let mut pairs = Vec::new();

@@ -6,7 +6,7 @@ use kimbai_core::exchange::LegacyTokens;
 use kimbai_core::number::GrantId;
 use kimbai_core::secret::Secret;
 use kimbai_engine::NewLegacyToken;
-use kimbai_store::{Activity, GrantsOf, Ledger as _, StoreError};
+use kimbai_store::{Activity, Epochs, GrantsOf, Ledger as _, StoreError};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -19,6 +19,11 @@ async fn grants(sandbox: &Sandbox) -> Vec<GrantId> {
     let realm = sandbox.engine.realm("haravan").unwrap();
     let slice = sandbox.store.grants(realm.number, GrantsOf::Realm, None, 1_000).await.unwrap();
     slice.grants.into_iter().map(|seen| seen.grant.id).collect()
+}
+
+fn of_demo_shop(shops: &Shops) -> NewLegacyToken {
+    let (organization, client_id) = ("demo-shop".to_owned(), SHOP_APP.client_id.to_owned());
+    NewLegacyToken { organization, client_id, username: "an".to_owned(), token: Secret::new(shops.demo.to_owned()) }
 }
 
 async fn at_once(shops: Shops, count: usize) -> BTreeSet<String> {
@@ -268,12 +273,10 @@ async fn what_is_disabled_takes_legacy_tokens_and_what_they_were_exchanged_for_w
     shops.use_token(&pair.access).await.unauthorized();
     engine.set_user_activity(&realm, "an", Activity::Enabled).await.unwrap();
     shops.exchange(&SCOPES).await.unauthorized();
-    // Who imports it again vouches for it anew; the pair that was pending is dead and not given again.
-    let put = || {
-        let (organization, client_id) = ("demo-shop".to_owned(), SHOP_APP.client_id.to_owned());
-        NewLegacyToken { organization, client_id, username: "an".to_owned(), token: Secret::new(shops.demo.to_owned()) }
-    };
-    engine.put_legacy_token(&realm, &put()).await.unwrap();
+    // A repetition brings nothing back; whoever revives it vouches for it anew. The pair that was pending is dead and not given again.
+    engine.put_legacy_token(&realm, &of_demo_shop(&shops), Epochs::Kept).await.unwrap();
+    shops.exchange(&SCOPES).await.unauthorized();
+    engine.put_legacy_token(&realm, &of_demo_shop(&shops), Epochs::Renewed).await.unwrap();
     let next = shops.pair().await;
     assert_ne!(next, pair);
     shops.use_token(&pair.access).await.unauthorized();

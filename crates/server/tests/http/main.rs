@@ -20,6 +20,8 @@ mod haravan;
 #[cfg(test)]
 mod haravan_exchange;
 #[cfg(test)]
+mod haravan_exchange_changes;
+#[cfg(test)]
 mod haravan_exchanged;
 #[cfg(test)]
 mod haravan_members;

@@ -16,7 +16,7 @@ use super::locks::Lock;
 use super::parties::{self, CLIENT, USER};
 use super::pool::{Connection, Pool, Repetition};
 use super::{legacy_tokens, organizations, realm_rows, sessions};
-use crate::{Activity, Change, LegacyTokenOwner, StoreError};
+use crate::{Activity, Change, Epochs, LegacyTokenOwner, StoreError};
 
 /// Carries out these changes in their order, or none of them.
 pub(super) async fn carry_out(pool: &Pool, changes: &[Change]) -> Result<(), StoreError> {
@@ -93,9 +93,10 @@ fn step(change: &Change) -> Step {
         Change::RemoveMembership { realm, username, label } => {
             step!(organizations::REMOVE_MEMBERSHIP, realm.0.cast_signed(), username.clone(), label.clone())
         }
-        Change::PutLegacyToken { realm, token, owner: LegacyTokenOwner { organization, client, user } } => {
+        Change::PutLegacyToken { realm, token, owner: LegacyTokenOwner { organization, client, user }, epochs } => {
             let owner = [organization.0, client.0, user.0].map(u32::cast_signed);
-            step!(legacy_tokens::PUT, realm.0.cast_signed(), token.0.to_vec(), owner[0], owner[1], owner[2])
+            let renewed = *epochs == Epochs::Renewed;
+            step!(legacy_tokens::PUT, realm.0.cast_signed(), token.0.to_vec(), owner[0], owner[1], owner[2], renewed)
         }
         Change::SetUserActivity { realm, user, activity } => set_standing(*realm, (USER, user.0), *activity),
         Change::EndSessions { realm, user } => {

@@ -13,13 +13,15 @@ use super::pool::{Pool, Repetition};
 use crate::{LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 
 /// Stores legacy token `$2` of realm `$1`, of organization `$3`, client `$4` and user `$5`, with its parties' epochs. One that is there
-/// stays as it is but for these; one of another owner is taken.
+/// stays as it is but for these, where `$6` has them renewed; one of another owner is taken.
 pub(super) const PUT: &str = "WITH done AS (INSERT INTO kimbai.legacy_tokens AS l (realm, token, organization, client, \
      \"user\", client_epoch, user_epoch, put, ends, exchange, answered) \
      SELECT $1, $2, $3, $4, $5, c.epoch, u.epoch, kimbai.now_us(), 9223372036854775807, 1, false \
      FROM kimbai.standing AS c, kimbai.standing AS u WHERE c.realm = $1 AND c.party = 0 AND c.number = $4 \
      AND u.realm = $1 AND u.party = 1 AND u.number = $5 \
-     ON CONFLICT (realm, token) DO UPDATE SET client_epoch = excluded.client_epoch, user_epoch = excluded.user_epoch \
+     ON CONFLICT (realm, token) DO UPDATE SET \
+     client_epoch = CASE WHEN $6 THEN excluded.client_epoch ELSE l.client_epoch END, \
+     user_epoch = CASE WHEN $6 THEN excluded.user_epoch ELSE l.user_epoch END \
      WHERE (l.organization, l.client, l.\"user\") = (excluded.organization, excluded.client, excluded.\"user\") RETURNING 1) \
      SELECT kimbai.refuse(CASE WHEN EXISTS (SELECT FROM kimbai.legacy_tokens WHERE realm = $1 AND token = $2) \
      THEN 'KB003' ELSE 'KB001' END, 'a legacy token''s client or user is not there') WHERE NOT EXISTS (SELECT FROM done)";

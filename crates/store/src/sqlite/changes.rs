@@ -39,7 +39,9 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
         Change::RemoveMembership { realm, username, label } => {
             organizations::remove_membership(connection, *realm, (username, label))
         }
-        Change::PutLegacyToken { realm, token, owner } => legacy_tokens::put(connection, *realm, *token, *owner, now),
+        Change::PutLegacyToken { realm, token, owner, epochs } => {
+            legacy_tokens::put(connection, *realm, (*token, *owner, *epochs), now)
+        }
         Change::SetUserActivity { realm, user, activity } => {
             parties::set_standing(connection, *realm, (USER, user.0), *activity)
         }

@@ -219,7 +219,7 @@ mod tests {
             (GRANTS_OF_CLIENT, "SEARCH g USING INDEX grants_of_client (realm=? AND client=? AND id>?)"),
         ] {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let parameters = rusqlite::params_from_iter(vec![1; statement.parameter_count()]);
+            let parameters = params_from_iter(vec![1; statement.parameter_count()]);
             let plan = statement.query_map(parameters, |row| row.get(3)).unwrap();
             let plan: Vec<String> = plan.map(Result::unwrap).collect();
             assert_eq!(plan.len(), 3, "the grants, and the standing of both parties: {plan:?}");

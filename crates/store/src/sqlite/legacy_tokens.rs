@@ -8,26 +8,37 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::rows;
-use crate::{LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
+use crate::{Epochs, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 
-/// Stores one with its parties' epochs. One that is there stays as it is but for these; one of another owner is taken.
+/// Stores one with its parties' epochs. One that is there stays as it is but for these, where they are renewed; one of another owner is
+/// taken.
 pub(super) fn put(
     connection: &Connection,
     realm: RealmNumber,
-    token: ShortDigest,
-    LegacyTokenOwner { organization, client, user }: LegacyTokenOwner,
+    (token, owner, epochs): (ShortDigest, LegacyTokenOwner, Epochs),
     now: Micros,
 ) -> Result<(), Fault> {
+    let LegacyTokenOwner { organization, client, user } = owner;
     let put = connection
         .prepare_cached(
             "INSERT INTO legacy_tokens (realm, token, organization, client, user, client_epoch, user_epoch, put, ends, \
              exchange, answered) SELECT ?1, ?2, ?3, ?4, ?5, c.epoch, u.epoch, ?6, ?7, 1, 0 \
              FROM standing AS c, standing AS u WHERE c.realm = ?1 AND c.party = 0 AND c.number = ?4 \
              AND u.realm = ?1 AND u.party = 1 AND u.number = ?5 \
-             ON CONFLICT DO UPDATE SET client_epoch = excluded.client_epoch, user_epoch = excluded.user_epoch \
+             ON CONFLICT DO UPDATE SET client_epoch = iif(?8, excluded.client_epoch, client_epoch), \
+             user_epoch = iif(?8, excluded.user_epoch, user_epoch) \
              WHERE organization = excluded.organization AND client = excluded.client AND user = excluded.user",
         )?
-        .execute(params![realm.0, token.0, organization.0, client.0, user.0, now.0, Micros::NEVER.0])?;
+        .execute(params![
+            realm.0,
+            token.0,
+            organization.0,
+            client.0,
+            user.0,
+            now.0,
+            Micros::NEVER.0,
+            epochs == Epochs::Renewed
+        ])?;
     if put == 1 {
         return Ok(());
     }

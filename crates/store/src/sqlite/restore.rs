@@ -226,7 +226,7 @@ fn renew(connection: &mut Connection, moment: Micros) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute("UPDATE standing SET epoch = min(epoch + ?1, ?2)", [epochs, u32::MAX])?;
     transaction.execute(
-        "UPDATE counters SET next = min(next + ?1, ?2) WHERE kind IN ('realm', 'client', 'user')",
+        "UPDATE counters SET next = min(next + ?1, ?2) WHERE kind IN ('realm', 'client', 'user', 'organization')",
         [numbers, u32::MAX],
     )?;
     transaction.execute("DELETE FROM keys WHERE usage = ?1", [SIGNING_KEYS])?;
@@ -240,7 +240,7 @@ const SIGNING_KEYS: &str = "signing";
 const COPY_BYTES: usize = 1 << 20;
 /// So often an epoch may have grown since the backup, and once more in each second since.
 const EPOCHS_MIN: u32 = 1_000;
-/// So many realms, clients and users of each realm may have been made since the backup, whenever it was.
+/// So many realms, and clients, users and organizations of each realm, may have been made since the backup, whenever it was.
 const NUMBERS_MIN: u32 = 1_000_000;
 /// And so many more in each second since.
 const NUMBERS_PER_S: u32 = 10;

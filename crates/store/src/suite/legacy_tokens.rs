@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Subject;
 use super::scene::{Scene, put_user};
-use crate::{Activity, Change, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
+use crate::{Activity, Change, Epochs, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 
 const TOKEN: ShortDigest = ShortDigest([7; 16]);
 const SHOP: OrganizationNumber = OrganizationNumber(u32::MAX);
@@ -21,7 +21,11 @@ impl Scene {
     }
 
     async fn put(&self, token: ShortDigest, owner: LegacyTokenOwner) -> Result<(), StoreError> {
-        self.store.change(vec![Change::PutLegacyToken { realm: self.realm, token, owner }]).await
+        self.put_again(token, owner, Epochs::Kept).await
+    }
+
+    async fn put_again(&self, token: ShortDigest, owner: LegacyTokenOwner, epochs: Epochs) -> Result<(), StoreError> {
+        self.store.change(vec![Change::PutLegacyToken { realm: self.realm, token, owner, epochs }]).await
     }
 
     async fn legacy(&self) -> LegacyTokenRow {
@@ -80,12 +84,14 @@ pub(super) async fn a_legacy_token_that_ended_stays_ended(subject: Subject) {
     assert!(ended.ends <= ended.now);
     scene.clock.advance_s(10);
     scene.step(LegacyTokenStep::End(TOKEN)).await;
-    scene.put(TOKEN, scene.owner()).await.unwrap();
-    assert_eq!(scene.legacy().await.ends, ended.ends, "at the moment at which it first did");
+    for epochs in [Epochs::Kept, Epochs::Renewed] {
+        scene.put_again(TOKEN, scene.owner(), epochs).await.unwrap();
+        assert_eq!(scene.legacy().await.ends, ended.ends, "at the moment at which it first did");
+    }
     scene.step(LegacyTokenStep::End(ShortDigest([8; 16]))).await;
 }
 
-pub(super) async fn a_legacy_token_put_again_is_of_its_parties_epochs(subject: Subject) {
+pub(super) async fn a_legacy_token_put_again_is_of_its_parties_epochs_where_they_are_renewed(subject: Subject) {
     let scene = Scene::new(subject).await;
     scene.put(TOKEN, scene.owner()).await.unwrap();
     scene.step(LegacyTokenStep::Answered(origin(1))).await;
@@ -94,6 +100,11 @@ pub(super) async fn a_legacy_token_put_again_is_of_its_parties_epochs(subject: S
     let dead = scene.legacy().await;
     assert!(!dead.standing.user.supports(dead.user_epoch) && dead.standing.client.supports(dead.client_epoch));
     scene.put(TOKEN, scene.owner()).await.unwrap();
+    let same = scene.legacy().await;
+    assert_eq!(LegacyTokenRow { now: dead.now, ..same }, dead, "a repetition changes nothing");
+    let other = LegacyTokenOwner { organization: OrganizationNumber(1), ..scene.owner() };
+    assert_eq!(scene.put_again(TOKEN, other, Epochs::Renewed).await, Err(StoreError::Taken));
+    scene.put_again(TOKEN, scene.owner(), Epochs::Renewed).await.unwrap();
     let alive = scene.legacy().await;
     assert!(alive.standing.user.supports(alive.user_epoch));
     assert_eq!((alive.put, alive.exchange, alive.answered), (dead.put, 1, true));

@@ -113,7 +113,7 @@ cases! { $
         a_legacy_token_is_known_by_its_digest
         a_legacy_token_keeps_its_owner
         a_legacy_token_that_ended_stays_ended
-        a_legacy_token_put_again_is_of_its_parties_epochs
+        a_legacy_token_put_again_is_of_its_parties_epochs_where_they_are_renewed
         a_step_is_taken_from_where_the_token_stands
         of_64_steps_at_once_one_is_taken
         legacy_tokens_are_listed_by_organization_and_slices

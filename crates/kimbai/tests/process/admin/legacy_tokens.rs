@@ -22,6 +22,11 @@ redirect_uris = ["http://localhost:8080/callback"]
 scope = "openid profile email org userinfo grant_service"
 client_secret = "env:KIMBAI_TEST_WEB_SECRET"
 
+[realms.shops.clients.other]
+redirect_uris = ["http://localhost:8080/callback"]
+scope = "openid profile email org userinfo grant_service"
+client_secret = "env:KIMBAI_TEST_WEB_SECRET"
+
 [realms.shops.users.chi]
 password = "file:an.password"
 memberships = { demo-shop = ["admin"], other-shop = ["admin"] }
@@ -72,6 +77,31 @@ fn legacy_tokens_are_imported_listed_and_ended() {
         assert!(ended["works"] == false && ended["ends"].is_string(), "an import brings none back: {ended}");
         let after = [&["legacy-token", "list", "demo-shop", "--after", digest], &AT[..]].concat();
         assert!(place.ok(&after).lines().count() == 2);
+        let end = |more: &[&str]| place.ok(&[&["legacy-token", "end", "--shop", "demo-shop"], more, &AT[..]].concat());
+        assert_eq!(end(&["--client", "other"]), "0 legacy tokens ended\n");
+        assert_eq!(end(&["--client", "app"]), "1 legacy token ended\n");
+        assert_eq!(end(&[]), "0 legacy tokens ended\n");
+        assert!(listed(place, "demo-shop").iter().all(|token| token["works"] == false));
+        assert_eq!(listed(place, "other-shop")[0]["works"], true);
+    });
+}
+
+#[test]
+fn an_import_brings_back_what_a_disabled_user_took_along_only_where_it_is_told_to() {
+    each_way(|place| {
+        with_shops(place);
+        place.write("tokens.txt", &format!("demo-shop app chi {FIRST}\ndemo-shop app chi {SECOND}\n"));
+        let import = |more: &[&str]| place.ok(&[&["legacy-token", "import", "tokens.txt"], more, &AT[..]].concat());
+        let works = || listed(place, "demo-shop").iter().map(|token| token["works"] == true).collect::<Vec<_>>();
+        import(&[]);
+        let ended = listed(place, "demo-shop")[0]["token"].as_str().unwrap().to_owned();
+        place.ok(&[&["legacy-token", "end", &ended], &AT[..]].concat());
+        place.ok(&[&["user", "disable", "chi"], &AT[..]].concat());
+        place.ok(&[&["user", "enable", "chi"], &AT[..]].concat());
+        import(&[]);
+        assert_eq!(works(), [false, false]);
+        import(&["--revive"]);
+        assert_eq!(works(), [false, true], "what was ended by itself stays ended");
     });
 }
 
@@ -88,6 +118,7 @@ fn what_cannot_be_imported_is_named_by_its_line_and_not_repeated() {
         (format!("{FIRST} app chi demo-shop"), 2, "line 3: there is no such shop"),
         (format!("demo-shop {FIRST} chi app"), 2, "line 3: there is no such client"),
         (format!("demo-shop app {FIRST} chi"), 2, "line 3: there is no such user"),
+        (format!("demo-shop jobs chi {FIRST}"), 2, "line 3: the client is registered for neither"),
         (format!("demo-shop app chi {}", "x".repeat(4_097)), 2, "line 3: a legacy token has 1 to 4096 bytes"),
         (format!("demo-shop app {SECOND}"), 1, "line 3"),
     ] {
@@ -105,6 +136,13 @@ fn what_cannot_be_imported_is_named_by_its_line_and_not_repeated() {
     }
     for (digest, code) in [("x", 2), ("00112233445566778899aabbccddeeff", 1)] {
         place.refused(&[&["legacy-token", "end", digest], &AT[..]].concat(), code);
+    }
+    // Who gives the token itself is not shown it again.
+    let said = place.refused(&[&["legacy-token", "end", FIRST], &AT[..]].concat(), 2);
+    assert!(said.contains("this has 21 characters") && !said.contains(FIRST), "{said}");
+    let both = ["legacy-token", "end", "00112233445566778899aabbccddeeff", "--shop", "demo-shop"];
+    for wrong in [&both[..], &["legacy-token", "end"], &["legacy-token", "end", "--client", "app"]] {
+        place.refused(wrong, 2);
     }
     place.refused(&[&["legacy-token", "list", "nowhere"], &AT[..]].concat(), 1);
 }

@@ -60,8 +60,12 @@ impl Wire {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Entity")
     }
 
-    const fn failed() -> Self {
-        Self { wait_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, FAILED) }
+    /// The store may work in a second; what is stored wrongly stays so.
+    const fn failed(failure: &EngineError) -> Self {
+        match failure {
+            EngineError::Store(_) => Self { wait_s: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, FAILED) },
+            EngineError::Stored(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, FAILED),
+        }
     }
 
     const fn throttled(wait_s: u32) -> Self {
@@ -133,7 +137,7 @@ fn wire(refused: &Refused) -> Wire {
         Refused::NoOrganization => Wire::new(StatusCode::FORBIDDEN, "Forbidden"),
         Refused::Body(_) => Wire::body(),
         Refused::Exchange(error) => exchange(error),
-        Refused::Failed(_) => Wire::failed(),
+        Refused::Failed(failure) => Wire::failed(failure),
     }
 }
 
@@ -146,7 +150,7 @@ fn exchange(error: &ExchangeError) -> Wire {
         | ExchangeError::OtherScopes => Wire::body(),
         ExchangeError::Throttled(throttled) => Wire::throttled(throttled.wait_s),
         ExchangeError::NotOffered => Wire::new(StatusCode::NOT_FOUND, "Not Found"),
-        ExchangeError::Failed(_) => Wire::failed(),
+        ExchangeError::Failed(failure) => Wire::failed(failure),
     }
 }
 
