@@ -10,6 +10,7 @@ pub mod authorize;
 pub mod claims;
 pub mod client;
 pub mod grant;
+pub mod hexadecimal;
 pub mod id_token;
 pub mod identity;
 pub mod number;

@@ -8,6 +8,7 @@ use kimbai_core::client::{ENVELOPE_KEY_BYTES, IvLayout};
 use kimbai_core::secret::Secret;
 use kimbai_keyring::{CipherKey, Envelope, parse_object};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::error;
 use super::request::{self, Unread};
@@ -145,7 +146,7 @@ fn of_envelope(digits: &str, keys: &[CipherKey], iv: IvLayout) -> Option<Mistake
     let opens = |keys: &[CipherKey], layout| {
         keys.iter().any(|key| opened(digits, key, layout).is_some_and(|plain| is_object(&plain)))
     };
-    let misread: Vec<_> = keys.iter().flat_map(as_characters).collect();
+    let misread: Vec<_> = keys.iter().flat_map(CipherKey::misread).collect();
     if opens(&misread, iv) {
         return Some(Mistake::AsciiKey);
     }
@@ -154,28 +155,21 @@ fn of_envelope(digits: &str, keys: &[CipherKey], iv: IvLayout) -> Option<Mistake
         IvLayout::Zero | IvLayout::Fixed(_) if opens(keys, IvLayout::Prepended) => return Some(Mistake::IvPrepended),
         IvLayout::Prepended | IvLayout::Zero | IvLayout::Fixed(_) => {}
     }
-    let texts = keys.iter().filter_map(|key| String::from_utf8(opened(digits, key, iv)?).ok());
-    let mut texts = texts.filter(|text| text.chars().all(|character| !character.is_control() || character == '\n'));
-    let is_tail = |text: &str| !text.starts_with('{') && text.trim_end().ends_with('}');
-    texts.next().map(|text| if is_tail(&text) { Mistake::IvLost } else { Mistake::NoObject })
+    keys.iter().find_map(|key| {
+        let plain = opened(digits, key, iv)?;
+        let text = str::from_utf8(&plain).ok()?;
+        let is_text = text.chars().all(|character| !character.is_control() || character == '\n');
+        let is_tail = !text.starts_with('{') && text.trim_end().ends_with('}');
+        is_text.then_some(if is_tail { Mistake::IvLost } else { Mistake::NoObject })
+    })
 }
 
-fn opened(digits: &str, key: &CipherKey, layout: IvLayout) -> Option<Vec<u8>> {
-    Some(Envelope::parse(digits.as_bytes(), layout).ok()?.open(key).ok()?.to_vec())
+fn opened(digits: &str, key: &CipherKey, layout: IvLayout) -> Option<Zeroizing<Vec<u8>>> {
+    Envelope::parse(digits.as_bytes(), layout).ok()?.open(key).ok()
 }
 
 fn is_object(plain: &[u8]) -> bool {
     parse_object(plain).is_some()
-}
-
-/// The first half of the key's digits, of either case, as if they were its bytes.
-fn as_characters(key: &CipherKey) -> [CipherKey; 2] {
-    let digits = key.to_hex();
-    [digits.to_string(), digits.to_ascii_uppercase()].map(|digits| {
-        let mut bytes = [0; ENVELOPE_KEY_BYTES];
-        bytes.iter_mut().zip(digits.bytes()).for_each(|(to, from)| *to = from);
-        CipherKey::new(bytes)
-    })
 }
 
 /// What is base64 and cannot be hexadecimal.
@@ -239,7 +233,7 @@ mod tests {
     fn a_misread_key_or_layout_is_recognised_by_what_opens() {
         use IvLayout::{Fixed, Prepended, Zero};
         let fixed = Fixed(FixedIv([7; 16]));
-        let [lower, upper] = as_characters(&key());
+        let [lower, upper] = key().misread();
         let whole = seal(&key(), Prepended, PLAIN);
         let in_base64 = STANDARD.encode(PLAIN);
         for (digits, iv, expect) in [
