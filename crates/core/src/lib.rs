@@ -11,6 +11,7 @@ pub mod claims;
 pub mod client;
 pub mod exchange;
 pub mod grant;
+pub mod hexadecimal;
 pub mod id_token;
 pub mod identity;
 pub mod number;

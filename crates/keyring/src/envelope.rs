@@ -9,18 +9,19 @@ use std::fmt;
 use aws_lc_rs::cipher::{
     AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
 };
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::iv::FixedLength;
 use kimbai_core::client::{ENVELOPE_KEY_BYTES, FixedIv, IV_BYTES, IvLayout};
+use kimbai_core::hexadecimal::{from_hex, hex};
 use zeroize::Zeroizing;
 
 use crate::random::random_array;
 
 /// The length of a block of AES in bytes, which is that of an initialisation vector too.
 const BLOCK_BYTES: usize = IV_BYTES;
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// The key of a partner's envelopes: 32 bytes, wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
+/// The key of a partner's envelopes: 32 bytes, wiped when dropped, compared in constant time.
+#[derive(Clone)]
 pub struct CipherKey(Zeroizing<[u8; ENVELOPE_KEY_BYTES]>);
 
 /// A cipher text and the initialisation vector that belongs to it.
@@ -67,7 +68,18 @@ impl CipherKey {
     /// The key as 64 hex digits in lower case, for who is told it.
     #[must_use]
     pub fn to_hex(&self) -> Zeroizing<String> {
-        Zeroizing::new(hex_of_bytes(self.0.as_slice()))
+        Zeroizing::new(hex(self.0.as_slice()))
+    }
+
+    /// What somebody uses who takes the digits of the key, in lower or upper case, for its characters: the first 32 of them.
+    #[must_use]
+    pub fn misread(&self) -> [Self; 2] {
+        let digits = self.to_hex();
+        [digits.clone(), Zeroizing::new(digits.to_ascii_uppercase())].map(|digits| {
+            let mut bytes = [0; ENVELOPE_KEY_BYTES];
+            bytes.iter_mut().zip(digits.bytes()).for_each(|(to, from)| *to = from);
+            Self::new(bytes)
+        })
     }
 
     fn unbound(&self) -> UnboundCipherKey {
@@ -75,6 +87,14 @@ impl CipherKey {
         UnboundCipherKey::new(&AES_256, self.0.as_slice()).unwrap_or_else(|_| std::process::abort())
     }
 }
+
+impl PartialEq for CipherKey {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(self.0.as_slice(), other.0.as_slice()).is_ok()
+    }
+}
+
+impl Eq for CipherKey {}
 
 impl fmt::Debug for CipherKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,7 +115,7 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeFault::Hex`] before [`EnvelopeFault::Length`].
     pub fn parse(digits: &[u8], layout: IvLayout) -> Result<Self, EnvelopeFault> {
-        let mut bytes = bytes_of_hex(digits).ok_or(EnvelopeFault::Hex)?;
+        let mut bytes = from_hex(digits).ok_or(EnvelopeFault::Hex)?;
         let iv = if let Some(iv) = agreed(layout) {
             iv
         } else {
@@ -127,8 +147,8 @@ impl Envelope {
     #[must_use]
     pub fn to_hex(&self) -> String {
         match self.layout {
-            IvLayout::Prepended => hex_of_bytes(&self.iv) + &hex_of_bytes(&self.ciphertext),
-            IvLayout::Zero | IvLayout::Fixed(_) => hex_of_bytes(&self.ciphertext),
+            IvLayout::Prepended => hex(&self.iv) + &hex(&self.ciphertext),
+            IvLayout::Zero | IvLayout::Fixed(_) => hex(&self.ciphertext),
         }
     }
 
@@ -172,38 +192,6 @@ const fn agreed(layout: IvLayout) -> Option<[u8; IV_BYTES]> {
         IvLayout::Zero => Some([0; IV_BYTES]),
         IvLayout::Fixed(FixedIv(iv)) => Some(iv),
     }
-}
-
-/// The bytes behind pairs of hex digits of either case.
-fn bytes_of_hex(digits: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(pairs.len());
-    for [high, low] in pairs {
-        bytes.push(nibble(*high)? << 4 | nibble(*low)?);
-    }
-    Some(bytes)
-}
-
-const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn hex_of_bytes(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or_default());
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
 }
 
 #[cfg(test)]

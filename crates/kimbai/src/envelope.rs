@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use kimbai_core::client::{ENVELOPE_KEY_BYTES, FixedIv, IV_BYTES, IvLayout, KeySpelling};
+use kimbai_core::client::{FixedIv, IV_BYTES, IvLayout, KeySpelling};
 use kimbai_engine::admin::PlainSecret;
 use kimbai_keyring::{CipherKey, Envelope, EnvelopeFault};
 use serde_json::{Value, json};
@@ -231,9 +231,10 @@ fn mistake(fault: EnvelopeFault, digits: &[u8], iv: IvLayout, key: &CipherKey) -
         }
         EnvelopeFault::Padding => {
             let as_sealed = OTHERS.into_iter().find(|(other_iv, reading, _)| {
-                let other = reading.of(key);
-                (*other_iv, &other) != (iv, key)
-                    && open(digits, *other_iv, &other).is_ok_and(|(_, payload)| is_object(&payload))
+                reading.of(key).iter().any(|other| {
+                    (*other_iv, other) != (iv, key)
+                        && open(digits, *other_iv, other).is_ok_and(|(_, payload)| is_object(&payload))
+                })
             });
             as_sealed
                 .map_or("it was sealed under another key, or with another --iv, or changed".to_owned(), |(.., said)| {
@@ -263,16 +264,10 @@ enum Reading {
 }
 
 impl Reading {
-    fn of(self, key: &CipherKey) -> CipherKey {
+    fn of(self, key: &CipherKey) -> Vec<CipherKey> {
         match self {
-            Self::Digits => key.clone(),
-            Self::Characters => {
-                let digits = key.to_hex();
-                digits
-                    .as_bytes()
-                    .first_chunk::<ENVELOPE_KEY_BYTES>()
-                    .map_or_else(|| key.clone(), |c| CipherKey::new(*c))
-            }
+            Self::Digits => vec![key.clone()],
+            Self::Characters => key.misread().into(),
         }
     }
 }

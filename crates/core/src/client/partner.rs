@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::metadata::{AuthenticationMethod, ClientMetadata, GrantType, RegistrationError, SealedSecret};
+use crate::hexadecimal::{array_from_hex, hex};
 use crate::realm::RealmSettings;
 
 /// What a partner has that other clients have not.
@@ -133,7 +134,7 @@ impl TryFrom<String> for FixedIv {
     type Error = SpellingError;
 
     fn try_from(text: String) -> Result<Self, SpellingError> {
-        unhex(&text).map(Self).ok_or(SpellingError::Iv)
+        array_from_hex(&text).map(Self).ok_or(SpellingError::Iv)
     }
 }
 
@@ -150,7 +151,7 @@ impl KeySpelling {
     /// [`SpellingError::HexKey`], [`SpellingError::AsciiKey`].
     pub fn read(self, text: &str) -> Result<[u8; ENVELOPE_KEY_BYTES], SpellingError> {
         match self {
-            Self::Hex => unhex(text).ok_or(SpellingError::HexKey),
+            Self::Hex => array_from_hex(text).ok_or(SpellingError::HexKey),
             Self::Ascii => {
                 let bytes = text.as_bytes().try_into().map_err(|_| SpellingError::AsciiKey)?;
                 let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -208,19 +209,6 @@ const fn is_of_browsers(grant_type: GrantType) -> bool {
         GrantType::AuthorizationCode | GrantType::ClientCredentials => true,
         GrantType::Password | GrantType::RefreshToken => false,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-fn unhex<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let bytes: Vec<_> =
-        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<_>>()?;
-    bytes.try_into().ok()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::{Covered, SigningInput};
+use crate::hexadecimal::hex;
 
 impl SigningInput {
     /// The string that is encoded and signed: in version 1 the members as compact JSON with sorted keys, in version 2 timestamp,
@@ -55,12 +56,6 @@ pub fn sign_in_base64(secret: &[u8], payload: &[u8]) -> String {
 
 pub(super) fn tag(secret: &[u8], payload: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), payload)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// How JSON is written.

@@ -5,8 +5,8 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::canonical::hex;
 use super::{EXPLAINED_BYTES_MAX, SigningInput};
+use crate::hexadecimal::hex;
 
 /// More is masked whole: a mask is longer than a short text.
 const MASKS_MAX: usize = 16;

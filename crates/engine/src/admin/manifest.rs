@@ -8,6 +8,7 @@ use std::fmt;
 
 use kimbai_core::claims::StandardClaims;
 use kimbai_core::client::{ClientMetadata, SecretDigest};
+use kimbai_core::hexadecimal::{array_from_hex, hex};
 use kimbai_core::identity::IdentityRecord;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeDefinition;
@@ -189,7 +190,7 @@ impl SecretHash {
 
     fn parse(text: &str) -> Option<Self> {
         let (check, digest) = text.split_once(':')?;
-        Some(Self { key_check: bytes_of_hex(check)?, digest: SecretDigest(bytes_of_hex(digest)?) })
+        Some(Self { key_check: array_from_hex(check)?, digest: SecretDigest(array_from_hex(digest)?) })
     }
 
     /// As a file gives it.
@@ -400,23 +401,6 @@ fn by_name(value: &Value) -> Option<BTreeMap<&str, &Value>> {
     let named: Option<BTreeMap<&str, &Value>> =
         things.iter().map(|thing| Some((thing.get("name")?.as_str()?, thing))).collect();
     named.filter(|named| named.len() == things.len() && !named.is_empty())
-}
-
-/// The bytes behind so many hex digits.
-pub(super) fn bytes_of_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if hex.len() != 2 * N || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

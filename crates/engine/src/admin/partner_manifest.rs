@@ -2,11 +2,12 @@
 //! its envelopes as it is handed out, or as `export` wrote it.
 
 use kimbai_core::client::{KeySpelling, SealedSecret};
+use kimbai_core::hexadecimal::{array_from_hex, hex};
 use kimbai_keyring::{CipherKey, RealmKeyring};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::manifest::{PlainSecret, bytes_of_hex, hex, key_check, lay_over};
+use super::manifest::{PlainSecret, key_check, lay_over};
 
 /// What is asked of one partner.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -100,7 +101,7 @@ pub(super) fn read_key(
     };
     let malformed = "partner.key: sealed: takes 8 hex digits, : and what `kimbai export` writes behind them";
     let (check, sealed) = sealed.split_once(':').ok_or(malformed)?;
-    let check: [u8; 4] = bytes_of_hex(check).ok_or(malformed)?;
+    let check: [u8; 4] = array_from_hex(check).ok_or(malformed)?;
     let Some(keyring) = keyring.filter(|keyring| key_check(keyring) == check) else {
         return Err("partner.key: this sealed: was made under the key of another realm or installation and opens nowhere else: \
                     give the key itself, or none, and the partner gets a new one"

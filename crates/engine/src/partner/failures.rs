@@ -2,8 +2,8 @@
 //!
 //! What counts is what a caller shows before its envelope is looked at: where it comes from and which partner it names. Nothing
 //! depends on whether the envelope opened: a limiter that asked that would tell it. And nothing counts anywhere else than at the
-//! source, so that no stranger holds a partner. What is remembered is bounded: beyond so many what is over first is forgotten, so
-//! that nobody waits for another's failures either.
+//! source, so that no stranger holds a partner. What is remembered is bounded: beyond so many what has not failed for longest is
+//! forgotten, so that nobody waits for another's failures either.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +21,7 @@ use crate::source::Source;
 const PARTNER_FREE: usize = 20;
 /// So many are free to it in whatever names: several partners may stand behind one address.
 const SOURCE_FREE: usize = 100;
-const WINDOW_S: u32 = 60;
-const WINDOW: Duration = Duration::from_secs(WINDOW_S as u64);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Nobody waits longer.
 const WAIT_MAX_S: u32 = 30;
 /// So many keys are counted.
@@ -61,14 +60,11 @@ pub(crate) struct Failures {
 #[derive(Debug, Default)]
 struct Counts {
     of: HashMap<Key, Count>,
-    /// When each is over, and which it is.
-    ends: BTreeMap<Place, Key>,
-    /// The next serial number.
-    serial: u64,
+    /// Them all in the order of their last failures, each by the number of that failure.
+    order: BTreeMap<u64, Key>,
+    /// The number of the last failure; they are counted from 1.
+    latest: u64,
 }
-
-/// A place in the order of ends: the end, and a serial number for those that end at one moment.
-type Place = (Micros, u64);
 
 /// The failures under one key.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +75,8 @@ struct Count {
     beyond: u32,
     /// Until when everybody waits.
     not_before: Option<Micros>,
-    place: Option<Place>,
+    /// The number of the last one; 0: there was none.
+    last: u64,
 }
 
 impl Count {
@@ -106,15 +103,16 @@ impl Count {
         }
     }
 
-    /// From when on nothing of it counts any more: there was no failure for a minute, nor anybody who had to wait.
-    fn end(&self, now: Micros) -> Micros {
-        self.not_before.max(self.recent.back().copied()).unwrap_or(now).plus_s(WINDOW_S)
+    /// Whether nothing of it counts any more: there was no failure for a minute, nor anybody who had to wait.
+    fn is_over(&self, now: Micros) -> bool {
+        let last = self.not_before.max(self.recent.back().copied());
+        last.is_none_or(|last| now.since(last) >= WINDOW)
     }
 }
 
 impl Counts {
     fn add(&mut self, key: Key, (now, keys_max): (Micros, usize)) {
-        while self.ends.first_key_value().is_some_and(|((end, _), _)| *end <= now) {
+        while self.first().is_some_and(|first| first.is_over(now)) {
             self.forget_first();
         }
         if self.of.len() >= keys_max && !self.of.contains_key(&key) {
@@ -122,17 +120,19 @@ impl Counts {
         }
         let count = self.of.entry(key.clone()).or_default();
         count.add(key.free(), now);
-        if let Some(place) = count.place {
-            self.ends.remove(&place);
-        }
-        let place = (count.end(now), self.serial);
-        count.place = Some(place);
-        self.ends.insert(place, key);
-        self.serial += 1;
+        self.order.remove(&count.last);
+        self.latest += 1;
+        count.last = self.latest;
+        self.order.insert(self.latest, key);
+    }
+
+    /// That of the key that has not failed for longest.
+    fn first(&self) -> Option<&Count> {
+        self.of.get(self.order.first_key_value()?.1)
     }
 
     fn forget_first(&mut self) {
-        if let Some((_, key)) = self.ends.pop_first() {
+        if let Some((_, key)) = self.order.pop_first() {
             self.of.remove(&key);
         }
     }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_last_key_what_is_over_first_is_forgotten_and_nobody_waits_for_others() {
+    fn beyond_the_last_key_what_has_not_failed_for_longest_is_forgotten_and_nobody_waits_for_others() {
         let failures = Failures::bounded(10);
         let stranger = |index: u32| Source::new(std::net::IpAddr::from(std::net::Ipv4Addr::from_bits(index)));
         // Two keys each.
@@ -272,10 +272,14 @@ mod tests {
             assert!(failures.admit(stranger(index), PARTNER, at(0)).is_err());
             assert_eq!(failures.admit(stranger(index + 1), PARTNER, at(0)), Ok(()));
         }
-        let remembered = (0..1_000).filter(|index| failures.admit(stranger(*index), PARTNER, at(0)).is_err());
-        assert_eq!(remembered.collect::<Vec<_>>(), [995, 996, 997, 998, 999]);
-        assert_eq!((failures.counts().of.len(), failures.counts().ends.len()), (10, 10));
+        let held = (0..1_000).filter(|index| failures.admit(stranger(*index), PARTNER, at(0)).is_err());
+        assert_eq!(held.collect::<Vec<_>>(), [995, 996, 997, 998, 999]);
+        let remembered = || {
+            let counts = failures.counts();
+            (counts.of.len(), counts.order.len())
+        };
+        assert_eq!(remembered(), (10, 10));
         failures.add(stranger(u32::MAX), None, at(100));
-        assert_eq!((failures.counts().of.len(), failures.counts().ends.len()), (2, 2), "what is over makes room");
+        assert_eq!(remembered(), (2, 2), "what is over makes room");
     }
 }

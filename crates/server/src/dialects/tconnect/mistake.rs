@@ -11,6 +11,7 @@ use kimbai_engine::EnvelopeRefusal;
 use kimbai_keyring::{CipherKey, Envelope, parse_object};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::request::{self, Unread};
 use super::wall::Failure;
@@ -252,7 +253,7 @@ fn of_envelope(digits: &str, keys: &[CipherKey], iv: IvLayout) -> Option<Mistake
         return is_plain.or_else(|| is_whole.then_some(Mistake::Base64));
     }
     let opens = |keys: &[CipherKey], layout| keys.iter().any(|key| opened(digits, key, layout, is_object));
-    let misread: Vec<_> = keys.iter().flat_map(as_characters).collect();
+    let misread: Vec<_> = keys.iter().flat_map(CipherKey::misread).collect();
     if opens(&misread, iv) {
         return Some(Mistake::AsciiKey);
     }
@@ -287,16 +288,6 @@ fn text(plain: &[u8]) -> Option<&str> {
 /// Whether it ends as an object does and does not begin as one: that its first block was taken for the IV.
 fn is_tail(plain: &[u8]) -> bool {
     text(plain).is_some_and(|text| !text.starts_with('{') && text.trim_end().ends_with('}'))
-}
-
-/// The first half of the key's digits, of either case, as if they were its bytes.
-fn as_characters(key: &CipherKey) -> [CipherKey; 2] {
-    let digits = key.to_hex();
-    [digits.to_string(), digits.to_ascii_uppercase()].map(|digits| {
-        let mut bytes = [0; ENVELOPE_KEY_BYTES];
-        bytes.iter_mut().zip(digits.bytes()).for_each(|(to, from)| *to = from);
-        CipherKey::new(bytes)
-    })
 }
 
 /// The bytes behind base64. Letters of either case behind `f` tell it from hexadecimal with a slip in it.
@@ -367,7 +358,7 @@ mod tests {
     fn a_misread_key_or_layout_is_recognised_by_what_opens() {
         use IvLayout::{Fixed, Prepended, Zero};
         let fixed = Fixed(FixedIv([7; 16]));
-        let [lower, upper] = as_characters(&key());
+        let [lower, upper] = key().misread();
         let whole = seal(&key(), Prepended, PLAIN);
         let bytes: Vec<_> =
             (0..whole.len()).step_by(2).map(|at| u8::from_str_radix(&whole[at..at + 2], 16).unwrap()).collect();
