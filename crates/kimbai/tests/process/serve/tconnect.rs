@@ -7,7 +7,7 @@ use super::place::{Ended, Place};
 use crate::secrets::Secrets;
 
 const HOST: &str = "pay.example.vn";
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const KEY: &str = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
 const PASSWORD: &str = "mật khẩu của Ảnh";
 const SECRET: &str = "shop-secret-0123456789-abcdef";
 const MANIFEST: &str = "\
