@@ -153,6 +153,22 @@ async fn what_cannot_be_a_partner_is_refused_and_nothing_is_made() {
 }
 
 #[tokio::test]
+async fn what_holds_for_partners_is_changed_member_by_member_where_there_are_partners() {
+    let operator = operator().await;
+    let asked = |realm: &str, partners: Value| json!({ "realms": Value::from_iter([(realm, json!({ "partners": partners }))]) });
+    operator.apply(asked(REALM, json!({ "grants_max": 5 }))).await.unwrap();
+    let partners = operator.fixture.engine.realm(REALM).unwrap().settings.partners.unwrap();
+    assert_eq!((partners.grants_max, partners.live_grants_max), (5, 1_000));
+    for (asked, expect) in [
+        (asked("marketplace", json!({ "grants_max": 5 })), "has no partners"),
+        (asked(REALM, Value::Null), "has partners; what holds for them can be changed"),
+    ] {
+        let refused = operator.mistakes(asked).await;
+        assert!(refused.len() == 1 && refused[0].contains(expect), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn each_partner_has_a_key_of_its_own() {
     let operator = with_shop().await;
     operator.run(add("ALSO", "also", &json!({ "partner": { "key": OTHER_KEY } }))).await.unwrap();
