@@ -57,7 +57,7 @@ pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenError, Le
 pub use log_in::{DEMO_PASSWORDS, LogInRefusal};
 pub use organization::NewOrganization;
 pub use partner::{
-    EnvelopeRefusal, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace, OpenedEnvelope, PartnerLogIn,
+    DEMO_KEYS, EnvelopeRefusal, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace, OpenedEnvelope, PartnerLogIn,
     PartnerLogInRefusal, PartnerRefusal,
 };
 pub use password_pool::{PasswordPlace, PasswordPoolUse};

@@ -141,7 +141,9 @@ pub(crate) fn run(args: &EnvelopeArgs) -> anyhow::Result<()> {
 impl Common {
     /// The key, from the one place where it is.
     fn key(&self) -> anyhow::Result<CipherKey> {
-        let is_set = std::env::var_os(KEY_VARIABLE).is_some();
+        // The same key in two places is no contradiction.
+        let is_set = std::env::var_os(KEY_VARIABLE)
+            .is_some_and(|set| self.key_hex.as_ref().is_none_or(|given| !set.eq_ignore_ascii_case(given)));
         let option = self.key_hex.as_ref().map(|_| "--key-hex").or(self.key_file.as_ref().map(|_| "--key-file"));
         let (origin, read) = match (option, &self.key_hex, &self.key_file) {
             (Some(option), ..) if is_set => {

@@ -272,9 +272,13 @@ fn draft_key(
     let partner = metadata.partner.as_mut()?;
     match &client.key {
         IntendedKey::Kept => None,
-        IntendedKey::Given { key, overlap_s } => {
+        IntendedKey::Given { key, overlap_s, previous } => {
             let end_s = now.as_unix_s().saturating_add(*overlap_s);
             partner.keys = partners::rotated(keyring, &partner.keys, key, end_s);
+            partner.keys.extend(previous.as_ref().map(|(key, ends_s)| EnvelopeKey {
+                ends_s: Some(*ends_s),
+                ..EnvelopeKey::lasting(keyring.seal_secret(key.expose()))
+            }));
             None
         }
         IntendedKey::Made => {

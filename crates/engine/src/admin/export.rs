@@ -13,7 +13,7 @@ use super::manifest::{
     ClientManifest, Manifest, OrganizationManifest, PlainSecret, RealmManifest, SecretHash, UserManifest, difference,
 };
 use super::organizations::each_organization;
-use super::partner_manifest::{PartnerManifest, Said, sealed_text};
+use super::partner_manifest::{PartnerManifest, PreviousKey, Said, sealed_text};
 use super::users::each_user;
 use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
@@ -71,7 +71,8 @@ async fn export(
     secrets: ExportSecrets,
 ) -> Result<RealmManifest, AdminError> {
     let clients = realm.clients();
-    let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(realm, client, secrets)));
+    let shown = (secrets, administration.engine.now().as_unix_s());
+    let clients = clients.iter().map(|client| (client.client_id.clone(), client_manifest(realm, client, shown)));
     let (mut users, mut numbers) = (BTreeMap::new(), Vec::new());
     each_user(administration, realm, |row| {
         let UserClaims { sub, name, email, claims, identity } = UserClaims::parse(&row.claims)?;
@@ -139,7 +140,7 @@ fn settings(administration: &Administration, realm: &Realm) -> Map<String, Value
 }
 
 /// The keys that are not as a client has them of which nothing is said, and those that every client has.
-fn client_manifest(realm: &Realm, client: &Client, secrets: ExportSecrets) -> ClientManifest {
+fn client_manifest(realm: &Realm, client: &Client, (secrets, now_s): (ExportSecrets, u32)) -> ClientManifest {
     let value = serde_json::to_value(&client.metadata).unwrap_or(Value::Null);
     let mut required = Map::new();
     for key in ["client_name", "token_endpoint_auth_method", "grant_types", "scope"] {
@@ -156,15 +157,18 @@ fn client_manifest(realm: &Realm, client: &Client, secrets: ExportSecrets) -> Cl
         disabled: (!client.standing.active).then_some(true),
         partner: client
             .partner()
-            .map_or(Said::Nothing, |partner| Said::Given(partner_manifest(realm, partner, secrets))),
+            .map_or(Said::Nothing, |partner| Said::Given(partner_manifest(realm, partner, (secrets, now_s)))),
         metadata,
     }
 }
 
-/// All that is said of a partner, and its newest key if it is asked for, as it is sealed.
-fn partner_manifest(realm: &Realm, partner: &Partner, secrets: ExportSecrets) -> PartnerManifest {
+/// All that is said of a partner, and its live keys if they are asked for, as they are sealed.
+fn partner_manifest(realm: &Realm, partner: &Partner, (secrets, now_s): (ExportSecrets, u32)) -> PartnerManifest {
     let Ok(Value::Object(mut settings)) = serde_json::to_value(partner) else { return PartnerManifest::default() };
     settings.remove("keys");
-    let newest = partner.keys.first().filter(|_| secrets == ExportSecrets::Hashes);
-    PartnerManifest { key: newest.map(|key| sealed_text(&realm.keyring, &key.sealed)), key_overlap_s: None, settings }
+    let shown = partner.keys.iter().filter(|key| secrets == ExportSecrets::Hashes && key.is_live(now_s));
+    let mut keys = shown.map(|key| (sealed_text(&realm.keyring, &key.sealed), key.ends_s));
+    let key = keys.next().map(|(key, _)| key);
+    let previous_key = keys.next().and_then(|(key, ends_s)| Some(PreviousKey { key, ends_s: ends_s? }));
+    PartnerManifest { key, key_overlap_s: None, previous_key, settings }
 }

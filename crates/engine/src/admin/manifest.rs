@@ -300,7 +300,25 @@ impl RealmManifest {
         {
             return Err(format!("scopes: {} is named twice", twice.1));
         }
+        self.check_partners(base)?;
         read_over(serde_json::to_value(base).map_err(|error| error.to_string())?, &self.settings)
+    }
+
+    /// Refuses partners for a dialect that knows none, and a dialect of partners without: what follows from either would not say so.
+    fn check_partners(&self, base: &RealmSettings) -> Result<(), String> {
+        let dialect = &base.dialect;
+        if self.settings.get("dialect").is_some_and(|asked| asked != dialect.as_str()) {
+            return Ok(());
+        }
+        match (self.settings.get("partners"), &base.partners) {
+            (Some(Value::Object(_)), None) => {
+                Err(format!("partners: a realm of the dialect {dialect} has no partners"))
+            }
+            (Some(Value::Null), Some(_)) => Err(format!(
+                "partners: a realm of the dialect {dialect} has partners; what holds for them can be changed, and not be unset"
+            )),
+            (None | Some(_), _) => Ok(()),
+        }
     }
 
     /// The names of the scopes that it names, if it says anything of scopes.

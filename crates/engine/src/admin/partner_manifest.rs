@@ -19,9 +19,22 @@ pub struct PartnerManifest {
     /// How long the key that it has stays live beside another one that is given, in seconds; absent: a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_overlap_s: Option<u32>,
+    /// The key before it and its end, as `export` writes them during a rotation; read where the partner has no key yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_key: Option<PreviousKey>,
     /// The keys of [`Partner`](kimbai_core::client::Partner), without those of its envelopes.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
+}
+
+/// A key that works until its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousKey {
+    /// As [`PartnerManifest::key`].
+    pub key: PlainSecret,
+    /// In seconds since 1970.
+    pub ends_s: u32,
 }
 
 /// Something of which a file may say nothing, or that it is not there.
@@ -74,10 +87,13 @@ impl Said<PartnerManifest> {
             Self::Absent => {
                 metadata.remove("partner");
             }
-            Self::Given(asked) if asked.settings.contains_key("keys") => {
-                return Err("partner: unknown field `keys`: give `key`".to_owned());
-            }
             Self::Given(asked) => {
+                if let Some(unknown) = asked.settings.keys().find(|key| !SETTINGS.contains(&key.as_str())) {
+                    return Err(format!(
+                        "partner: unknown field `{unknown}`, expected one of `key`, `key_overlap_s`, `previous_key`, `{}`",
+                        SETTINGS.join("`, `")
+                    ));
+                }
                 let partner = metadata.entry("partner").or_insert_with(|| json!({ "keys": [] }));
                 lay_over(partner, &Value::Object(asked.settings.clone()));
             }
@@ -122,5 +138,8 @@ pub(super) fn open_key(keyring: &RealmKeyring, sealed: &SealedSecret) -> Option<
 
 /// So long does a key stay live beside another one that a file gives, if it says nothing of it.
 pub(super) const KEY_OVERLAP_S: u32 = 86_400;
+/// What a file may say of a partner beside its keys.
+const SETTINGS: [&str; 4] = ["partner_code", "iv", "key_spelling", "answers"];
+
 /// What a sealed key stands behind.
 const SEALED_PREFIX: &str = "sealed:";

@@ -19,6 +19,8 @@ use super::plan::Prune;
 use super::views::Enabled;
 use super::{AdminError, Administration, Command, Order};
 use crate::engine::About;
+use crate::log_in::Published;
+use crate::partner::is_published_key;
 use crate::realm::Realm;
 use crate::setup::NewClient;
 
@@ -178,6 +180,11 @@ impl Command for PartnerRotateKey {
         let (client, partner) = find_partner(&realm, &self.partner_code)?;
         let (key, made) = if let Some(given) = &self.key {
             let key = read_key(given, partner.key_spelling, Some(&realm.keyring));
+            let key = key.and_then(|key| {
+                check_unpublished(administration, &key)?;
+                check_own(&realm, &client.client_id, &key)?;
+                Ok(key)
+            });
             (key.map_err(|mistake| AdminError::Invalid(vec![mistake]))?, None)
         } else {
             let (key, text) = new_key(partner.key_spelling);
@@ -248,6 +255,32 @@ pub(super) fn rotated(
     let ending =
         previous.map(|old| EnvelopeKey { ends_s: Some(old.ends_s.map_or(end_s, |end| end.min(end_s))), ..old.clone() });
     [lasting].into_iter().chain(ending).collect()
+}
+
+/// Refuses a key of the sandbox's.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check_unpublished(administration: &Administration, key: &CipherKey) -> Result<(), String> {
+    if administration.engine.published == Published::Refused && is_published_key(key) {
+        return Err("partner.key: it is the sandbox's, which everybody knows".to_owned());
+    }
+    Ok(())
+}
+
+/// Refuses a key that another partner of the realm has.
+fn check_own(realm: &Realm, client_id: &str, key: &CipherKey) -> Result<(), String> {
+    let clients = realm.clients();
+    let has_it = |client: &&Arc<Client>| {
+        let keys = client.partner().map(|partner| partner.keys.as_slice()).unwrap_or_default();
+        client.client_id != client_id && keys.iter().any(|stored| is_same(&realm.keyring, stored, key))
+    };
+    clients.iter().find(has_it).map_or(Ok(()), |other| Err(shared_key(&other.client_id)))
+}
+
+/// Why a partner is not given a key that another one has.
+pub(super) fn shared_key(other: &str) -> String {
+    format!("partner.key: {other} has it, too: each partner has one of its own")
 }
 
 fn is_same(keyring: &RealmKeyring, stored: &EnvelopeKey, key: &CipherKey) -> bool {

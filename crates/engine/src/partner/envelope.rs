@@ -12,6 +12,7 @@ use kimbai_keyring::{CipherKey, Envelope, EnvelopeFault, parse_object, random_ar
 use serde_json::{Map, Value};
 
 use crate::engine::Engine;
+use crate::log_in::Published;
 use crate::realm::Realm;
 
 /// What was in a partner's envelope.
@@ -23,6 +24,26 @@ pub struct OpenedEnvelope {
     key: CipherKey,
     iv: IvLayout,
     answers: AnswerForm,
+}
+
+/// The keys of the sandbox's partners, which everybody knows. Refused everywhere else, as [`DEMO_PASSWORDS`](crate::DEMO_PASSWORDS) are.
+pub const DEMO_KEYS: [[u8; ENVELOPE_KEY_BYTES]; 2] = [counted_from(0x00), counted_from(0x20)];
+
+/// A key whose bytes are counted from this one.
+const fn counted_from(first: u8) -> [u8; ENVELOPE_KEY_BYTES] {
+    let mut bytes = [first; ENVELOPE_KEY_BYTES];
+    let (mut rest, mut byte) = (bytes.as_mut_slice(), first);
+    while let [next, after @ ..] = rest {
+        *next = byte;
+        byte += 1;
+        rest = after;
+    }
+    bytes
+}
+
+/// Whether everybody knows this key.
+pub(crate) fn is_published_key(key: &CipherKey) -> bool {
+    DEMO_KEYS.iter().any(|published| CipherKey::new(*published) == *key)
 }
 
 /// Why an envelope does not open. The caller is told none of it.
@@ -75,7 +96,7 @@ impl Engine {
         let found = realm.partner(partner_code).filter(|client| client.standing.active);
         let partner = found.as_ref().and_then(|client| client.partner());
         let iv = partner.map_or(IvLayout::Prepended, |partner| partner.iv);
-        let opened = open_with_each(&keys(realm, partner, self.now()), iv, digits);
+        let opened = open_with_each(&self.keys_of(realm, partner), iv, digits);
         let (Some(partner), Some(client)) = (partner, &found) else { return Err(EnvelopeRefusal::Partner) };
         let (key, members) = opened?;
         let (partner, answers) = (Arc::clone(client), partner.answers);
@@ -87,9 +108,17 @@ impl Engine {
     pub fn envelope_keys(&self, realm: &Realm, partner_code: &str) -> Vec<CipherKey> {
         let found = realm.partner(partner_code).filter(|client| client.standing.active);
         match found.as_ref().and_then(|client| client.partner()) {
-            Some(partner) => keys(realm, Some(partner), self.now()).into(),
+            Some(partner) => self.keys_of(realm, Some(partner)).into(),
             None => Vec::new(),
         }
+    }
+
+    /// The keys to try. One that everybody knows opens nothing, unless this is the sandbox: it may be from a copy of its store.
+    fn keys_of(&self, realm: &Realm, partner: Option<&Partner>) -> [CipherKey; ENVELOPE_KEYS_MAX] {
+        keys(realm, partner, self.now()).map(|key| match self.published {
+            Published::Refused if is_published_key(&key) => CipherKey::generate(),
+            Published::Refused | Published::Accepted => key,
+        })
     }
 }
 
@@ -163,6 +192,16 @@ mod tests {
         // One of 256 such envelopes has a padding, and what it opens to is no text.
         let wrong = (0..64).map(|_| of(&stranger, b"{\"a\":1}"));
         assert!(wrong.into_iter().all(|refusal| refusal != EnvelopeRefusal::Json));
+    }
+
+    #[test]
+    fn the_published_keys_are_those_of_the_demo() {
+        let digits = [
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
+        ];
+        assert_eq!(DEMO_KEYS.map(|key| CipherKey::new(key).to_hex().to_string()), digits);
+        assert!(is_published_key(&CipherKey::new(DEMO_KEYS[1])) && !is_published_key(&CipherKey::generate()));
     }
 
     #[test]

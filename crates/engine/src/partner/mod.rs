@@ -9,7 +9,8 @@ mod log_in;
 mod places;
 mod refresh;
 
-pub use envelope::{EnvelopeRefusal, OpenedEnvelope};
+pub(crate) use envelope::is_published_key;
+pub use envelope::{DEMO_KEYS, EnvelopeRefusal, OpenedEnvelope};
 pub(crate) use failures::Failures;
 pub use log_in::{PartnerLogIn, PartnerLogInRefusal, PartnerRefusal};
 pub(crate) use places::Places;

@@ -144,7 +144,7 @@ async fn add(args: Add) -> anyhow::Result<()> {
     let settings = settings.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
     let metadata: Map<String, Value> =
         args.name.into_iter().map(|name| ("client_name".to_owned(), Value::from(name))).collect();
-    let partner = Said::Given(PartnerManifest { key, key_overlap_s: None, settings });
+    let partner = Said::Given(PartnerManifest { key, settings, ..PartnerManifest::default() });
     let client = ClientManifest { client_secret, partner, metadata, ..ClientManifest::default() };
     let added = place.reach().await?.run(PartnerAdd { realm, client_id: args.client_id, client }).await?;
     place.say(&added, |PartnerAdded { partner, client_secret, key }| {

@@ -108,6 +108,7 @@ fn the_key_is_in_one_of_three_places_and_spelt_in_one_of_two_ways() {
     let expect = format!("{PAYLOAD}\n");
     assert_eq!(run(&["open", "--iv", IV], Some(KEY)), expect);
     assert_eq!(run(&["open", "--iv", IV, "--key-hex", KEY], None), expect);
+    assert_eq!(run(&["open", "--iv", IV, "--key-hex", KEY], Some(&KEY.to_uppercase())), expect, "it is the same key");
     assert_eq!(run(&["open", "--iv", IV, "--key-file", &hex], None), expect);
     let of_ascii = b"23b00e20863bf512c29d699a9668be072c65f2687b82853a8cca5d8a66c0161e16c21e1f06eb658a05da71b7e2747bae";
     let words = ["open", "--iv", "zero", "--key-spelling", "ascii", "--key-file", &ascii];
@@ -116,7 +117,7 @@ fn the_key_is_in_one_of_three_places_and_spelt_in_one_of_two_ways() {
         (&["open"][..], None, "KIMBAI_KEY_HEX: the variable KIMBAI_KEY_HEX is not set\n  = give --key-file PATH"),
         (&["open"], Some("0001"), "KIMBAI_KEY_HEX: a key is 64 hexadecimal digits"),
         (&["open", "--key-hex", "00"], None, "--key-hex: a key is 64 hexadecimal digits"),
-        (&["open", "--key-hex", KEY], Some(KEY), "--key-hex: KIMBAI_KEY_HEX is set too"),
+        (&["open", "--key-hex", KEY], Some(&"ab".repeat(32)), "--key-hex: KIMBAI_KEY_HEX is set too"),
         (&["open", "--key-file", &hex], Some(KEY), "--key-file: KIMBAI_KEY_HEX is set too"),
         (&["open", "--key-file", &ascii], None, "--key-file: a key is 64 hexadecimal digits"),
         (&["open", "--key-file", "/nowhere"], None, "--key-file: /nowhere cannot be read"),

@@ -217,6 +217,8 @@ async fn whatever_is_wrong_is_one_answer_on_every_path() {
     seen.are_one();
 }
 
+/// They are no HTTP (RFC 9110 section 5.5): who reads the head of a request answers, before there is a request that could be the
+/// realm's, counted or named. That says something of a header that the caller wrote, and nothing of an envelope.
 #[tokio::test]
 async fn control_characters_in_the_partner_code_never_reach_the_realm() {
     let sandbox = Sandbox::start().await;
@@ -228,7 +230,15 @@ async fn control_characters_in_the_partner_code_never_reach_the_realm() {
             at.host
         );
         let answer = at.raw(request.as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        let answer = answer.to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 400") && answer.ends_with("\r\n\r\n"), "{answer}");
+        assert!(!answer.contains("x-request-id"), "{answer}");
+    }
+    // A space is none of them.
+    let body = json!({ "data": DEMO.seal(b"{}") }).to_string();
+    for odd in ["DE MO", ""] {
+        let call = at.call("POST", LOG_IN).header("content-type", "application/json").header("partner-code", odd);
+        call.body(body.as_bytes()).send().await.walled();
     }
 }
 

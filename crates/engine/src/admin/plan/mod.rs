@@ -145,6 +145,7 @@ impl Planner<'_> {
             }
             removed = self.removed(realm, asked.clients.as_ref());
             self.check_partner_codes(realm, &clients, &removed);
+            self.check_partner_keys(realm, &clients, &removed);
             self.check_others(realm, asked.clients.as_ref(), &removed, (settings, scopes));
         }
         let organizations = Box::pin(self.organizations(realm, &asked.organizations)).await?;

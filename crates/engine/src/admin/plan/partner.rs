@@ -9,7 +9,8 @@ use kimbai_keyring::CipherKey;
 use super::Planner;
 use super::client::IntendedClient;
 use crate::admin::manifest::ClientManifest;
-use crate::admin::partner_manifest::{KEY_OVERLAP_S, open_key, read_key};
+use crate::admin::partner_manifest::{KEY_OVERLAP_S, PreviousKey, open_key, read_key};
+use crate::admin::partners::{check_unpublished, shared_key};
 use crate::realm::Realm;
 
 /// What happens to the key of a partner's envelopes.
@@ -22,6 +23,8 @@ pub(in crate::admin) enum IntendedKey {
     Given {
         key: CipherKey,
         overlap_s: u32,
+        /// Of a partner that had none: the one before, and its end.
+        previous: Option<(CipherKey, u32)>,
     },
 }
 
@@ -73,10 +76,56 @@ impl Planner<'_> {
                      key_overlap_s = 0, which ends both of them at once"
                     .to_owned())
             }
-            None => Ok(IntendedKey::Given { key, overlap_s }),
+            None => {
+                check_unpublished(self.administration, &key)?;
+                let previous = asked.partner.given().and_then(|asked| asked.previous_key.as_ref());
+                let previous = previous.filter(|previous| partner.keys.is_empty() && now_s < previous.ends_s);
+                let read = |previous: &PreviousKey| -> Result<_, String> {
+                    let key = read_key(&previous.key, partner.key_spelling, keyring)?;
+                    check_unpublished(self.administration, &key)?;
+                    Ok((key, previous.ends_s))
+                };
+                Ok(IntendedKey::Given { key, overlap_s, previous: previous.map(read).transpose()? })
+            }
             Some(known) if known.is_live(now_s) => Ok(IntendedKey::Kept),
             // As with a client's secret: it may have leaked.
             Some(_) => Err("partner.key: it was rotated and has ended: give the one after it, or none".to_owned()),
+        }
+    }
+
+    /// Whether each key that is given would be that of one partner alone: else its envelopes would be those of the other, too.
+    pub(super) fn check_partner_keys(
+        &mut self,
+        (name, realm): (&str, Option<&Realm>),
+        intended: &[IntendedClient],
+        removed: &[Arc<Client>],
+    ) {
+        let given = intended.iter().filter_map(|asked| match &asked.key {
+            IntendedKey::Given { key, .. } => Some((key.clone(), asked.client_id.as_str(), true)),
+            IntendedKey::Kept | IntendedKey::Made => None,
+        });
+        let mut owned: Vec<_> = given.collect();
+        if owned.is_empty() {
+            return;
+        }
+        let standing = realm.map(Realm::clients).unwrap_or_default();
+        for client in standing.iter().filter(|client| removed.iter().all(|gone| gone.client_id != client.client_id)) {
+            let keys = client.partner().map(|partner| partner.keys.as_slice()).unwrap_or_default();
+            let opened = keys.iter().filter_map(|key| open_key(&realm?.keyring, &key.sealed));
+            owned.extend(opened.map(|key| (key, client.client_id.as_str(), false)));
+        }
+        owned.sort_by(|(one, ..), (other, ..)| one.expose().cmp(other.expose()));
+        let mut mistakes = Vec::new();
+        for same in owned.chunk_by(|(one, ..), (other, ..)| one == other) {
+            for (_, client_id, _) in same.iter().filter(|(.., is_given)| *is_given) {
+                if let Some((_, other, _)) = same.iter().find(|(_, other, _)| other != client_id) {
+                    let path = format!("realms.{name}.clients.{client_id}");
+                    mistakes.push((path, shared_key(other)));
+                }
+            }
+        }
+        for (path, mistake) in mistakes {
+            self.mistake(&path, &mistake);
         }
     }
 
@@ -98,9 +147,16 @@ impl Planner<'_> {
         let mut owners = BTreeMap::new();
         let mut mistakes = Vec::new();
         for (client_id, partner) in all.filter_map(|(id, metadata)| Some((id, metadata.partner.as_ref()?))) {
-            if let Some(other) = owners.insert(partner.partner_code.as_str(), client_id) {
+            // People read codes aloud.
+            if let Some((other, code)) =
+                owners.insert(partner.partner_code.to_ascii_lowercase(), (client_id, &partner.partner_code))
+            {
                 let path = format!("realms.{name}.clients.{client_id}");
-                mistakes.push((path, format!("partner.partner_code: {} is that of {other}", partner.partner_code)));
+                let in_case = if *code == partner.partner_code { "" } else { " but for the case of its letters" };
+                mistakes.push((
+                    path,
+                    format!("partner.partner_code: {} is that of {other}{in_case}", partner.partner_code),
+                ));
             }
         }
         for (path, mistake) in mistakes {

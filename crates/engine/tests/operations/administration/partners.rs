@@ -6,15 +6,16 @@ use kimbai_engine::admin::{
     AdminError, Applied, ClientRemove, ClientShow, Enabled, Export, ExportSecrets, Manifest, PartnerAdd, PartnerList,
     PartnerRotateKey, PartnerSetActivity, PlainSecret,
 };
-use kimbai_keyring::CipherKey;
+use kimbai_engine::{DEMO_KEYS, NewClient};
+use kimbai_keyring::{CipherKey, Envelope};
 use serde_json::{Value, json};
 
 use super::{Operator, invalid};
 use crate::fixture::marketplace;
 
 const REALM: &str = "tconnect";
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-const OTHER_KEY: &str = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f";
+const KEY: &str = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
+const OTHER_KEY: &str = "c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf";
 
 fn settings() -> RealmSettings {
     let EndpointPaths { introspect, .. } = marketplace().paths;
@@ -127,7 +128,12 @@ async fn what_cannot_be_a_partner_is_refused_and_nothing_is_made() {
         (add("NEW", "new", &json!({ "partner": { "key": "env:KEY" } })), "only the command line looks there"),
         (add("NEW", "new", &json!({ "partner": { "key": "sealed:00" } })), "sealed: takes 8 hex digits"),
         (add("NEW", "new", &json!({ "partner": { "keys": [] } })), "unknown field `keys`"),
-        (add("NEW", "new", &json!({ "partner": { "colour": "red" } })), "unknown field `colour`"),
+        (
+            add("NEW", "new", &json!({ "partner": { "colour": "red" } })),
+            "unknown field `colour`, expected one of `key`,",
+        ),
+        (add("shop", "new", &json!({})), "shop is that of shop but for the case of its letters"),
+        (add("NEW", "new", &json!({ "partner": { "key": KEY } })), "partner.key: shop has it, too"),
         (add("NEW", "new", &json!({ "partner": { "key": "x".repeat(32) } })), "64 hexadecimal digits"),
         (add("NEW", "new", &json!({ "client_secret": "short" })), "at least 22 characters"),
     ] {
@@ -144,6 +150,67 @@ async fn what_cannot_be_a_partner_is_refused_and_nothing_is_made() {
         assert!(matches!(missing, Err(AdminError::NotFound(_))), "{missing:?}");
     }
     assert_eq!(operator.run(list()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_holds_for_partners_is_changed_member_by_member_where_there_are_partners() {
+    let operator = operator().await;
+    let asked = |realm: &str, partners: Value| json!({ "realms": Value::from_iter([(realm, json!({ "partners": partners }))]) });
+    operator.apply(asked(REALM, json!({ "grants_max": 5 }))).await.unwrap();
+    let partners = operator.fixture.engine.realm(REALM).unwrap().settings.partners.unwrap();
+    assert_eq!((partners.grants_max, partners.live_grants_max), (5, 1_000));
+    for (asked, expect) in [
+        (asked("marketplace", json!({ "grants_max": 5 })), "has no partners"),
+        (asked(REALM, Value::Null), "has partners; what holds for them can be changed"),
+    ] {
+        let refused = operator.mistakes(asked).await;
+        assert!(refused.len() == 1 && refused[0].contains(expect), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_partner_has_a_key_of_its_own() {
+    let operator = with_shop().await;
+    operator.run(add("ALSO", "also", &json!({ "partner": { "key": OTHER_KEY } }))).await.unwrap();
+    let given = |key: &str| json!({ "partner": { "key": key } });
+    let refused = operator.mistakes(of_realm(&json!({ "also": given(KEY) }))).await;
+    assert!(refused.len() == 1 && refused[0].contains("clients.also") && refused[0].contains("shop has it, too"));
+    let refused = invalid(operator.run(rotate(0, Some(OTHER_KEY))).await);
+    assert!(refused[0].contains("also has it, too"), "{refused:?}");
+    // Also two that a file gives it at once, and one that another has still.
+    let third = "ee".repeat(32);
+    let refused = operator.mistakes(of_realm(&json!({ "also": given(&third), "shop": given(&third) }))).await;
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    operator.run(rotate(1_000, None)).await.unwrap();
+    assert!(operator.mistakes(of_realm(&json!({ "also": given(KEY) }))).await[0].contains("shop has it, too"));
+    assert!(
+        operator.plan(of_realm(&json!({ "also": given(OTHER_KEY), "shop": given(KEY) }))).await.unwrap().is_empty()
+    );
+}
+
+#[tokio::test]
+async fn the_keys_of_the_sandbox_are_refused_and_open_nothing() {
+    let operator = with_shop().await;
+    for key in DEMO_KEYS {
+        let key = CipherKey::new(key);
+        let digits = key.to_hex();
+        for refused in [
+            invalid(operator.run(add("NEW", "new", &json!({ "partner": { "key": *digits } }))).await),
+            invalid(operator.run(rotate(0, Some(&digits))).await),
+        ] {
+            assert!(refused[0].contains("it is the sandbox's, which everybody knows"), "{refused:?}");
+        }
+        // In the store it may be, from a copy of the sandbox's.
+        let engine = &operator.fixture.engine;
+        let realm = engine.realm(REALM).unwrap();
+        let mut metadata = realm.client("shop").unwrap().metadata.clone();
+        metadata.partner.as_mut().unwrap().keys[0].sealed = realm.keyring.seal_secret(key.expose());
+        let put = NewClient { client_id: "shop".to_owned(), client_secret: None, metadata };
+        engine.put_client(&realm, put).await.unwrap();
+        let realm = engine.realm(REALM).unwrap();
+        let sealed = Envelope::seal(&key, IvLayout::Prepended, b"{}").to_hex();
+        assert!(engine.open_envelope(&realm, "SHOP", sealed.as_bytes()).is_err());
+    }
 }
 
 fn set(partner_code: &str, enabled: Enabled) -> PartnerSetActivity {
@@ -314,7 +381,8 @@ async fn an_export_has_the_key_as_it_is_sealed_or_not_at_all() {
     let remove = ClientRemove { realm: Some(REALM.to_owned()), client_id: "shop".to_owned() };
     operator.run(remove).await.unwrap();
     operator.apply(exported.clone()).await.unwrap();
-    assert_eq!(live_keys(&operator), before[..1]);
+    assert_eq!((before.len(), live_keys(&operator)), (2, before), "both, for the rotation is not over");
+    assert!(operator.plan(exported.clone()).await.unwrap().is_empty());
     let elsewhere = self::operator().await;
     for client in ["also", "shop"] {
         exported["realms"][REALM]["clients"][client].as_object_mut().unwrap().remove("client_secret");

@@ -3,7 +3,7 @@
 use super::{Place, each_way};
 
 const REALM: &str = "[realms.tconnect]\nissuer = \"http://localhost:4700\"\ndialect = \"tconnect\"\n";
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const KEY: &str = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
 
 fn in_realm<'a>(words: &[&'a str]) -> Vec<&'a str> {
     [&["partner"], words, &["--realm", "tconnect"]].concat()

@@ -7,7 +7,7 @@ use super::place::{Ended, Place};
 use crate::secrets::Secrets;
 
 const HOST: &str = "pay.example.vn";
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const KEY: &str = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
 const PASSWORD: &str = "mật khẩu của Ảnh";
 const SECRET: &str = "shop-secret-0123456789-abcdef";
 const MANIFEST: &str = "\
@@ -120,6 +120,33 @@ async fn a_partner_logs_in_by_the_command_line_and_its_key_is_rotated_while_it_i
     let said = server.log();
     assert!(said.contains("padding"), "the reason is in the log: {said}");
     secrets.assert_absent("the log", said.as_bytes());
+}
+
+/// What the page for operators says of partners.
+const PAGE: &str = include_str!("../../../../../docs/operate.md");
+
+#[tokio::test]
+async fn the_commands_of_the_operators_page_work_as_they_stand_beside_the_realm_main() {
+    let place = Place::new();
+    let _server = place.serve(&[]).await;
+    let (_, after) = PAGE.split_once("\n## Partners\n").unwrap();
+    let (section, _) = after.split_once("\n## ").unwrap();
+    let blocks: Vec<_> = section.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    let run = |block: &str| {
+        let port = format!("localhost:{}", place.port);
+        let ended = place.run(&["sh", "-euc", &block.replace("localhost:4500", &port)], "");
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{block}: {ended:?}");
+        ended.stdout
+    };
+    let [apply, log_in, commands] = blocks[..] else { panic!("{section}") };
+    run(apply);
+    let tokens: Value = serde_json::from_str(&run(log_in)).unwrap();
+    assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
+    let said = run(commands);
+    for expect in ["partner_code  KIOSK", "SHOP", "partner KIOSK has a new key", "partner KIOSK is enabled"] {
+        assert!(said.contains(expect), "{expect}: {said}");
+    }
+    assert!(place.ok(&["apply", "--yes", "partners.toml"], "").starts_with("Nothing to do"));
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use kimbai_core::client::{AuthenticationMethod, GrantType};
 use kimbai_core::realm::{FailureLimits, PartnerSettings, RealmSettings};
+use kimbai_engine::DEMO_KEYS;
+use kimbai_keyring::CipherKey;
 
 use super::{NAME, PARTNERS, path, settings};
 use crate::dialects::standard::endpoint_url;
@@ -15,6 +17,7 @@ pub fn registration(issuer: &str) -> Registration {
     // As with rate limits: tests fail as often as they like.
     let partners = Some(PartnerSettings { failure_limits: FailureLimits::Off, ..PARTNERS });
     let settings = RealmSettings { partners, ..settings("TCONNECT", issuer) };
+    let [demo_key, other_key] = DEMO_KEYS.map(|key| CipherKey::new(key).to_hex().to_string());
     let demo = DemoClient {
         client_id: "fMLgZltRRtetnsOHXgxsHQ".into(),
         client_secret: Some("hUFhGJIqz746zcxsYVtrwhkveDuEfcYd".into()),
@@ -25,19 +28,13 @@ pub fn registration(issuer: &str) -> Registration {
         client_name: "Demo Partner".into(),
         consent: None,
         resource_server: false,
-        partner: Some(DemoPartner {
-            partner_code: "DEMO".into(),
-            envelope_key: Some("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()),
-        }),
+        partner: Some(DemoPartner { partner_code: "DEMO".into(), envelope_key: Some(demo_key.into()) }),
     };
     let other = DemoClient {
         client_id: "T3RoZXJQYXJ0bmVyMDAwMQ".into(),
         client_secret: Some("0therPartnerSecret0123456789abcd".into()),
         client_name: "Other Partner".into(),
-        partner: Some(DemoPartner {
-            partner_code: "OTHER".into(),
-            envelope_key: Some("202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f".into()),
-        }),
+        partner: Some(DemoPartner { partner_code: "OTHER".into(), envelope_key: Some(other_key.into()) }),
         ..demo.clone()
     };
     let resource_server = DemoClient {
