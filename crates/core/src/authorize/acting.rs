@@ -55,10 +55,9 @@ pub fn acting(wanted: Wanted<'_>, memberships: &[Membership], rules: &Organizati
     let number = |membership: &Membership| membership.organization.number;
     let found = match (wanted.orgid, wanted.chosen, memberships) {
         (Some(orgid), _, _) => memberships.iter().find(|membership| membership.organization.org_id == orgid),
-        (None, Some(OrganizationNumber::NONE), _) if role.is_none() => return Acting::Alone,
+        (None, Some(OrganizationNumber::NONE), _) | (None, None, []) if role.is_none() => return Acting::Alone,
         (None, Some(chosen), _) => memberships.iter().find(|membership| number(membership) == chosen),
         (None, None, [only]) => Some(only),
-        (None, None, []) if role.is_none() => return Acting::Alone,
         (None, None, several) if several.iter().any(is_enough) => return Acting::Undecided,
         // There is nothing to choose.
         (None, None, _) => return Acting::Refused(AuthorizeError::RoleMissing),

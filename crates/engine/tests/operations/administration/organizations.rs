@@ -93,6 +93,12 @@ async fn a_user_and_an_organization_of_one_file_are_joined_by_it() {
     let exported = export(&operator.administration, ExportSecrets::LeftOut).await;
     let user = &exported.realms["marketplace"].users["moi"];
     assert_eq!(serde_json::to_value(&user.memberships).unwrap(), json!({ "new-shop": ["admin"] }));
+    let fixture = &operator.fixture;
+    let (new, _) = fixture.engine.user_by_name(&fixture.realm, "moi").await.unwrap().unwrap();
+    assert_eq!(fixture.audit("memberships_changed", 1).await[0].user, Some(new.0));
+    // Who belongs nowhere is said to: applied to where somebody does, it ends that.
+    let nowhere = &exported.realms["marketplace"].users["an"];
+    assert_eq!(serde_json::to_value(&nowhere.memberships).unwrap(), json!({}));
     let again = Apply { manifest: exported, prune: Prune::Remove, agreed: None };
     assert_eq!(operator.run(again).await.unwrap().steps, []);
 }
@@ -110,8 +116,9 @@ async fn organizations_and_memberships_that_cannot_be_are_refused_by_name() {
         (organization("-a", json!({})), "organizations.-a: a label has 1 to 63"),
         (organization("a", json!({ "org_id": "" })), "organizations.a: org_id: it has 1 to 64"),
         (organization("a", json!({ "org_id": "1 2" })), "organizations.a: org_id: it has 1 to 64"),
-        (organization("a", json!({ "name": "x".repeat(257) })), "organizations.a: name and category"),
-        (organization("a", json!({ "category": "a\nb" })), "organizations.a: name and category"),
+        (organization("a", json!({ "name": "x".repeat(257) })), "organizations.a: name: it has 1 to 256"),
+        (organization("a", json!({ "name": "" })), "organizations.a: name: it has 1 to 256"),
+        (organization("a", json!({ "category": "a\nb" })), "organizations.a: category: it has 256"),
         (organization("a", json!({ "org_id": "200000001001" })), "organizations.a: org_id: demo-shop has it"),
         (
             organization("other-shop", json!({ "org_id": "200000001001" })),
