@@ -7,6 +7,7 @@ mod grants;
 use std::path::PathBuf;
 
 use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
+use kimbai_core::exchange::ExchangeOrigin;
 use kimbai_core::grant::{EndReason, Opening, Revocation, ShortDigest, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
@@ -17,7 +18,8 @@ use kimbai_store::sqlite::{self, Location, SqliteStore};
 use kimbai_store::suite::{put_client, put_realm, put_user};
 use kimbai_store::{
     Activity, AuditEvent, AuditFilter, Change, Clock, ConsentAnswer, ConsentOf, CopyError, CopyProgress, CopyStep,
-    Epochs, GrantsOf, Ledger, LegacyTokenOwner, LegacyTokenRow, LogInKey, LogInLimits, Registry, SessionId, copy,
+    Epochs, GrantsOf, Ledger, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, LogInKey, LogInLimits, Registry,
+    SessionId, copy,
 };
 
 const LIMITS: LogInLimits = LogInLimits {
@@ -82,6 +84,12 @@ async fn filled() -> Source {
     let owner = LegacyTokenOwner { organization: OrganizationNumber(u32::MAX), client: CLIENT, user };
     let legacy = Change::PutLegacyToken { realm, token: ShortDigest([255; 16]), owner, epochs: Epochs::Kept };
     store.change(vec![shop, member, legacy]).await.unwrap();
+    let origin = |number| ExchangeOrigin { token: ShortDigest([255; 16]), number };
+    for step in
+        [LegacyTokenStep::Next(origin(1)), LegacyTokenStep::NextAndEnd(origin(2)), LegacyTokenStep::Answered(origin(3))]
+    {
+        store.step_legacy_token(realm, step).await.unwrap();
+    }
     store.put_session(realm, SessionId([255; 16]), user, u32::MAX).await.unwrap();
     store.remember_browser(realm, user, [0; 16]).await.unwrap();
     store.count_log_in(realm, LogInKey([1; 16]), LogInKey([2; 16]), LIMITS).await.unwrap();
@@ -130,6 +138,7 @@ async fn all_of(store: &(impl Ledger + Registry)) -> Vec<String> {
     say(format!("{:?}", store.consent(REALM, of).await));
     say(format!("{:?} {:?}", store.organizations(REALM, None, 10).await, store.memberships(REALM, user.number).await));
     let legacy = store.legacy_token(REALM, ShortDigest([255; 16])).await.unwrap().unwrap();
+    assert!(legacy.exchange == 3 && legacy.answered && legacy.ends < Micros::NEVER, "{legacy:?}");
     say(format!("{:?}", LegacyTokenRow { now: Micros(0), ..legacy }));
     let session = store.session(REALM, SessionId([255; 16])).await.unwrap().unwrap();
     say(format!("{:?} {:?} {:?}", session.user_epoch, session.authenticated, session.standing));

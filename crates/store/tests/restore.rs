@@ -66,7 +66,7 @@ async fn put_organization(store: &SqliteStore, label: &str) -> OrganizationNumbe
     let put = Change::PutOrganization {
         realm: REALM,
         label: label.clone(),
-        org_id: text.clone(),
+        org_id: label.clone(),
         name: text.clone(),
         category: text,
     };

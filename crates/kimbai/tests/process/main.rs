@@ -15,6 +15,8 @@ mod doctor;
 #[cfg(test)]
 mod envelope;
 #[cfg(test)]
+mod exchange_on_postgres;
+#[cfg(test)]
 #[path = "../fixture/mod.rs"]
 mod fixture;
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! Exchanges while something changes around them: a restore, other settings, scopes that are taken away, parties that are disabled.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use kimbai_core::audience::{AccessTokenFormat, AudienceDefinition};
 use kimbai_core::client::{ClientMetadata, GrantType};
 use kimbai_core::exchange::LegacyTokens;
-use kimbai_core::realm::RealmSettings;
+use kimbai_core::realm::{RateLimits, RealmSettings};
 use kimbai_core::secret::Secret;
 use kimbai_engine::{ExchangeError, ExchangeRequest, LegacyTokenError, LegacyTokenRefusal, NewLegacyToken, Source};
 use kimbai_keyring::MasterKey;
 use kimbai_store::sqlite::{Location, restore};
-use kimbai_store::{Activity, BackupProgress, Epochs, Upkeep as _};
+use kimbai_store::{Activity, BackupProgress, Epochs, GrantsOf, Ledger as _, StoreError, Upkeep as _};
+use tokio::task::JoinSet;
 
 use crate::fixture::exchange::{Pair, SCOPES, SHOP_APP, Shops};
 use crate::fixture::{OTHER, SERVICE, Sandbox, metadata, new_client};
@@ -136,6 +139,74 @@ async fn what_is_opened_for_somebody_who_was_disabled_at_that_moment_is_not_give
     };
     let refused = engine.exchange(&realm, legacy, &request, Source::SOCKET).await;
     assert!(matches!(refused, Err(ExchangeError::LegacyToken(LegacyTokenRefusal::OwnerEnded))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_exchange_whose_steps_were_carried_out_unknown_to_us_gives_one_grant_and_the_same_pair() {
+    for (verb, times, status) in [
+        ("open", 1, 200),
+        ("open", 2, 200),
+        ("open", 3, 503),
+        ("step_legacy_token", 1, 200),
+        ("step_legacy_token", 3, 503),
+    ] {
+        let sandbox = Sandbox::start().await;
+        let shops = sandbox.shops().await;
+        sandbox.store.fail_times(verb, StoreError::Unknown, times);
+        let answer = shops.exchange(&SCOPES).await.expect(status);
+        let pair = shops.pair().await;
+        if status == 200 {
+            assert_eq!(answer.pair(), pair, "{verb} {times}");
+        }
+        let realm = sandbox.realm(&shops.at);
+        let slice = sandbox.store.grants(realm.number, GrantsOf::Realm, None, 10).await.unwrap();
+        assert_eq!(slice.grants.len(), 1, "{verb} {times}");
+        shops.use_token(&pair.access).await.expect(200);
+    }
+}
+
+/// Where nothing is given again, each exchange moves the number on, and who is overtaken too often is told to come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_window_no_pair_is_given_twice_and_many_at_once_end_with_a_pair_or_503() {
+    let sandbox = Sandbox::start().await;
+    let shops = sandbox.shops_as("haravan", |settings| settings.exchange.as_mut().unwrap().retry_s = 0).await;
+    let mut seen = BTreeSet::new();
+    for _ in 0..3 {
+        assert!(seen.insert(shops.pair().await.access));
+    }
+    let shops = Arc::new(shops);
+    let mut calls = JoinSet::new();
+    for _ in 0..64 {
+        let shops = Arc::clone(&shops);
+        calls.spawn(async move { shops.exchange(&SCOPES).await });
+    }
+    for answer in calls.join_all().await {
+        if answer.status == 503 {
+            assert_eq!(answer.header("retry-after"), "1");
+        } else {
+            assert!(seen.insert(answer.expect(200).pair().access));
+        }
+    }
+    assert!(seen.len() > 3);
+    for access in seen {
+        shops.use_token(&access).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_of_one_app_are_429() {
+    let sandbox = Sandbox::start().await;
+    let limits = |count| {
+        let client_per_minute = NonZeroU32::new(count).unwrap();
+        Some(RateLimits { source_per_minute: NonZeroU32::MAX, client_per_minute })
+    };
+    let shops = sandbox.shops_as("limited", |settings| settings.rate_limits = limits(2)).await;
+    for _ in 0..2 {
+        shops.exchange(&SCOPES).await.expect(200);
+    }
+    let answer = shops.exchange(&SCOPES).await.says(429, "Too many requests");
+    assert!((1..=30).contains(&answer.header("retry-after").parse::<u32>().unwrap()), "{answer:?}");
+    shops.use_token(shops.demo).await.expect(200);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Nasty bytes in every parameter, header and cookie of every endpoint: no failure, no reflection, nothing internal.
 
+use serde_json::json;
+
+use crate::fixture::exchange::{EXCHANGE, SCOPES, SHOP, body};
 use crate::fixture::{Answer, At, Browser, Sandbox, basic};
 
 /// What is put everywhere. None of it may come back as it is, nor make us fail.
@@ -210,6 +213,50 @@ async fn nasty_bytes_in_any_header_or_cookie_are_harmless() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn nasty_bytes_at_the_hosts_of_shops_are_harmless() {
+    let sandbox = Sandbox::start().await;
+    let shops = sandbox.shops().await;
+    let right = body(&SCOPES).to_string();
+    let send = async |headers: &[(&str, &[u8])], path: &str, body: &[u8]| {
+        let method = if path == EXCHANGE { "POST" } else { "GET" };
+        let mut call = shops.at.call(method, path).without_host();
+        for (name, value) in headers {
+            call = call.header_bytes(name, value);
+        }
+        call.body(body).send().await
+    };
+    let host = shops.host("demo-shop");
+    let base = [("host", host.as_bytes()), ("content-type", b"application/json")];
+    let bearer = format!("Bearer {}", shops.demo);
+    for nasty in NASTY {
+        let is_header = !nasty.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
+        for path in [EXCHANGE, SHOP] {
+            for name in ["authorization", "x-haravan-access-token", "x-kimbai-shop", "content-type"] {
+                for value in [nasty.to_vec(), [b"Bearer ", nasty].concat()].iter().filter(|_| is_header) {
+                    let headers = [&base[..1], &[(name, value.as_slice())]].concat();
+                    harmless(&send(&headers, path, right.as_bytes()).await, &format!("{path} {name}: {value:?}"));
+                }
+            }
+            if is_header {
+                let label = [nasty, b".localhost:", shops.at.address.port().to_string().as_bytes()].concat();
+                harmless(&send(&[("host", &label)], path, b"").await, &format!("{path} host {nasty:?}"));
+            }
+        }
+        let headers = [&base[..], &[("authorization", bearer.as_bytes())]].concat();
+        let text = String::from_utf8_lossy(nasty);
+        for name in ["client_id", "secret_key", "scopes"] {
+            for value in [json!(text), json!([text]), json!({ text.as_ref(): text })] {
+                let mut changed = body(&SCOPES);
+                changed["token_exchange"][name] = value;
+                harmless(&send(&headers, EXCHANGE, changed.to_string().as_bytes()).await, &changed.to_string());
+            }
+        }
+        harmless(&send(&headers, EXCHANGE, nasty).await, &format!("{nasty:?}"));
+    }
+    shops.exchange(&SCOPES).await.expect(200);
 }
 
 #[tokio::test]

@@ -98,6 +98,9 @@ impl Wire {
 /// Answers a refusal in the form of the realm.
 pub(super) fn render(call: &Call, refused: &Refused) -> Response {
     let errors = call.realm.settings.exchange.as_ref().map_or(ExchangeErrors::Json, |exchange| exchange.errors);
+    if let Refused::Failed(failure) | Refused::Exchange(ExchangeError::Failed(failure)) = refused {
+        tracing::warn!(error = failure as &dyn std::error::Error, "a request of a shop cannot be answered");
+    }
     let mut response = wire(refused).render(errors);
     if let Refused::Http(fault) = refused {
         response = fault.with_header(response);
@@ -261,7 +264,7 @@ fn exchange_reason(error: &ExchangeError) -> Reason {
         ExchangeError::Scopes(fault) => (
             "exchange_scopes",
             scopes(*fault),
-            "Send all of openid, profile, email, org, userinfo and grant_service, and beside them only what the app is registered for, each once.",
+            "Send each scope that the realm demands (exchange.mandatory_scopes), and beside them only what the app is registered for, each once.",
         ),
         ExchangeError::OtherScopes => (
             "exchange_pending",
@@ -292,7 +295,6 @@ const fn scopes(fault: ExchangeScopeFault) -> &'static str {
 }
 
 fn failed(failure: &EngineError) -> Reason {
-    tracing::warn!(error = failure as &dyn std::error::Error, "a request of a shop cannot be answered");
     Reason {
         name: "failed",
         detail: failure.to_string(),
