@@ -193,6 +193,7 @@ fn with_advice(known: Reason, refusal: Refusal, wanted: Wanted) -> Reason {
             | Refusal::GenerationRevoked
             | Refusal::StoreWentBack
             | Refusal::MembershipEnded
+            | Refusal::RoleEnded
             | Refusal::ScopeRetired
             | Refusal::LastGeneration,
             Wanted::Refresh,
@@ -206,6 +207,7 @@ fn with_advice(known: Reason, refusal: Refusal, wanted: Wanted) -> Reason {
             | Refusal::GenerationRevoked
             | Refusal::StoreWentBack
             | Refusal::MembershipEnded
+            | Refusal::RoleEnded
             | Refusal::ScopeRetired
             | Refusal::LastGeneration,
             Wanted::Access,

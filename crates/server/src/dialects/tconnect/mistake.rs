@@ -5,13 +5,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use kimbai_core::client::{ENVELOPE_KEY_BYTES, IV_BYTES, IvLayout};
+use kimbai_core::client::{IV_BYTES, IvLayout};
 use kimbai_core::secret::Secret;
 use kimbai_engine::EnvelopeRefusal;
 use kimbai_keyring::{CipherKey, Envelope, parse_object};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use super::request::{self, Unread};
 use super::wall::Failure;
