@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use kimbai_core::realm::PartnerSettings;
-use kimbai_engine::{LogInPlace, OpenedEnvelope};
+use kimbai_engine::{LogInPlace, OpenedEnvelope, Throttled};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
@@ -62,26 +62,26 @@ impl<'a> Attempt<'a> {
     /// Judges what is judged before the envelope of who must wait when failing too often.
     pub(super) async fn begin(call: &'a Call, body: Body, pace: Pace) -> Result<Self, Response> {
         let body = read(call, body).await?;
-        admit(call)?;
-        let place = match pace {
+        admit(call).map_err(error::too_many_failures)?;
+        let occupied = match pace {
             Pace::LogIn => Some(place(call).await?),
             Pace::Refresh => None,
         };
-        Self::at_envelope(call, body, (place, pace))
+        Self::at_envelope(call, (body, pace), occupied).ok_or_else(|| overloaded(call))
     }
 
     /// The same of who has shown a token, which is judged instead.
     pub(super) async fn begin_with_token(call: &'a Call, body: Body) -> Result<Self, Response> {
         let body = read(call, body).await?;
-        Self::at_envelope(call, body, (None, Pace::Refresh))
+        Self::at_envelope(call, (body, Pace::Refresh), None).ok_or_else(|| overloaded(call))
     }
 
-    fn at_envelope(call: &'a Call, body: Bytes, (place, pace): (Option<LogInPlace>, Pace)) -> Result<Self, Response> {
-        if !call.site.engine.is_ready() {
-            return Err(overloaded(call));
-        }
+    /// Begins the delay; none while the store would take nothing.
+    fn at_envelope(call: &'a Call, (body, pace): (Bytes, Pace), occupied: Option<LogInPlace>) -> Option<Self> {
         let delay = call.realm.settings.partners.map_or(Duration::ZERO, |partners| delay(&partners, pace));
-        Ok(Self { call, body, held: NotBefore { arrived: Instant::now(), delay }, place })
+        let held = NotBefore { arrived: Instant::now(), delay };
+        call.site.engine.is_ready().then_some(())?;
+        Some(Self { call, body, held, place: occupied })
     }
 
     /// Opens the envelope. Whatever is wrong with the header or the body, something is opened with some key.
@@ -158,16 +158,16 @@ async fn read(call: &Call, body: Body) -> Result<Bytes, Response> {
 }
 
 /// Turns away who has failed too often.
-fn admit(call: &Call) -> Result<(), Response> {
+fn admit(call: &Call) -> Result<(), Throttled> {
     let code = request::partner_code(&call.headers).ok();
-    call.site.engine.admit_partner(&call.realm, code, call.source).map_err(error::too_many_failures)
+    call.site.engine.admit_partner(&call.realm, code, call.source)
 }
 
 /// A place for a log-in of this source, when it is its turn.
 async fn place(call: &Call) -> Result<LogInPlace, Response> {
     let place = call.realm.log_in_place(call.source).await.ok_or_else(|| overloaded(call))?;
     // Those before it may have failed meanwhile.
-    admit(call)?;
+    admit(call).map_err(error::too_many_failures)?;
     Ok(place)
 }
 
