@@ -27,9 +27,9 @@ enum PartnerCommand {
     /// Makes a partner and the client that it is; without --key and --secret these are made, and printed once.
     #[command(after_help = "\
 Examples:
-  kimbai partner add SHOP --client-id fMLgZltRRtetnsOHXgxsHQ
-  kimbai partner add SHOP --client-id shop --key file:shop.key --secret file:shop.secret
-  kimbai partner add SHOP --client-id shop --iv zero --key-spelling ascii --encrypted-answers")]
+  kimbai partner add SHOP --client-id fMLgZltRRtetnsOHXgxsHQ --realm tconnect
+  kimbai partner add SHOP --client-id shop --key file:shop.key --secret file:shop.secret --realm tconnect
+  kimbai partner add SHOP --client-id shop --iv zero --key-spelling ascii --encrypted-answers --realm tconnect")]
     Add(Add),
     /// Lists the partners of a realm.
     #[command(after_help = "Examples:\n  kimbai partner list\n  kimbai partner list --realm tconnect --json")]
@@ -37,15 +37,15 @@ Examples:
     /// Gives a partner a new key; the one it has stays live for a while, so that no call fails.
     #[command(after_help = "\
 Examples:
-  kimbai partner rotate-key SHOP
-  kimbai partner rotate-key SHOP --overlap 7d --key file:new.key
-  kimbai partner rotate-key SHOP --overlap 0s     # the old one has leaked")]
+  kimbai partner rotate-key SHOP --realm tconnect
+  kimbai partner rotate-key SHOP --overlap 7d --key file:new.key --realm tconnect
+  kimbai partner rotate-key SHOP --overlap 0s --realm tconnect  # the old one has leaked")]
     RotateKey(RotateKey),
     /// Disables a partner, which is its client: all that it was issued ends at once.
-    #[command(after_help = "Examples:\n  kimbai partner disable SHOP")]
+    #[command(after_help = "Examples:\n  kimbai partner disable SHOP --realm tconnect")]
     Disable(One),
     /// Enables a partner; what ended when it was disabled stays ended.
-    #[command(after_help = "Examples:\n  kimbai partner enable SHOP")]
+    #[command(after_help = "Examples:\n  kimbai partner enable SHOP --realm tconnect")]
     Enable(One),
 }
 
