@@ -46,7 +46,7 @@ pub struct TokenFacts {
     /// By what clients know it: read for introspection alone.
     pub org_id: Option<String>,
     /// The user's place there, of a grant that stands on it.
-    pub(crate) place: Option<Membership>,
+    pub(crate) place: Option<Box<Membership>>,
     /// When it was issued, in seconds since 1970; not known of a short token whose generation has passed.
     pub issued_at_s: Option<u32>,
     /// When it expires, in seconds since 1970.
@@ -249,7 +249,7 @@ impl Engine {
             user: Some(live.grant.user),
             organization: live.grant.organization,
             org_id: None,
-            place,
+            place: place.map(Box::new),
             issued_at_s,
             expiry_s: live.expiry_s,
             requested,

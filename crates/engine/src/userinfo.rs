@@ -62,7 +62,7 @@ impl Engine {
         if facts.organization != OrganizationNumber::NONE && realm.organizations.gives_claims(facts.scope) {
             let place = match facts.place {
                 // A service goes on without who allowed it: then nothing is said.
-                None => self.membership(realm, user, facts.organization).await?,
+                None => self.membership(realm, user, facts.organization).await?.map(Box::new),
                 read => read,
             };
             claims.extend(place.map(|place| realm.organizations.claims_of(&place)).unwrap_or_default());
