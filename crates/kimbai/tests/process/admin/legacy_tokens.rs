@@ -118,7 +118,6 @@ fn what_cannot_be_imported_is_named_by_its_line_and_not_repeated() {
         (format!("{FIRST} app chi demo-shop"), 2, "line 3: there is no such shop"),
         (format!("demo-shop {FIRST} chi app"), 2, "line 3: there is no such client"),
         (format!("demo-shop app {FIRST} chi"), 2, "line 3: there is no such user"),
-        (format!("demo-shop jobs chi {FIRST}"), 2, "line 3: the client is registered for neither"),
         (format!("demo-shop app chi {}", "x".repeat(4_097)), 2, "line 3: a legacy token has 1 to 4096 bytes"),
         (format!("demo-shop app {SECOND}"), 1, "line 3"),
     ] {
