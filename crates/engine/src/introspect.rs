@@ -58,7 +58,7 @@ pub struct TokenFacts {
     /// Access or refresh.
     pub kind: TokenKind,
     /// The grant that an access token is of.
-    used: Option<Grant>,
+    used: Option<Box<Grant>>,
 }
 
 impl Introspection {
@@ -256,7 +256,7 @@ impl Engine {
             audience: Vec::new(),
             kind,
             // To ask about a refresh token is not to use it.
-            used: (kind == TokenKind::Access).then_some(live.grant),
+            used: (kind == TokenKind::Access).then(|| Box::new(live.grant)),
         }))
     }
 

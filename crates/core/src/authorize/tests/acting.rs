@@ -167,8 +167,8 @@ fn a_client_to_which_the_user_never_agreed_hears_nothing_of_organizations_withou
         Acting::Refused(AuthorizeError::NotAMember),
         Acting::Refused(AuthorizeError::RoleMissing),
     ];
-    let (remembered, always): (fn(&mut ClientMetadata), fn(&mut ClientMetadata)) =
-        (|m| m.consent = Some(ConsentPolicy::Remembered), |m| m.consent = Some(ConsentPolicy::Always));
+    let remembered: fn(&mut ClientMetadata) = |m| m.consent = Some(ConsentPolicy::Remembered);
+    let always: fn(&mut ClientMetadata) = |m| m.consent = Some(ConsentPolicy::Always);
     for (acting, policy) in outcomes.into_iter().flat_map(|acting| [(acting, remembered), (acting, always)]) {
         let found = step(("none", acting, None), None, policy);
         assert_eq!(found, Step::Refuse(AuthorizeError::ConsentRequired), "{acting:?}");
