@@ -24,14 +24,14 @@ async fn opened(scene: &Scene) -> kimbai_core::grant::Grant {
     grant
 }
 
-async fn move_to(scene: &Scene, second: u32) {
+fn move_to(scene: &Scene, second: u32) {
     scene.clock.advance_s(i64::from(second) - i64::from(scene.store.now().as_unix_s()));
 }
 
 pub(super) async fn a_grant_of_68_years_ends_68_years_later_or_with_32_bits(subject: Subject) {
     let scene = Scene::new(subject).await;
     for moment_s in MOMENTS_S {
-        move_to(&scene, moment_s).await;
+        move_to(&scene, moment_s);
         let grant = opened(&scene).await;
         let opened_s = grant.opened.as_unix_s();
         assert!(opened_s >= moment_s && opened_s - moment_s < 60, "{opened_s} {moment_s}");
@@ -54,10 +54,10 @@ pub(super) async fn grants_lie_in_the_order_of_their_making_beyond_2038(subject:
     let scene = Scene::new(subject).await;
     let mut made = Vec::new();
     for moment_s in MOMENTS_S {
-        move_to(&scene, moment_s).await;
+        move_to(&scene, moment_s);
         made.push(opened(&scene).await.id);
     }
-    move_to(&scene, MOMENTS_S[0]).await;
+    move_to(&scene, MOMENTS_S[0]);
     let listed = scene.store.grants(scene.realm, GrantsOf::Client(scene.client), None, 100).await.unwrap();
     let listed: Vec<GrantId> = listed.grants.into_iter().map(|seen| seen.grant.id).collect();
     assert_eq!(listed, made);
@@ -65,11 +65,11 @@ pub(super) async fn grants_lie_in_the_order_of_their_making_beyond_2038(subject:
 
 pub(super) async fn what_lives_68_years_is_swept_after_them_and_not_before(subject: Subject) {
     let scene = Scene::new(subject).await;
-    move_to(&scene, MOMENTS_S[0]).await;
+    move_to(&scene, MOMENTS_S[0]);
     let grant = opened(&scene).await;
     let end_s = active(&grant).access_expiry_s;
     for (moment_s, expected) in [(2_147_483_648, true), (end_s - 100, true), (end_s + 100, false)] {
-        move_to(&scene, moment_s).await;
+        move_to(&scene, moment_s);
         scene.store.sweep(None, 1_000, 0).await.unwrap();
         assert_eq!(scene.row(grant.id).await.is_some(), expected, "{moment_s}");
     }
