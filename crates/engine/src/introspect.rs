@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kimbai_core::claims::ClaimSet;
 use kimbai_core::client::{Client, ClientCredentials};
+use kimbai_core::exchange::ExchangeOrigin;
 use kimbai_core::grant::{Grant, Look};
 use kimbai_core::number::{OrganizationNumber, UserNumber};
 use kimbai_core::organization::Membership;
@@ -57,8 +58,8 @@ pub struct TokenFacts {
     pub audience: Vec<Arc<str>>,
     /// Access or refresh.
     pub kind: TokenKind,
-    /// The grant that an access token is of.
-    used: Option<Box<Grant>>,
+    /// The grant that an access token is of, if it came from an exchange, which must hear of a use.
+    exchanged: Option<Box<Grant>>,
 }
 
 impl Introspection {
@@ -167,7 +168,7 @@ impl Engine {
 
     /// What the caller is told. That an access token works is a use of it, and durable before anybody hears of it.
     async fn answered(&self, realm: &Realm, found: Introspection) -> Result<Introspection, EngineError> {
-        if let Introspection::Active(TokenFacts { used: Some(grant), .. }) = &found {
+        if let Introspection::Active(TokenFacts { exchanged: Some(grant), .. }) = &found {
             self.note_use(realm, grant).await?;
         }
         Ok(found)
@@ -242,6 +243,7 @@ impl Engine {
             return Ok(Err(Refusal::UserEnded));
         };
         let requested = realm.requested_claims(&client, &live.grant, pointer.scope).userinfo;
+        let is_exchanged = ExchangeOrigin::of(&live.grant.binding).is_some();
         Ok(Ok(TokenFacts {
             scope: pointer.scope,
             subject: realm.subject_for(&client, &public),
@@ -256,7 +258,7 @@ impl Engine {
             audience: Vec::new(),
             kind,
             // To ask about a refresh token is not to use it.
-            used: (kind == TokenKind::Access).then(|| Box::new(live.grant)),
+            exchanged: (kind == TokenKind::Access && is_exchanged).then(|| Box::new(live.grant)),
         }))
     }
 
@@ -288,7 +290,7 @@ impl Engine {
             requested: ClaimSet::EMPTY,
             audience: Vec::new(),
             kind: TokenKind::Rowless,
-            used: None,
+            exchanged: None,
         }))
     }
 }
