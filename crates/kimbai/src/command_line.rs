@@ -86,7 +86,7 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 /// Options that concern one command alone, though others have the same name for the like of it.
-const OWN: [(&str, &str); 20] = [
+const OWN: [(&str, &str); 23] = [
     ("kimbai sign tini", "body"),
     ("kimbai sign tini", "generation"),
     ("kimbai sign tini", "secret"),
@@ -105,8 +105,11 @@ const OWN: [(&str, &str); 20] = [
     ("kimbai bench", "store"),
     ("kimbai export", "realm"),
     ("kimbai legacy-token add", "client"),
+    ("kimbai legacy-token add", "revive"),
     ("kimbai legacy-token add", "shop"),
     ("kimbai legacy-token add", "user"),
+    ("kimbai legacy-token end", "client"),
+    ("kimbai legacy-token end", "shop"),
 ];
 
 #[test]

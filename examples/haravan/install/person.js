@@ -42,9 +42,9 @@ export class Person {
 
   #decide(form) {
     if (form.fields.has('password')) return [['username', this.#username], ['password', 'kimbai-demo']]
-    if (form.fields.has('decision')) return [['decision', 'allow']]
-    const shop = form.buttons.find(({ text }) => text.includes(this.#shop))
-    return shop ? [[shop.name, shop.value]] : []
+    const shop = form.buttons.find(({ text }) => this.#shop && text.includes(this.#shop))
+    if (shop) return [[shop.name, shop.value]]
+    return form.fields.has('decision') ? [['decision', 'allow']] : []
   }
 
   async #fetch(url, request = {}) {
