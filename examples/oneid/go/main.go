@@ -106,7 +106,7 @@ func (app *app) authorize(ctx context.Context) (*oauth2.Token, *person, error) {
 
 // verify checks an answer of the token endpoint and its ID token.
 func (app *app) verify(ctx context.Context, token *oauth2.Token, nonce string) (*person, error) {
-	if token.Type() != "Bearer" || token.ExpiresIn != 3600 || token.RefreshToken == "" || token.Extra("scope") != scope {
+	if token.Type() != "Bearer" || token.ExpiresIn <= 3500 || token.ExpiresIn > 3600 || token.RefreshToken == "" || token.Extra("scope") != scope {
 		return nil, fmt.Errorf("token_type, expires_in, scope or a token is not as it should be: %v", token.Extra("scope"))
 	}
 	raw, _ := token.Extra("id_token").(string)

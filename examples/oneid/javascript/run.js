@@ -98,5 +98,6 @@ async function refresh(refreshToken) {
 function expectTokens(tokens) {
   assert.equal(tokens.token_type, 'bearer')
   assert.equal(tokens.scope, SCOPE)
-  assert.equal(tokens.expires_in, 3600)
+  // A retry is told what is left.
+  assert.ok(tokens.expires_in > 3500 && tokens.expires_in <= 3600)
 }
