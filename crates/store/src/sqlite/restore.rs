@@ -225,6 +225,13 @@ fn renew(connection: &mut Connection, moment: Micros) -> rusqlite::Result<()> {
     let numbers = NUMBERS_MIN.saturating_add(passed_s.saturating_mul(NUMBERS_PER_S));
     let transaction = connection.transaction()?;
     transaction.execute("UPDATE standing SET epoch = min(epoch + ?1, ?2)", [epochs, u32::MAX])?;
+    // Also of what there was none of yet.
+    transaction.execute(
+        "INSERT INTO counters (realm, kind, next) SELECT r.realm, k.kind, 1 FROM \
+         (SELECT number AS realm FROM realms UNION SELECT realm FROM counters) AS r CROSS JOIN \
+         (SELECT 'client' AS kind UNION SELECT 'user' UNION SELECT 'organization') AS k WHERE true ON CONFLICT DO NOTHING",
+        [],
+    )?;
     transaction.execute(
         "UPDATE counters SET next = min(next + ?1, ?2) WHERE kind IN ('realm', 'client', 'user', 'organization')",
         [numbers, u32::MAX],
