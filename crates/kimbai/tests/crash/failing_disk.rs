@@ -22,10 +22,9 @@ const RECOVERY_MAX: Duration = Duration::from_mins(1);
 async fn after_failed_flushes_the_same_refresh_gives_one_successor() {
     let data = tempfile::tempdir().unwrap();
     let healthy = Start::new(Some(&data.path().join("data")));
-    // Counted for each thread, of which the writer is one: its first thirty or so install the realms. Those after the
-    // first that fails make recoveries fail.
-    let faulty = Start { under: strace("EIO:when=60..66"), ..healthy.clone() };
-    let sandbox = faulty.start();
+    installed(&healthy);
+    // Those after the first that fails make recoveries fail.
+    let sandbox = Start { under: strace("EIO:when=60..66"), ..healthy.clone() }.start();
     let chains = refused(begin(&sandbox).await, sandbox.marketplace()).await;
     let status = sandbox.send(sandbox.operator(), &Call::get("/readyz")).await.status;
     let begun = Instant::now();
@@ -43,6 +42,7 @@ async fn after_failed_flushes_the_same_refresh_gives_one_successor() {
 async fn while_no_flush_succeeds_nothing_is_acknowledged_and_nothing_is_lost() {
     let data = tempfile::tempdir().unwrap();
     let healthy = Start::new(Some(&data.path().join("data")));
+    installed(&healthy);
     let sandbox = Start { under: strace("EIO:when=60+1"), ..healthy.clone() }.start();
     let port = sandbox.marketplace();
     let chains = refused(begin(&sandbox).await, port).await;
@@ -87,7 +87,13 @@ async fn a_full_disk_is_503_until_there_is_space() {
     drop(disk);
 }
 
-/// Runs a command with a fault in each flush that `when` names. With `-D` the server is our own child.
+/// What a first start installs stands: no flush of it is counted among those that fail.
+fn installed(healthy: &Start) {
+    healthy.start().kill();
+}
+
+/// Runs a command with a fault in each flush that `when` names: they are counted for each thread, of which the writer is
+/// one. With `-D` the server is our own child.
 fn strace(when: &str) -> Vec<String> {
     let inject = format!("inject=fsync,fdatasync:error={when}");
     let words = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject];
