@@ -212,7 +212,7 @@ pub enum Start {
     },
     /// The tokens of its first generation: nothing travels through a browser.
     Tokens(Terms),
-    /// The same, exchanged for a token of another system.
+    /// The same, exchanged for a token of another system, which is marked as opened with it.
     Exchanged(Terms, ExchangeOrigin),
 }
 

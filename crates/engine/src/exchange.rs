@@ -2,8 +2,8 @@
 //!
 //! The grant's id is a keyed hash of the legacy token, the client, their epochs and the exchange's number, so that of many requests at
 //! once one opens it and the others find it. A grant that was found is given again, or the number goes on; each step is durable before
-//! the next, and what a crash leaves between two is found by whoever comes next. That tokens may have been given out is written before
-//! they are: so an id whose row is gone is not used a second time. A restore, which forgets numbers, advances every epoch.
+//! the next, and what a crash leaves between two is found by whoever comes next. The legacy token knows from the
+//! moment of its opening on that a grant was opened: so an id whose row is gone is not used a second time. A restore, which forgets numbers, advances every epoch.
 
 use kimbai_core::client::{
     AuthenticationMethod, BasicCredentials, Client, ClientAuthenticationError, ClientCredentials,
@@ -152,7 +152,7 @@ impl Engine {
         let origin = ExchangeOrigin { token: row.token, number: row.exchange };
         let id = grant_id(realm, row);
         let next = Attempt::Over(LegacyTokenStep::Next(origin));
-        let (found, now) = if row.answered {
+        let (found, now) = if row.opened {
             let look = self.store.lookup(realm.number, id).await.map_err(EngineError::from)?;
             (look.seen, look.now)
         } else {
@@ -166,7 +166,6 @@ impl Engine {
                 if !opened.standing.supports(&opened.grant) {
                     return Err(LegacyTokenRefusal::OwnerEnded.into());
                 }
-                self.step_legacy_token(realm, LegacyTokenStep::Answered(origin)).await?;
                 let about = About { seen: Some(opened), source: Some(wish.source), ..About::default() };
                 self.record(realm, "token_exchanged", about);
                 return Ok(Attempt::Answered(sealed(realm, wish.client, (&opened.grant, &active), None)?));
@@ -181,9 +180,6 @@ impl Engine {
             ExchangeProgress::Pending(active) if !realm.keyring.has_sealing_key(active.sealing_key) => Ok(next),
             ExchangeProgress::Pending(_) if seen.grant.scope != wish.scope => Err(ExchangeError::OtherScopes),
             ExchangeProgress::Pending(active) => {
-                if !row.answered {
-                    self.step_legacy_token(realm, LegacyTokenStep::Answered(origin)).await?;
-                }
                 let about = About { seen: Some(&seen), source: Some(wish.source), ..About::default() };
                 self.record(realm, "token_exchange_repeated", about);
                 Ok(Attempt::Answered(sealed(realm, wish.client, (&seen.grant, &active), Some(Note::Retried))?))

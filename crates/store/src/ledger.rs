@@ -20,7 +20,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 /// Every verb: [`StoreError::NotDone`] when it was certainly not carried out, [`StoreError::Unknown`] when it may have been; the
 /// caller may then repeat it with the same attempt, and a repetition that finds its own attempt in the row is a success.
 pub trait Ledger: Send + Sync {
-    /// Inserts a grant in state `Code`. An id that is taken is a refusal with the row that has it.
+    /// Inserts a grant as [`Opening::start`] says. An id that is taken is a refusal with the row that has it. The legacy token that an
+    /// exchange comes from knows from the same moment on that the exchange was opened.
     fn open(&self, realm: RealmNumber, opening: Opening, attempt: AttemptId) -> Answer<'_, Outcome>;
 
     /// `Code -> Active(1)`, on the whole condition of `redemption`.

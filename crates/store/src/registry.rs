@@ -410,8 +410,8 @@ pub struct LegacyTokenRow {
     pub ends: Micros,
     /// The number of the exchange that is next, or under way.
     pub exchange: u32,
-    /// Whether the tokens of that exchange may have been given out.
-    pub answered: bool,
+    /// Whether the grant of that exchange was opened: its tokens may have been given out.
+    pub opened: bool,
     /// The standing of its client and user.
     pub standing: Standing,
     /// The store's time of this look.
@@ -421,8 +421,6 @@ pub struct LegacyTokenRow {
 /// A step in the life of a legacy token; each may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegacyTokenStep {
-    /// The tokens of this exchange may be given out from now on.
-    Answered(ExchangeOrigin),
     /// This exchange is over: the next one has the next number.
     Next(ExchangeOrigin),
     /// The same, and the legacy token ends.

@@ -6,9 +6,9 @@ mod grants;
 
 use std::path::PathBuf;
 
-use grants::{CLIENT, REALM, activate, opening, rotate, rotation};
+use grants::{CLIENT, REALM, TERMS, activate, opening, rotate, rotation};
 use kimbai_core::exchange::ExchangeOrigin;
-use kimbai_core::grant::{EndReason, Opening, Revocation, ShortDigest, Verdict};
+use kimbai_core::grant::{EndReason, Opening, Revocation, ShortDigest, Start, Verdict};
 use kimbai_core::number::{AttemptId, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::scope::ScopeSet;
 use kimbai_core::time::Micros;
@@ -85,11 +85,11 @@ async fn filled() -> Source {
     let legacy = Change::PutLegacyToken { realm, token: ShortDigest([255; 16]), owner, epochs: Epochs::Kept };
     store.change(vec![shop, member, legacy]).await.unwrap();
     let origin = |number| ExchangeOrigin { token: ShortDigest([255; 16]), number };
-    for step in
-        [LegacyTokenStep::Next(origin(1)), LegacyTokenStep::NextAndEnd(origin(2)), LegacyTokenStep::Answered(origin(3))]
-    {
+    for step in [LegacyTokenStep::Next(origin(1)), LegacyTokenStep::NextAndEnd(origin(2))] {
         store.step_legacy_token(realm, step).await.unwrap();
     }
+    let exchanged = Opening { start: Start::Exchanged(TERMS, origin(3)), ..opening(3 + END_REASONS) };
+    store.open(realm, exchanged, AttemptId(1)).await.unwrap();
     store.put_session(realm, SessionId([255; 16]), user, u32::MAX).await.unwrap();
     store.remember_browser(realm, user, [0; 16]).await.unwrap();
     store.count_log_in(realm, LogInKey([1; 16]), LogInKey([2; 16]), LIMITS).await.unwrap();
@@ -138,7 +138,7 @@ async fn all_of(store: &(impl Ledger + Registry)) -> Vec<String> {
     say(format!("{:?}", store.consent(REALM, of).await));
     say(format!("{:?} {:?}", store.organizations(REALM, None, 10).await, store.memberships(REALM, user.number).await));
     let legacy = store.legacy_token(REALM, ShortDigest([255; 16])).await.unwrap().unwrap();
-    assert!(legacy.exchange == 3 && legacy.answered && legacy.ends < Micros::NEVER, "{legacy:?}");
+    assert!(legacy.exchange == 3 && legacy.opened && legacy.ends < Micros::NEVER, "{legacy:?}");
     say(format!("{:?}", LegacyTokenRow { now: Micros(0), ..legacy }));
     let session = store.session(REALM, SessionId([255; 16])).await.unwrap().unwrap();
     say(format!("{:?} {:?} {:?}", session.user_epoch, session.authenticated, session.standing));
@@ -149,7 +149,7 @@ async fn all_of(store: &(impl Ledger + Registry)) -> Vec<String> {
     for realm in [REALM, RealmNumber(u32::MAX)] {
         say(format!("{:?}", store.grants(realm, GrantsOf::Realm, None, 100).await));
     }
-    for id in 1..=2 + END_REASONS {
+    for id in 1..=3 + END_REASONS {
         let seen = store.lookup(REALM, GrantId(id)).await.unwrap().seen.unwrap();
         say(format!("{seen:?}"));
     }
@@ -166,7 +166,7 @@ async fn everything_reads_the_same_in_the_copy() {
     for database in databases() {
         let mut progress = Vec::new();
         let copied = copy(&source.path(), &url(&database), |step| progress.push(step)).await.unwrap();
-        assert_eq!(copied.tables.iter().find(|(table, _)| *table == "grants").unwrap().1, 4 + END_REASONS);
+        assert_eq!(copied.tables.iter().find(|(table, _)| *table == "grants").unwrap().1, 5 + END_REASONS);
         assert!(copied.tables.iter().all(|(_, rows)| *rows > 0), "each table is tried: {copied:?}");
         for (table, all) in copied.tables {
             for step in [CopyStep::Copying, CopyStep::Comparing] {

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use grants::{CLIENT, REALM, activate, opening, rotate};
+use grants::{CLIENT, REALM, TERMS, activate, opening, rotate};
 use kimbai_core::exchange::ExchangeOrigin;
-use kimbai_core::grant::{EndReason, Revocation, ShortDigest, State};
+use kimbai_core::grant::{EndReason, Opening, Revocation, ShortDigest, Start, State};
 use kimbai_core::number::{AttemptId, OrganizationNumber};
 use kimbai_store::sqlite::{Location, OpenError, Options, RestoreError, SqliteStore, restore};
 use kimbai_store::suite::{put_client, put_user};
@@ -83,7 +83,8 @@ async fn legacy_tokens_are_restored_dead_and_live_again_where_they_are_revived()
     let put = |epochs| vec![Change::PutLegacyToken { realm: REALM, token, owner, epochs }];
     home.store.change(put(Epochs::Kept)).await.unwrap();
     let step = async |store: &SqliteStore, step| store.step_legacy_token(REALM, step).await.unwrap();
-    step(&home.store, LegacyTokenStep::Answered(ExchangeOrigin { token, number: 1 })).await;
+    let start = Start::Exchanged(TERMS, ExchangeOrigin { token, number: 1 });
+    home.store.open(REALM, Opening { start, ..opening(1) }, AttemptId(1)).await.unwrap();
     let before = home.store.legacy_token(REALM, token).await.unwrap().unwrap();
     let backup = home.backup().await;
     step(&home.store, LegacyTokenStep::NextAndEnd(ExchangeOrigin { token, number: 1 })).await;
@@ -145,8 +146,7 @@ async fn what_was_issued_before_a_restore_is_there_and_dead() {
 
     // What is issued from now on works.
     let user = store.user_by_name(REALM, "user".into()).await.unwrap().unwrap();
-    let opening =
-        kimbai_core::grant::Opening { client_epoch: client.epoch, user_epoch: user.standing.epoch, ..opening(4) };
+    let opening = Opening { client_epoch: client.epoch, user_epoch: user.standing.epoch, ..opening(4) };
     store.open(REALM, opening, AttemptId(1)).await.unwrap();
     let seen = store.lookup(REALM, opening.id).await.unwrap().seen.unwrap();
     assert!(seen.standing.supports(&seen.grant));

@@ -266,7 +266,7 @@ async fn view(
         username: username(administration, realm, row.owner.user).await?,
         put: row.put.to_rfc3339(),
         ends: (ends != Micros::NEVER).then(|| ends.to_rfc3339()),
-        exchanges: row.exchange.saturating_sub(u32::from(!row.answered)),
+        exchanges: row.exchange.saturating_sub(u32::from(!row.opened)),
         works,
     })
 }

@@ -134,7 +134,7 @@ pub(super) const TABLES: &[Table] = &[
             ("put", Bigint),
             ("ends", Bigint),
             ("exchange", Integer),
-            ("answered", Boolean),
+            ("opened", Boolean),
         ],
     },
     Table {

@@ -15,7 +15,7 @@ use crate::{LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 /// Stores legacy token `$2` of realm `$1`, of organization `$3`, client `$4` and user `$5`, with its parties' epochs. One that is there
 /// stays as it is but for these, where `$6` has them renewed; one of another owner is taken.
 pub(super) const PUT: &str = "WITH done AS (INSERT INTO kimbai.legacy_tokens AS l (realm, token, organization, client, \
-     \"user\", client_epoch, user_epoch, put, ends, exchange, answered) \
+     \"user\", client_epoch, user_epoch, put, ends, exchange, opened) \
      SELECT $1, $2, $3, $4, $5, c.epoch, u.epoch, kimbai.now_us(), 9223372036854775807, 1, false \
      FROM kimbai.standing AS c, kimbai.standing AS u WHERE c.realm = $1 AND c.party = 0 AND c.number = $4 \
      AND u.realm = $1 AND u.party = 1 AND u.number = $5 \
@@ -30,7 +30,7 @@ pub(super) const PUT: &str = "WITH done AS (INSERT INTO kimbai.legacy_tokens AS 
 macro_rules! legacy_token_rows {
     () => {
         "SELECT l.token, l.organization, l.client, l.\"user\", l.client_epoch, l.user_epoch, l.put, l.ends, l.exchange, \
-         l.answered, kimbai.now_us(), c.active, c.epoch, u.active, u.epoch FROM kimbai.legacy_tokens AS l \
+         l.opened, kimbai.now_us(), c.active, c.epoch, u.active, u.epoch FROM kimbai.legacy_tokens AS l \
          LEFT JOIN kimbai.standing AS c ON c.realm = $1 AND c.party = 0 AND c.number = l.client \
          LEFT JOIN kimbai.standing AS u ON u.realm = $1 AND u.party = 1 AND u.number = l.\"user\" WHERE l.realm = $1"
     };
@@ -64,7 +64,6 @@ pub(super) async fn list(
 /// Takes a step, if the token still stands before it.
 pub(super) async fn step(pool: &Pool, realm: RealmNumber, step: LegacyTokenStep) -> Result<(), StoreError> {
     let (sql, origin) = match step {
-        LegacyTokenStep::Answered(origin) => (ANSWERED, origin),
         LegacyTokenStep::Next(origin) => (NEXT, origin),
         LegacyTokenStep::NextAndEnd(origin) => (NEXT_AND_END, origin),
         LegacyTokenStep::End(token) => {
@@ -77,11 +76,9 @@ pub(super) async fn step(pool: &Pool, realm: RealmNumber, step: LegacyTokenStep)
     pool.rows(sql, &parameters, Repetition::Idempotent).await.map(drop)
 }
 
-const ANSWERED: &str = "UPDATE kimbai.legacy_tokens SET answered = true \
-     WHERE realm = $1 AND token = $2 AND exchange = $3 AND NOT answered";
-const NEXT: &str = "UPDATE kimbai.legacy_tokens SET exchange = exchange + 1, answered = false \
+const NEXT: &str = "UPDATE kimbai.legacy_tokens SET exchange = exchange + 1, opened = false \
      WHERE realm = $1 AND token = $2 AND exchange = $3";
-const NEXT_AND_END: &str = "UPDATE kimbai.legacy_tokens SET exchange = exchange + 1, answered = false, \
+const NEXT_AND_END: &str = "UPDATE kimbai.legacy_tokens SET exchange = exchange + 1, opened = false, \
      ends = least(ends, kimbai.now_us()) WHERE realm = $1 AND token = $2 AND exchange = $3";
 const END: &str = "UPDATE kimbai.legacy_tokens SET ends = least(ends, kimbai.now_us()) WHERE realm = $1 AND token = $2";
 
@@ -100,7 +97,7 @@ fn row_of(row: &Row) -> Result<LegacyTokenRow, StoreError> {
         put: Micros(column(row, 6)?),
         ends: Micros(column(row, 7)?),
         exchange: bits(8)?,
-        answered: column(row, 9)?,
+        opened: column(row, 9)?,
         now: Micros(column(row, 10)?),
         standing: Standing { client: standing(row, 11)?, user: standing(row, 13)? },
     })

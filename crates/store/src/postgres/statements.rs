@@ -26,6 +26,8 @@ pub(super) use seen_columns;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Open,
+    /// The same, and the legacy token that it is exchanged for knows of it.
+    OpenExchanged,
     Redeem,
     Rotate,
     End,
@@ -65,9 +67,11 @@ impl Prepared {
     /// The server's, or the connection's.
     pub(super) async fn new(client: &Client) -> Result<Self, Error> {
         let prepare = async |form| {
-            let [open, redeem, rotate, end, end_expired, end_access, look] = KINDS.map(|kind| kind.sql(form));
+            let [open, open_exchanged, redeem, rotate, end, end_expired, end_access, look] =
+                KINDS.map(|kind| kind.sql(form));
             Ok([
                 client.prepare(&open).await?,
+                client.prepare(&open_exchanged).await?,
                 client.prepare(&redeem).await?,
                 client.prepare(&rotate).await?,
                 client.prepare(&end).await?,
@@ -81,12 +85,13 @@ impl Prepared {
 
     /// The one for this.
     pub(super) const fn statement(&self, kind: Kind, form: Form) -> &Statement {
-        let [open, redeem, rotate, end, end_expired, end_access, look] = match form {
+        let [open, open_exchanged, redeem, rotate, end, end_expired, end_access, look] = match form {
             Form::Rows => &self.rows,
             Form::Row => &self.row,
         };
         match kind {
             Kind::Open => open,
+            Kind::OpenExchanged => open_exchanged,
             Kind::Redeem => redeem,
             Kind::Rotate => rotate,
             Kind::End => end,
@@ -101,7 +106,7 @@ impl Kind {
     /// Names and types of the parameters, beginning with the primary key.
     pub(super) const fn parameters(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Open => &[
+            Self::Open | Self::OpenExchanged => &[
                 ("realm", "int"),
                 ("id", "bigint"),
                 ("attempt", "bigint"),
@@ -158,14 +163,12 @@ impl Kind {
         let returning = format!("RETURNING t.now, v.realm, v.id, {SEEN}");
         let of_key = "g.realm = v.realm AND g.id = v.id";
         match self {
-            Self::Open => format!(
-                "{time} INSERT INTO kimbai.grants AS g (realm, id, attempt, client, \"user\", client_epoch, user_epoch, \
-                 scope, auth_time_s, redirect_uri, code_challenge, session, requested, organization, opened, \
-                 absolute_end, {STARTED}) SELECT v.realm, v.id, v.attempt, v.client, v.\"user\", v.client_epoch, \
-                 v.user_epoch, v.scope, v.auth_time_s, v.redirect_uri, v.code_challenge, v.session, v.requested, \
-                 v.organization, t.now, e.absolute_end, {START} FROM t, {values}, \
-                 LATERAL (SELECT t.now + v.absolute_lifetime_s * 1000000 AS absolute_end) AS e \
-                 ON CONFLICT DO NOTHING RETURNING g.opened, g.realm, g.id, {SEEN}"
+            Self::Open => format!("{time} {} RETURNING g.opened, g.realm, g.id, {SEEN}", insert(&values)),
+            Self::OpenExchanged => format!(
+                "{time}, g AS ({} RETURNING g.*), exchanged AS (UPDATE kimbai.legacy_tokens AS l SET opened = true \
+                 FROM g WHERE l.realm = g.realm AND l.token = g.redirect_uri AND g.code_challenge = {EXCHANGE}) \
+                 SELECT g.opened, g.realm, g.id, {SEEN} FROM g",
+                insert(&values)
             ),
             Self::Redeem => format!(
                 "{time} UPDATE kimbai.grants AS g SET attempt = v.attempt, state = 1, generation = 1, \
@@ -236,8 +239,31 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Open, Kind::Redeem, Kind::Rotate, Kind::End, Kind::EndExpired, Kind::EndAccess, Kind::Look];
+const KINDS: [Kind; 8] = [
+    Kind::Open,
+    Kind::OpenExchanged,
+    Kind::Redeem,
+    Kind::Rotate,
+    Kind::End,
+    Kind::EndExpired,
+    Kind::EndAccess,
+    Kind::Look,
+];
+
+/// Inserts the grants of `v` at the time of `t`; those whose ids are taken are left out.
+fn insert(values: &str) -> String {
+    format!(
+        "INSERT INTO kimbai.grants AS g (realm, id, attempt, client, \"user\", client_epoch, user_epoch, scope, \
+         auth_time_s, redirect_uri, code_challenge, session, requested, organization, opened, absolute_end, {STARTED}) \
+         SELECT v.realm, v.id, v.attempt, v.client, v.\"user\", v.client_epoch, v.user_epoch, v.scope, v.auth_time_s, \
+         v.redirect_uri, v.code_challenge, v.session, v.requested, v.organization, t.now, e.absolute_end, {START} \
+         FROM t, {values}, LATERAL (SELECT t.now + v.absolute_lifetime_s * 1000000 AS absolute_end) AS e \
+         ON CONFLICT DO NOTHING"
+    )
+}
+
+/// The number of a legacy token's exchange, as `kimbai_core::exchange` keeps it in the grant: in the last 4 of 16 bytes.
+const EXCHANGE: &str = "decode(lpad(to_hex(l.exchange), 32, '0'), 'hex')";
 
 /// Written so that no index of clients is of use for it: rows are found by the primary key.
 const OF_CLIENT: &str = "(g.client = v.client) IS TRUE";
@@ -279,25 +305,31 @@ mod tests {
         let lane = connector.connect(Role::Lane).await.unwrap();
         migrate::prepare(&connector, &lane.client).await.unwrap();
         for rows in [0, 1, 1_000, rows_max()] {
-            database.sql(&format!("TRUNCATE kimbai.grants; {}", fill(rows)));
+            database.sql(&format!("TRUNCATE kimbai.grants, kimbai.legacy_tokens; {}", fill(rows)));
             for form in [Form::Rows, Form::Row] {
                 for kind in KINDS {
                     let plan = plan(&lane.client, kind, form).await;
-                    let looks = plan.iter().filter(|line| line.contains(" on grants g")).collect::<Vec<_>>();
-                    let expected = usize::from(kind != Kind::Open);
-                    let by_key = looks.iter().filter(|line| line.contains("Index Scan using grants_pkey")).count();
+                    let (key, second) = match kind {
+                        Kind::Open => (None, ""),
+                        Kind::OpenExchanged => {
+                            (Some("Index Scan using legacy_tokens_pkey on legacy_tokens l"), "(token = ")
+                        }
+                        Kind::Redeem | Kind::Rotate | Kind::End | Kind::EndExpired | Kind::EndAccess | Kind::Look => {
+                            (Some("Index Scan using grants_pkey on grants g"), "(id = ")
+                        }
+                    };
+                    let by_key = key.is_none_or(|key| plan.iter().filter(|line| line.contains(key)).count() == 1);
                     let whole = plan.iter().any(|line| {
                         line.contains("Seq Scan")
                             || line.contains("Hash")
                             || line.contains("Merge")
                             || line.contains("Bitmap")
                     });
-                    let condition = plan.iter().any(|line| {
-                        line.contains("Index Cond") && line.contains("(realm = ") && line.contains("(id = ")
-                    });
-                    let condition = condition || kind == Kind::Open;
+                    let condition = plan
+                        .iter()
+                        .any(|line| line.contains("Index Cond") && line.contains("(realm = ") && line.contains(second));
                     assert!(
-                        by_key == expected && !whole && condition,
+                        by_key && !whole && (condition || key.is_none()),
                         "{kind:?} {form:?} of {rows} rows:\n{}",
                         plan.join("\n")
                     );
@@ -319,6 +351,9 @@ mod tests {
             "INSERT INTO kimbai.grants (realm, id, attempt, client, \"user\", client_epoch, user_epoch, scope, \
              auth_time_s, redirect_uri, code_challenge, session, requested, opened, absolute_end, state, state_end) \
              SELECT 1, n, 0, 1, n % 1000, 0, 0, 7, 0, ''::bytea, ''::bytea, ''::bytea, 0, 0, 4000000000000000, n % 2, 4000000000000000 \
+             FROM generate_series(1, {rows}) AS n; \
+             INSERT INTO kimbai.legacy_tokens (realm, token, organization, client, \"user\", client_epoch, user_epoch, put, \
+             ends, exchange, opened) SELECT 1, int8send(n), 1, 1, n % 1000, 0, 0, 0, 0, 1, false \
              FROM generate_series(1, {rows}) AS n"
         )
     }

@@ -152,7 +152,10 @@ impl Verb {
     /// Which statement carries it out.
     pub(super) const fn kind(&self) -> Kind {
         match self.wish {
-            Wish::Open(_) => Kind::Open,
+            Wish::Open(opening) => match opening.start {
+                Start::Code { .. } | Start::Tokens(_) => Kind::Open,
+                Start::Exchanged(..) => Kind::OpenExchanged,
+            },
             Wish::Redeem(_) => Kind::Redeem,
             Wish::Rotate(_) => Kind::Rotate,
             Wish::End(_) => Kind::End,

@@ -22,7 +22,7 @@ pub(super) fn put(
     let put = connection
         .prepare_cached(
             "INSERT INTO legacy_tokens (realm, token, organization, client, user, client_epoch, user_epoch, put, ends, \
-             exchange, answered) SELECT ?1, ?2, ?3, ?4, ?5, c.epoch, u.epoch, ?6, ?7, 1, 0 \
+             exchange, opened) SELECT ?1, ?2, ?3, ?4, ?5, c.epoch, u.epoch, ?6, ?7, 1, 0 \
              FROM standing AS c, standing AS u WHERE c.realm = ?1 AND c.party = 0 AND c.number = ?4 \
              AND u.realm = ?1 AND u.party = 1 AND u.number = ?5 \
              ON CONFLICT DO UPDATE SET client_epoch = iif(?8, excluded.client_epoch, client_epoch), \
@@ -57,13 +57,16 @@ macro_rules! legacy_token_rows {
     ($($index:literal)?) => {
         concat!(
             "SELECT g.token, g.organization, g.client, g.user, g.client_epoch, g.user_epoch, g.put, g.ends, g.exchange, \
-             g.answered, c.active, c.epoch, u.active, u.epoch FROM legacy_tokens AS g",
+             g.opened, c.active, c.epoch, u.active, u.epoch FROM legacy_tokens AS g",
             $(" INDEXED BY ", $index,)?
             $crate::sqlite::rows::standing_joins!(),
             " WHERE g.realm = ?1"
         )
     };
 }
+
+/// The exchange of number `?3` of legacy token `?2` of realm `?1` was opened.
+pub(super) const OPENED: &str = "UPDATE legacy_tokens SET opened = 1 WHERE realm = ?1 AND token = ?2 AND exchange = ?3";
 
 pub(super) fn find(
     connection: &Connection,
@@ -100,21 +103,15 @@ pub(super) fn step(
     now: Micros,
 ) -> Result<(), Fault> {
     match step {
-        LegacyTokenStep::Answered(ExchangeOrigin { token, number }) => connection
-            .prepare_cached(
-                "UPDATE legacy_tokens SET answered = 1 \
-                 WHERE realm = ?1 AND token = ?2 AND exchange = ?3 AND answered = 0",
-            )?
-            .execute(params![realm.0, token.0, number])?,
         LegacyTokenStep::Next(ExchangeOrigin { token, number }) => connection
             .prepare_cached(
-                "UPDATE legacy_tokens SET exchange = exchange + 1, answered = 0 \
+                "UPDATE legacy_tokens SET exchange = exchange + 1, opened = 0 \
                  WHERE realm = ?1 AND token = ?2 AND exchange = ?3",
             )?
             .execute(params![realm.0, token.0, number])?,
         LegacyTokenStep::NextAndEnd(ExchangeOrigin { token, number }) => connection
             .prepare_cached(
-                "UPDATE legacy_tokens SET exchange = exchange + 1, answered = 0, ends = min(ends, ?4) \
+                "UPDATE legacy_tokens SET exchange = exchange + 1, opened = 0, ends = min(ends, ?4) \
                  WHERE realm = ?1 AND token = ?2 AND exchange = ?3",
             )?
             .execute(params![realm.0, token.0, number, now.0])?,
@@ -138,7 +135,7 @@ fn row_of(row: &Row<'_>, now: Micros) -> rusqlite::Result<LegacyTokenRow> {
         put: Micros(row.get(6)?),
         ends: Micros(row.get(7)?),
         exchange: row.get(8)?,
-        answered: row.get(9)?,
+        opened: row.get(9)?,
         standing: Standing { client: rows::standing(row, 10)?, user: rows::standing(row, 12)? },
         now,
     })

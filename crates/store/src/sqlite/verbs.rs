@@ -4,11 +4,13 @@
 //! The look after the update serves refusals and successes alike, and spares the temporary table of `RETURNING`. The
 //! conditions are those of `kimbai_core::grant`; the suite compares the two.
 
-use kimbai_core::grant::{Active, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, State, Terms};
+use kimbai_core::exchange::ExchangeOrigin;
+use kimbai_core::grant::{Active, Look, Opening, Outcome, Redemption, Revocation, Rotation, Seen, Start, State, Terms};
 use kimbai_core::number::{AttemptId, Generation, GrantId, RealmNumber};
 use kimbai_core::time::Micros;
 use rusqlite::{Connection, Result, Statement, params};
 
+use super::legacy_tokens;
 use super::rows::{self, seen_rows};
 use crate::columns;
 use crate::outcome::{Destination, verdict};
@@ -19,6 +21,7 @@ pub(super) const SEEN: &str = concat!(seen_rows!(), " AND g.id = ?2");
 /// The prepared statements of the verbs, which live as long as the writer's connection.
 pub(super) struct Verbs<'c> {
     open: Statement<'c>,
+    exchange_opened: Statement<'c>,
     redeem: Statement<'c>,
     rotate: Statement<'c>,
     end: Statement<'c>,
@@ -31,6 +34,7 @@ impl<'c> Verbs<'c> {
     pub(super) fn new(connection: &'c Connection) -> Result<Self> {
         Ok(Self {
             open: connection.prepare(OPEN)?,
+            exchange_opened: connection.prepare(legacy_tokens::OPENED)?,
             redeem: connection.prepare(REDEEM)?,
             rotate: connection.prepare(ROTATE)?,
             end: connection.prepare(END)?,
@@ -69,6 +73,9 @@ impl<'c> Verbs<'c> {
             opened.access_expiry_s,
             opened.sealing_key,
         ])?;
+        if let (1, Start::Exchanged(_, ExchangeOrigin { token, number })) = (inserted, &opening.start) {
+            self.exchange_opened.execute(params![verb.realm.0, token.0, number])?;
+        }
         self.outcome(verb, inserted == 1, Destination::of_opening(&opening.start))
     }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use kimbai_core::exchange::ExchangeOrigin;
-use kimbai_core::grant::{PartyStanding, ShortDigest};
-use kimbai_core::number::{ClientNumber, OrganizationNumber, RealmNumber, UserNumber};
+use kimbai_core::grant::{Opening, PartyStanding, ShortDigest, Start, Verdict};
+use kimbai_core::number::{ClientNumber, GrantId, OrganizationNumber, RealmNumber, UserNumber};
 use kimbai_core::time::Micros;
 use tokio::task::JoinSet;
 
 use super::Subject;
-use super::scene::{Scene, put_user};
+use super::scene::{Scene, done, put_user};
 use crate::{Activity, Change, Epochs, LegacyTokenOwner, LegacyTokenRow, LegacyTokenStep, StoreError};
 
 const TOKEN: ShortDigest = ShortDigest([7; 16]);
@@ -32,6 +32,15 @@ impl Scene {
         self.store.legacy_token(self.realm, TOKEN).await.unwrap().unwrap()
     }
 
+    fn exchanging(&self, origin: ExchangeOrigin) -> Opening {
+        Opening { start: Start::Exchanged(self.redemption().terms, origin), ..self.opening() }
+    }
+
+    async fn open_exchange(&self, origin: ExchangeOrigin) -> GrantId {
+        let outcome = self.store.open(self.realm, self.exchanging(origin), self.attempt()).await.unwrap();
+        done(outcome).grant.id
+    }
+
     async fn step(&self, step: LegacyTokenStep) {
         self.store.step_legacy_token(self.realm, step).await.unwrap();
     }
@@ -49,7 +58,7 @@ pub(super) async fn a_legacy_token_is_known_by_its_digest(subject: Subject) {
     let row = scene.legacy().await;
     assert_eq!((row.token, row.owner), (TOKEN, scene.owner()));
     assert_eq!((row.client_epoch, row.user_epoch, row.ends), (0, 0, Micros::NEVER));
-    assert_eq!((row.exchange, row.answered), (1, false));
+    assert_eq!((row.exchange, row.opened), (1, false));
     assert_eq!((row.standing.client, row.standing.user), (PartyStanding::NEW, PartyStanding::NEW));
     assert!(row.put <= row.now && row.now.since(row.put).as_secs() < 60);
     assert_eq!(store.legacy_token(realm, ShortDigest([8; 16])).await.unwrap(), None);
@@ -94,7 +103,7 @@ pub(super) async fn a_legacy_token_that_ended_stays_ended(subject: Subject) {
 pub(super) async fn a_legacy_token_put_again_is_of_its_parties_epochs_where_they_are_renewed(subject: Subject) {
     let scene = Scene::new(subject).await;
     scene.put(TOKEN, scene.owner()).await.unwrap();
-    scene.step(LegacyTokenStep::Answered(origin(1))).await;
+    scene.open_exchange(origin(1)).await;
     scene.set_user(Activity::Disabled).await;
     scene.set_user(Activity::Enabled).await;
     let dead = scene.legacy().await;
@@ -107,7 +116,7 @@ pub(super) async fn a_legacy_token_put_again_is_of_its_parties_epochs_where_they
     scene.put_again(TOKEN, scene.owner(), Epochs::Renewed).await.unwrap();
     let alive = scene.legacy().await;
     assert!(alive.standing.user.supports(alive.user_epoch));
-    assert_eq!((alive.put, alive.exchange, alive.answered), (dead.put, 1, true));
+    assert_eq!((alive.put, alive.exchange, alive.opened), (dead.put, 1, true));
     let gone = Change::RemoveClient { realm: scene.realm, client: scene.client };
     scene.store.change(vec![gone]).await.unwrap();
     assert_eq!(scene.store.legacy_token(scene.realm, TOKEN).await.unwrap(), None);
@@ -118,24 +127,45 @@ pub(super) async fn a_step_is_taken_from_where_the_token_stands(subject: Subject
     scene.put(TOKEN, scene.owner()).await.unwrap();
     let stands = async || {
         let row = scene.legacy().await;
-        (row.exchange, row.answered, row.ends == Micros::NEVER)
+        (row.exchange, row.opened, row.ends == Micros::NEVER)
     };
+    scene.open_exchange(origin(1)).await;
     for (step, expected) in [
-        (LegacyTokenStep::Answered(origin(2)), (1, false, true)),
-        (LegacyTokenStep::Answered(origin(1)), (1, true, true)),
-        (LegacyTokenStep::Answered(origin(1)), (1, true, true)),
         (LegacyTokenStep::Next(origin(2)), (1, true, true)),
         (LegacyTokenStep::NextAndEnd(origin(2)), (1, true, true)),
         (LegacyTokenStep::Next(origin(1)), (2, false, true)),
         (LegacyTokenStep::Next(origin(1)), (2, false, true)),
         (LegacyTokenStep::NextAndEnd(origin(1)), (2, false, true)),
-        (LegacyTokenStep::Answered(origin(1)), (2, false, true)),
-        (LegacyTokenStep::Answered(origin(2)), (2, true, true)),
         (LegacyTokenStep::NextAndEnd(origin(2)), (3, false, false)),
     ] {
         scene.step(step).await;
         assert_eq!(stands().await, expected, "{step:?}");
     }
+}
+
+pub(super) async fn a_legacy_token_knows_that_the_grant_of_its_exchange_was_opened(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let other = ShortDigest([8; 16]);
+    scene.put(TOKEN, scene.owner()).await.unwrap();
+    scene.put(other, scene.owner()).await.unwrap();
+    let stands = async || {
+        let row = scene.legacy().await;
+        (row.exchange, row.opened)
+    };
+    scene.open_exchange(origin(2)).await;
+    scene.open_exchange(ExchangeOrigin { token: other, number: 1 }).await;
+    scene.opened().await;
+    assert_eq!(stands().await, (1, false), "of another number, of another token, and of none");
+    let taken = scene.open_exchange(origin(2)).await;
+    let opening = scene.exchanging(origin(1));
+    let refused = scene.store.open(scene.realm, Opening { id: taken, ..opening }, scene.attempt()).await.unwrap();
+    assert!(matches!(refused.verdict, Verdict::Refused(Some(_))), "{refused:?}");
+    assert_eq!(stands().await, (1, false), "its id was taken: nothing was opened");
+    scene.open_exchange(origin(1)).await;
+    assert_eq!(stands().await, (1, true));
+    scene.step(LegacyTokenStep::Next(origin(1))).await;
+    scene.open_exchange(origin(1)).await;
+    assert_eq!(stands().await, (2, false), "it has gone on");
 }
 
 pub(super) async fn of_64_steps_at_once_one_is_taken(subject: Subject) {

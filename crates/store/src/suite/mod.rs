@@ -115,6 +115,7 @@ cases! { $
         a_legacy_token_that_ended_stays_ended
         a_legacy_token_put_again_is_of_its_parties_epochs_where_they_are_renewed
         a_step_is_taken_from_where_the_token_stands
+        a_legacy_token_knows_that_the_grant_of_its_exchange_was_opened
         of_64_steps_at_once_one_is_taken
         legacy_tokens_are_listed_by_organization_and_slices
     }

@@ -14,7 +14,7 @@ use kimbai_store::sqlite::SqliteStore;
 pub(crate) const REALM: RealmNumber = RealmNumber(1);
 pub(crate) const CLIENT: ClientNumber = ClientNumber(1);
 const BINDING: CodeBinding = CodeBinding { redirect_uri: ShortDigest([1; 16]), code_challenge: ShortDigest::ABSENT };
-const TERMS: Terms = Terms { access_lifetime_s: 60, idle_lifetime_s: Some(600), sealing_key: 1 };
+pub(crate) const TERMS: Terms = Terms { access_lifetime_s: 60, idle_lifetime_s: Some(600), sealing_key: 1 };
 
 pub(crate) fn opening(id: u64) -> Opening {
     Opening {

@@ -10,9 +10,9 @@ CREATE TABLE kimbai.legacy_tokens (
     user_epoch   integer NOT NULL,
     put          bigint  NOT NULL,
     ends         bigint  NOT NULL,
-    -- The number of the exchange that is next or under way, and whether its tokens may have been given out.
+    -- The number of the exchange that is next or under way, and whether its grant was opened.
     exchange     integer NOT NULL,
-    answered     boolean NOT NULL,
+    opened       boolean NOT NULL,
     PRIMARY KEY (realm, token)
 ) WITH (fillfactor = 90);
 CREATE INDEX legacy_tokens_of_organization ON kimbai.legacy_tokens (realm, organization, token);

@@ -10,9 +10,9 @@ CREATE TABLE legacy_tokens (
     user_epoch   INTEGER NOT NULL,
     put          INTEGER NOT NULL,
     ends         INTEGER NOT NULL,
-    -- The number of the exchange that is next or under way, and whether its tokens may have been given out.
+    -- The number of the exchange that is next or under way, and whether its grant was opened.
     exchange     INTEGER NOT NULL,
-    answered     INTEGER NOT NULL,
+    opened       INTEGER NOT NULL,
     PRIMARY KEY (realm, token)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX legacy_tokens_of_organization ON legacy_tokens (realm, organization, token);
