@@ -23,8 +23,9 @@ async fn what_was_acknowledged_survives_failed_flushes() {
 #[tokio::test]
 async fn what_was_acknowledged_survives_failed_writes() {
     for fault in ["EIO:when=2000+3000", "ENOSPC:when=1500+2500"] {
-        let told = under_strace(&format!("pwrite64:error={fault}"), |told| told.ready >= 2).await;
-        assert!(told.unknown > 0, "{fault}: a batch was under way");
+        // Of the writes that fail, each may be a batch's or the log's own.
+        let told = under_strace(&format!("pwrite64:error={fault}"), |told| told.ready >= 2 && told.unknown > 0).await;
+        assert!(told.acknowledgements > 1_000, "{fault}");
     }
 }
 
