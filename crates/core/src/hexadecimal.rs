@@ -18,11 +18,14 @@ pub fn hex(bytes: &[u8]) -> String {
 #[must_use]
 pub fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let mut bytes = Vec::with_capacity(pairs.len());
-    for [high, low] in pairs {
-        bytes.push(nibble(*high)? << 4 | nibble(*low)?);
-    }
-    Some(bytes)
+    let mut seen = 0;
+    let byte = |[high, low]: &[u8; 2]| {
+        let (high, low) = (value(*high), value(*low));
+        seen |= high | low;
+        high << 4 | low
+    };
+    let bytes = pairs.iter().map(byte).collect();
+    (seen < NO_DIGIT).then_some(bytes)
 }
 
 /// So many bytes.
@@ -31,12 +34,15 @@ pub fn array_from_hex<const BYTES: usize>(digits: &str) -> Option<[u8; BYTES]> {
     from_hex(digits.as_bytes())?.try_into().ok()
 }
 
-const fn nibble(digit: u8) -> Option<u8> {
+/// Beyond the value of any digit, in a bit of its own.
+const NO_DIGIT: u8 = 16;
+
+const fn value(digit: u8) -> u8 {
     match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => NO_DIGIT,
     }
 }
 
