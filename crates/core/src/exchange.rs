@@ -86,7 +86,7 @@ impl ExchangeSettings {
 }
 
 /// Why the scopes of an exchange are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeScopeFault {
     /// There are none.
     #[error("scopes is empty")]
@@ -95,17 +95,17 @@ pub enum ExchangeScopeFault {
     #[error("a member of scopes is not one scope")]
     Malformed,
     /// A name is there twice.
-    #[error("a scope is named twice")]
-    Twice,
+    #[error("the scope {0} is named twice")]
+    Twice(String),
     /// The realm has no such scope.
-    #[error("the realm has no such scope")]
-    Unknown,
+    #[error("the realm has no scope {0}")]
+    Unknown(String),
     /// The client is not registered for it.
-    #[error("the client is not registered for one of the scopes")]
-    NotRegistered,
+    #[error("the client is not registered for the scope {0}")]
+    NotRegistered(String),
     /// A scope that every exchange must ask for is not there.
-    #[error("a mandatory scope is missing")]
-    Mandatory,
+    #[error("the mandatory scope {0} is missing")]
+    Mandatory(String),
 }
 
 /// What an exchange asks for: all that is mandatory, and nothing beyond what the client is registered for.
@@ -126,18 +126,25 @@ pub fn exchange_scope(
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ExchangeScopeFault::Malformed);
         }
-        let scope = scopes.parse(name).map_err(|_| ExchangeScopeFault::Unknown)?;
+        let shown = || name.chars().take(NAMED_MAX).collect();
+        let scope = scopes.parse(name).map_err(|_| ExchangeScopeFault::Unknown(shown()))?;
         if asked.intersects(scope) {
-            return Err(ExchangeScopeFault::Twice);
+            return Err(ExchangeScopeFault::Twice(shown()));
+        }
+        if !client.allowed.contains(scope) {
+            return Err(ExchangeScopeFault::NotRegistered(shown()));
         }
         asked = asked.union(scope);
     }
-    if !client.allowed.contains(asked) {
-        return Err(ExchangeScopeFault::NotRegistered);
+    let is_absent = |name: &&str| !scopes.parse(name).is_ok_and(|scope| asked.contains(scope));
+    match settings.mandatory().find(is_absent) {
+        Some(missing) => Err(ExchangeScopeFault::Mandatory(missing.to_owned())),
+        None => Ok(asked),
     }
-    let has_all = settings.mandatory().all(|name| scopes.parse(name).is_ok_and(|scope| asked.contains(scope)));
-    if has_all { Ok(asked) } else { Err(ExchangeScopeFault::Mandatory) }
 }
+
+/// So much of a wrong scope is said again, in characters.
+const NAMED_MAX: usize = 64;
 
 /// Which exchange of which legacy token a grant came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,6 +48,9 @@ pub(crate) fn run(args: &SignArgs) -> anyhow::Result<()> {
 fn secret(text: &str) -> anyhow::Result<PlainSecret> {
     match secret_of_reference(text, Path::new("")) {
         Some(Ok(secret)) => Ok(secret),
+        None if text.is_empty() => {
+            Err(wrong("--secret", "it is empty", "is the variable set that the shell put there?"))
+        }
         Some(Err(reason)) => Err(wrong("--secret", &reason, "name a variable that is set or a file you may read")),
         None => Ok(PlainSecret::new(text.to_owned())),
     }

@@ -22,7 +22,7 @@ pub(crate) fn refusal(refusal: TokenRefusal) -> Reason {
         TokenRefusal::UnsupportedGrantType => reason(
             "unsupported_grant_type",
             &refusal,
-            ("a grant_type this server does not have", "Use authorization_code, refresh_token or client_credentials."),
+            ("a grant_type this server does not have", "Use authorization_code or refresh_token, or see discovery."),
         ),
         TokenRefusal::UnauthorizedClient => reason(
             "unauthorized_client",
@@ -154,6 +154,12 @@ fn grant(refusal: Refusal) -> Reason {
 /// A name, the mistake, and what to do.
 type Words = (&'static str, (&'static str, &'static str));
 
+const MALFORMED: Words = (
+    "invalid_request",
+    ("a parameter is repeated, too long or not UTF-8", "Send it once, form-encoded; a nonce has 255 bytes at most."),
+);
+const SCOPE_MISSING: Words =
+    ("invalid_scope", ("no scope, where all of them would install the app", "Name the scopes that you want."));
 const NOT_A_MEMBER: Words = (
     "not_a_member",
     ("an orgid that is none of the user's shops", "Leave orgid out, or send that of a shop of this user."),
@@ -173,9 +179,7 @@ const NOT_CHOSEN: Words = (
 /// Of a refused authorization request, answered by redirect.
 pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
     let (name, words) = match refused {
-        AuthorizeError::Malformed(_) => {
-            ("invalid_request", ("a parameter is repeated or not UTF-8", "Send it once, form-encoded."))
-        }
+        AuthorizeError::Malformed(_) => MALFORMED,
         AuthorizeError::UnauthorizedClient | AuthorizeError::ResponseTypeNotRegistered => {
             ("unauthorized_client", ("a client without this grant or response_type", "Register what it uses for it."))
         }
@@ -183,12 +187,13 @@ pub(crate) fn authorize(refused: AuthorizeError) -> Reason {
             "invalid_scope",
             ("a scope the realm does not have, or a comma between scopes", "Separate known scopes by single spaces."),
         ),
+        AuthorizeError::ScopeMissing => SCOPE_MISSING,
         AuthorizeError::ScopeNotRegistered => {
             ("invalid_scope", ("a scope the client is not registered for", "Register it, or leave it out."))
         }
-        AuthorizeError::ResponseTypeMissing => ("invalid_request", ("no response_type", "Send response_type=code.")),
+        AuthorizeError::ResponseTypeMissing => ("invalid_request", ("no response_type", "Send one, such as code.")),
         AuthorizeError::UnsupportedResponseType => {
-            ("unsupported_response_type", ("a response_type the realm does not have", "Send response_type=code."))
+            ("unsupported_response_type", ("a response_type the realm does not have", "Send one that discovery lists."))
         }
         AuthorizeError::UnsupportedResponseMode => {
             ("invalid_request", ("an unknown response_mode", "Use query, fragment or form_post, or leave it out."))
@@ -240,7 +245,7 @@ pub(crate) fn problem(problem: PageProblem) -> Reason {
         PageProblem::Client => reason(
             "unknown_client",
             &problem,
-            ("a client_id that is not registered here", "Compare it with the table at /, as a string of digits."),
+            ("a client_id that is not registered here", "Compare it with the table at /, as text, not as a number."),
         ),
         PageProblem::RedirectUri => reason(
             "redirect_uri",

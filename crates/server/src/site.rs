@@ -79,10 +79,13 @@ impl Site {
 
     /// What is at a path.
     pub(crate) fn place(&self, path: &str) -> Place {
-        self.places.get(path).copied().unwrap_or_else(|| {
-            let endpoint = if path.starts_with(ASSETS_PATH) { Endpoint::Asset } else { Endpoint::Other };
-            Place { endpoint, faults: self.elsewhere, reach: Reach::Realm }
-        })
+        self.places.get(path).copied().unwrap_or_else(|| self.elsewhere(path))
+    }
+
+    /// What is at a path at which there is nothing of the dialect.
+    pub(crate) fn elsewhere(&self, path: &str) -> Place {
+        let endpoint = if path.starts_with(ASSETS_PATH) { Endpoint::Asset } else { Endpoint::Other };
+        Place { endpoint, faults: self.elsewhere, reach: Reach::Realm }
     }
 
     /// What is wrong with a request to a place, in the form that it has for it.

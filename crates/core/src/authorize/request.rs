@@ -211,6 +211,9 @@ pub enum AuthorizeError {
     /// The scope is malformed or unknown.
     #[error("{0}")]
     Scope(ScopeError),
+    /// There is no scope, in a realm in which all scopes together make a service: nobody means that by silence.
+    #[error("the scope is missing")]
+    ScopeMissing,
     /// The client is not registered for a scope.
     #[error("the client is not registered for a scope it asks for")]
     ScopeNotRegistered,
@@ -360,6 +363,7 @@ fn validate_rest(
     }
     let scope = match request.scope.value() {
         Some(scope) => scopes.parse(scope).map_err(AuthorizeError::Scope)?,
+        None if settings.service.is_some() => return Err(AuthorizeError::ScopeMissing),
         None => client.scope.intersection(scopes.live()),
     };
     if !client.allowed.contains(scope) {

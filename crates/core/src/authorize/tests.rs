@@ -14,6 +14,7 @@ use crate::client::tests::{
 use crate::client::{Client, ConsentPolicy, GrantType};
 use crate::grant::{CodeBinding, PartyStanding, ShortDigest};
 use crate::number::{ClientNumber, UserNumber};
+use crate::organization::ServiceSettings;
 use crate::pkce::{ChallengeError, CodeChallenge};
 use crate::realm::{ConsentForm, PkcePolicy, RealmSettings};
 use crate::scope::{OPENID, ScopeDefinition, ScopeError, ScopeSet, ScopeTable};
@@ -260,6 +261,24 @@ fn what_is_asked_for_must_be_registered() {
         let found = check(Some(client), &request).map(|valid| valid.scope);
         let expect = expect.map(ScopeSet).map_err(|error| redirect(error, &request));
         assert_eq!(found, expect, "{:?}", request.scope);
+    }
+}
+
+#[test]
+fn silence_asks_for_nothing_in_a_realm_in_which_all_scopes_make_a_service() {
+    let service = ServiceSettings {
+        scope: "product".to_owned(),
+        role: "admin".to_owned(),
+        access_token_s: 1,
+        refresh_absolute_s: 1,
+    };
+    let settings = RealmSettings { service: Some(service), ..settings() };
+    for (scope, expect) in
+        [(once("order"), Ok(ScopeSet(0b0010))), (Parameter::Absent, Err(AuthorizeError::ScopeMissing))]
+    {
+        let request = AuthorizationRequest { scope, ..request() };
+        let found = validate(&request, Some(Arc::new(client(|_| {}))), &settings, &scope_table());
+        assert_eq!(found.map(|valid| valid.scope), expect.map_err(|error| redirect(error, &request)));
     }
 }
 

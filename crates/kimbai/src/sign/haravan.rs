@@ -57,7 +57,7 @@ pub(super) struct Key {
 
 #[derive(Args)]
 pub(super) struct Query {
-    /// The query as it stands in the URL, or the whole URL. `hmac` and `signature` in it are not signed.
+    /// The query as it stands in the URL, or the whole URL. An `hmac` in it is not signed, nor a callback's `signature`.
     #[arg(long, value_name = "QUERY")]
     query: String,
 }
@@ -130,7 +130,7 @@ pub(super) fn webhook(args: &WebhookArgs) -> anyhow::Result<()> {
 }
 
 fn signed_callback(args: &CallbackArgs) -> anyhow::Result<String> {
-    let parameters = args.query.parameters()?;
+    let parameters = args.query.parameters(&["hmac", "signature"])?;
     let (message, name) = match args.generation {
         Generation::First => (unseparated(&parameters)?, "signature"),
         Generation::Second => {
@@ -143,7 +143,7 @@ fn signed_callback(args: &CallbackArgs) -> anyhow::Result<String> {
 }
 
 fn signed_launch(args: &LaunchArgs) -> anyhow::Result<String> {
-    let parameters = args.query.parameters()?;
+    let parameters = args.query.parameters(&["hmac"])?;
     shown_query(&joined(parameters.iter()), "hmac", &parameters, &args.key)
 }
 
@@ -182,16 +182,18 @@ struct Parameter {
 const PARAMETERS_MAX: usize = 100;
 
 impl Query {
-    /// The parameters that are signed, in their order.
-    fn parameters(&self) -> anyhow::Result<Vec<Parameter>> {
-        let is_url = ["http://", "https://"].iter().any(|scheme| self.query.starts_with(scheme));
-        let query = match (is_url, self.query.split_once('?')) {
+    /// The parameters that are signed, in their order: all but those of these names.
+    fn parameters(&self, left_out: &[&str]) -> anyhow::Result<Vec<Parameter>> {
+        let given = self.query.split('#').next().unwrap_or_default();
+        let is_url = ["http://", "https://"].iter().any(|scheme| given.starts_with(scheme));
+        let query = match (is_url, given.split_once('?')) {
             (true, Some((_, query))) | (false, Some(("", query))) => query,
             (true, None) => "",
-            (false, _) => &self.query,
+            (false, _) => given,
         };
         let parts = query.split('&').filter(|part| !part.is_empty());
-        let parameters: Vec<_> = parts.filter_map(Parameter::read).filter(Parameter::is_signed).collect();
+        let is_signed = |parameter: &Parameter| !left_out.contains(&parameter.name.as_str());
+        let parameters: Vec<_> = parts.filter_map(Parameter::read).filter(is_signed).collect();
         let refused = |message: &str| wrong("--query", message, "give it as name=value&name=value, in quotation marks");
         ensure!(!parameters.is_empty(), refused("nothing in it is signed"));
         ensure!(parameters.len() <= PARAMETERS_MAX, refused(&format!("it has more than {PARAMETERS_MAX} parameters")));
@@ -208,10 +210,6 @@ impl Parameter {
     fn read(written: &str) -> Option<Self> {
         let (name, value) = form_urlencoded::parse(written.as_bytes()).next()?;
         Some(Self { written: written.to_owned(), name: name.into_owned(), value: value.into_owned() })
-    }
-
-    fn is_signed(&self) -> bool {
-        !matches!(self.name.as_str(), "hmac" | "signature")
     }
 }
 

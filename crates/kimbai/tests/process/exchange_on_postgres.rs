@@ -76,7 +76,7 @@ async fn of_64_exchanges_at_once_by_two_servers_all_get_one_pair_and_after_its_u
         let organization =
             stores[0].organization_by_label(realm.number, "demo-shop".to_owned()).await.unwrap().unwrap();
         let rows = stores[0].legacy_tokens(realm.number, organization.number, None, 10).await.unwrap();
-        assert_eq!(rows.iter().map(|row| (row.exchange, row.answered)).collect::<Vec<_>>(), [(2, true)]);
+        assert_eq!(rows.iter().map(|row| (row.exchange, row.opened)).collect::<Vec<_>>(), [(2, true)]);
         for store in stores {
             store.close().await;
         }

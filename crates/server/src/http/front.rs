@@ -107,7 +107,7 @@ async fn route(
     (request, host): (Request<Body>, Result<HostOf, HttpFault>),
 ) -> Response {
     let request_id = site.request_ids.of(request.headers());
-    let line = Line::new(site, &request);
+    let line = Line::new(site, &request, host.as_ref().ok());
     let organization = check_sizes(&request).and(host).and_then(|host| organization(&line.place, host));
     let admitted = organization.and_then(|organization| Ok((site.admission.admit(request)?, organization)));
     let mut response = match admitted {
@@ -161,8 +161,12 @@ struct Line {
 }
 
 impl Line {
-    fn new(site: &Site, request: &Request<Body>) -> Self {
+    fn new(site: &Site, request: &Request<Body>, host: Option<&HostOf>) -> Self {
         let place = site.place(request.uri().path());
+        let place = match (host, place.reach) {
+            (Some(HostOf::Organization(_)), Reach::Realm) => site.elsewhere(request.uri().path()),
+            (Some(HostOf::Realm) | None, _) | (_, Reach::OrganizationsToo) => place,
+        };
         let is_kept = matches!(site.audience, Audience::Sandbox(_)) || tracing::enabled!(tracing::Level::INFO);
         Self { place, request: is_kept.then(|| (request.method().clone(), request.uri().clone(), Instant::now())) }
     }

@@ -60,6 +60,17 @@ async fn who_is_no_admin_of_the_shop_is_denied_without_a_code() {
 }
 
 #[tokio::test]
+async fn nobody_installs_an_app_by_saying_nothing() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    for username in ["an", "binh"] {
+        let end = Person::new(&at, username).walk("", &[]).await.end.expect(303);
+        let found = (end.parameter("error"), end.parameter("code"));
+        assert_eq!(found, ("invalid_scope".to_owned(), String::new()), "{username}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_shows_where_a_person_may_install_and_where_not() {
     let sandbox = Sandbox::start().await;
     let at = sandbox.haravan().await;

@@ -54,6 +54,10 @@ fn a_launch_is_signed_as_it_came() {
     let text = signed(&["haravan-launch", "--query", &query]).unwrap();
     let signature = "2d13710a6c77339e5501ffa662a8aa009b39d4954f9538ff353ed44a480221a9";
     assert_eq!(text, format!("message    {query}\nsignature  {signature}\n\n{query}&hmac={signature}\n"));
+    let url = format!("https://app.example/launch?hmac=x&{query}#top");
+    assert_eq!(signed(&["haravan-launch", "--query", &url]).unwrap(), text, "a whole URL");
+    let with_signature = signed(&["haravan-launch", "--query", &format!("{query}&signature=y")]).unwrap();
+    assert!(with_signature.starts_with(&format!("message    {query}&signature=y\n")), "{with_signature}");
 }
 
 #[test]
@@ -101,7 +105,8 @@ fn what_cannot_be_signed_is_refused_with_what_to_do() {
     let many = |count: usize| (0..count).map(|number| format!("p{number}=x")).collect::<Vec<_>>().join("&");
     for (words, expect) in [
         (["haravan-launch", "--query", ""], "nothing in it is signed"),
-        (["haravan-launch", "--query", "hmac=x&signature=y"], "nothing in it is signed"),
+        (["haravan-callback", "--query", "hmac=x&signature=y"], "nothing in it is signed"),
+        (["haravan-launch", "--query", "hmac=x#orgid=1"], "nothing in it is signed"),
         (["haravan-launch", "--query", "https://app.example/"], "nothing in it is signed"),
         (["haravan-launch", "--query", "a=1&b=2&%61=3"], "a stands in it twice"),
         (["haravan-callback", "--query", &many(PARAMETERS_MAX + 1)], "more than 100 parameters"),

@@ -263,8 +263,8 @@ fn exchange_reason(error: &ExchangeError) -> Reason {
         ),
         ExchangeError::Scopes(fault) => (
             "exchange_scopes",
-            scopes(*fault),
-            "Send each scope that the realm demands (exchange.mandatory_scopes), and beside them only what the app is registered for, each once.",
+            scopes(fault),
+            "Send openid, profile, email, org, userinfo and grant_service, or what the realm demands instead, and beside them only what the app is registered for, each once.",
         ),
         ExchangeError::OtherScopes => (
             "exchange_pending",
@@ -283,14 +283,14 @@ fn client(refused: ClientAuthenticationError) -> Reason {
     Reason { explanation: advice, ..explanation::refusal(TokenRefusal::Client(refused)) }
 }
 
-const fn scopes(fault: ExchangeScopeFault) -> &'static str {
+const fn scopes(fault: &ExchangeScopeFault) -> &'static str {
     match fault {
         ExchangeScopeFault::Empty => "no scopes",
         ExchangeScopeFault::Malformed => "two scopes in one string, with a space between them perhaps",
-        ExchangeScopeFault::Twice => "a scope named twice",
-        ExchangeScopeFault::Unknown => "a scope that the realm does not have",
-        ExchangeScopeFault::NotRegistered => "a scope that the app is not registered for",
-        ExchangeScopeFault::Mandatory => "a mandatory scope is missing",
+        ExchangeScopeFault::Twice(_) => "a scope named twice",
+        ExchangeScopeFault::Unknown(_) => "a scope that the realm does not have",
+        ExchangeScopeFault::NotRegistered(_) => "a scope that the app is not registered for",
+        ExchangeScopeFault::Mandatory(_) => "a mandatory scope is missing",
     }
 }
 

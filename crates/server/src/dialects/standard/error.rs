@@ -286,7 +286,7 @@ pub(crate) fn authorize(refused: AuthorizeError) -> WireError {
         AuthorizeError::UnauthorizedClient | AuthorizeError::ResponseTypeNotRegistered => {
             wire("unauthorized_client", "The client may not use this grant.")
         }
-        AuthorizeError::Scope(_) | AuthorizeError::ScopeNotRegistered => {
+        AuthorizeError::Scope(_) | AuthorizeError::ScopeMissing | AuthorizeError::ScopeNotRegistered => {
             wire("invalid_scope", "The scope is unknown, malformed or not the app's.")
         }
         AuthorizeError::UnsupportedResponseType => {

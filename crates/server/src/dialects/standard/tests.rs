@@ -196,6 +196,7 @@ fn refused_requests() -> Vec<AuthorizeError> {
         AuthorizeError::UnauthorizedClient,
         AuthorizeError::Scope(ScopeError::Malformed),
         AuthorizeError::Scope(ScopeError::Unknown),
+        AuthorizeError::ScopeMissing,
         AuthorizeError::ScopeNotRegistered,
         AuthorizeError::ResponseTypeMissing,
         AuthorizeError::UnsupportedResponseType,
