@@ -8,7 +8,7 @@ KIMBAI_HARAVAN_URL=${KIMBAI_HARAVAN_URL:-http://localhost:4604}
 shop_url=${KIMBAI_HARAVAN_URL/localhost/demo-shop.localhost} # https://{shop}.myharavan.com
 client_id=00112233445566778899aabbccddeeff
 client_secret=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
-scopes='["openid","profile","email","org","userinfo","grant_service","offline_access","wh_api","com.write_products"]'
+scopes='["openid","profile","email","org","userinfo","grant_service","offline_access"]'
 legacy_token=$(<../legacy-token) # what the app has had of this shop for years
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

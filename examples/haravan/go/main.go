@@ -24,7 +24,7 @@ var (
 	server = "http://localhost:4604"
 	scopes = []string{
 		"openid", "profile", "email", "org", "userinfo", "grant_service", // mandatory
-		"offline_access", "wh_api", "com.write_products",
+		"offline_access",
 	}
 	hex64 = regexp.MustCompile("^[0-9a-f]{64}$")
 	steps int

@@ -8,7 +8,7 @@ const KIMBAI_HARAVAN_URL = process.env.KIMBAI_HARAVAN_URL ?? 'http://localhost:4
 const CLIENT_ID = '00112233445566778899aabbccddeeff'
 const CLIENT_SECRET = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 const MANDATORY = ['openid', 'profile', 'email', 'org', 'userinfo', 'grant_service']
-const SCOPES = [...MANDATORY, 'offline_access', 'wh_api', 'com.write_products']
+const SCOPES = [...MANDATORY, 'offline_access']
 // What the app has had of this shop for years.
 const LEGACY_TOKEN = readFileSync(new URL('../legacy-token', import.meta.url), 'utf8').trim()
 

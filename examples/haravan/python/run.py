@@ -19,7 +19,7 @@ CLIENT_ID = "00112233445566778899aabbccddeeff"
 CLIENT_SECRET = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 SCOPES = [
     *("openid", "profile", "email", "org", "userinfo", "grant_service"),  # mandatory
-    *("offline_access", "wh_api", "com.write_products"),
+    "offline_access",
 ]
 # What the app has had of this shop for years.
 LEGACY_TOKEN = (pathlib.Path(__file__).parent.parent / "legacy-token").read_text().strip()
