@@ -94,6 +94,8 @@ mod store;
 #[cfg(test)]
 mod tconnect;
 #[cfg(test)]
+mod tconnect_hostile;
+#[cfg(test)]
 mod tconnect_limits;
 #[cfg(test)]
 mod tconnect_line;
