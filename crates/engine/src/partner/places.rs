@@ -170,6 +170,7 @@ mod tests {
         drop(other);
         assert!(places.lines().is_empty());
     }
+
     #[tokio::test]
     async fn of_all_sources_no_more_wait_than_leave_room_for_others_and_a_free_place_is_had_all_the_same() {
         let places = Arc::new(Places::new(1, 64, 3));
