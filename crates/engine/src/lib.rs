@@ -57,8 +57,8 @@ pub use legacy_token::{LEGACY_TOKEN_BYTES_MAX, LegacyToken, LegacyTokenError, Le
 pub use log_in::{DEMO_PASSWORDS, LogInRefusal};
 pub use organization::NewOrganization;
 pub use partner::{
-    DEMO_KEYS, EnvelopeRefusal, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace, OpenedEnvelope, PartnerLogIn,
-    PartnerLogInRefusal, PartnerRefusal,
+    DEMO_KEYS, EnvelopeRefusal, LOG_INS_AT_ONCE, LOG_INS_WAITING_IN_ALL_MAX, LOG_INS_WAITING_MAX, LogInPlace,
+    OpenedEnvelope, PartnerLogIn, PartnerLogInRefusal, PartnerRefusal,
 };
 pub use password_pool::{PasswordPlace, PasswordPoolUse};
 pub use rate_limit::Throttled;

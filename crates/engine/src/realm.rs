@@ -19,7 +19,7 @@ use kimbai_core::token::TokenRules;
 use kimbai_keyring::{RealmKeyring, random_array};
 
 use crate::guesses::Guesses;
-use crate::partner::{Failures, LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, Places};
+use crate::partner::{Failures, Places};
 use crate::password_pool::{PasswordPlace, PasswordPool, PasswordPoolUse};
 use crate::rate_limit::{RateLimiters, Throttled};
 use crate::signing::RealmSigning;
@@ -118,10 +118,8 @@ impl Realm {
         let decoy = keyring.seal_secret(&random_array::<DECOY_BYTES>());
         let envelope_decoy = keyring.seal_secret(&random_array::<ENVELOPE_KEY_BYTES>());
         let failures = before.map_or_else(Default::default, |before| Arc::clone(&before.failures));
-        let log_in_places = before.map_or_else(
-            || Arc::new(Places::new(LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX)),
-            |before| Arc::clone(&before.log_in_places),
-        );
+        let log_in_places =
+            before.map_or_else(|| Arc::new(Places::of_log_ins()), |before| Arc::clone(&before.log_in_places));
         let opening_places =
             before.map_or_else(|| Arc::new(Places::in_turn()), |before| Arc::clone(&before.opening_places));
         Self {

@@ -187,6 +187,13 @@ pub enum Change {
         /// Enabled or disabled.
         activity: Activity,
     },
+    /// Ends all that a client was issued, and leaves it enabled or disabled as it is: its epoch grows. Nothing without such a client.
+    AdvanceClientEpoch {
+        /// Its realm.
+        realm: RealmNumber,
+        /// Its number.
+        client: ClientNumber,
+    },
     /// Removes a client, its standing (so that all it was issued is dead), its consents, denials and legacy tokens. Its number is not used again.
     RemoveClient {
         /// Its realm.

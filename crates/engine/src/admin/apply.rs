@@ -211,6 +211,8 @@ async fn draft(
         let key = draft_key((&realm.keyring, administration.engine.now()), client, &mut metadata);
         let (change, secret) = client_draft(&realm.face(), client, metadata)?;
         drafted.changes.push(change);
+        let end_all = |client| Change::AdvanceClientEpoch { realm: realm.number, client };
+        drafted.changes.extend(client.ended_partner.map(end_all));
         let (realm, client_id) = (&intended.name, &client.client_id);
         drafted.made_secrets.extend(secret.map(|client_secret| MadeSecret {
             realm: realm.clone(),
@@ -342,6 +344,9 @@ async fn settle_activity(
 
 async fn record(administration: &Administration, realm: &Realm, intended: &IntendedRealm) -> Result<(), AdminError> {
     let engine = &administration.engine;
+    for number in intended.clients.iter().filter_map(|client| client.ended_partner) {
+        engine.record(realm, "partner_ended", About { client: Some(number.0), ..About::default() });
+    }
     for client in &intended.removed {
         engine.record(realm, "client_removed", About { client: Some(client.number.0), ..About::default() });
     }

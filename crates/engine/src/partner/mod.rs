@@ -14,4 +14,4 @@ pub use envelope::{DEMO_KEYS, EnvelopeRefusal, OpenedEnvelope};
 pub(crate) use failures::Failures;
 pub use log_in::{PartnerLogIn, PartnerLogInRefusal, PartnerRefusal};
 pub(crate) use places::Places;
-pub use places::{LOG_INS_AT_ONCE, LOG_INS_WAITING_MAX, LogInPlace};
+pub use places::{LOG_INS_AT_ONCE, LOG_INS_WAITING_IN_ALL_MAX, LOG_INS_WAITING_MAX, LogInPlace};

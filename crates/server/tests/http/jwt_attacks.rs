@@ -75,8 +75,8 @@ fn header(jwt: &str) -> Map<String, Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(jwt.split('.').next().unwrap()).unwrap()).unwrap()
 }
 
-/// What an attacker makes of a token that was seen, without our keys.
-async fn forgeries(at: &At, jwt: &str) -> Vec<(&'static str, String)> {
+/// What an attacker makes of a token that was seen, without our keys but for the public ones, which are at this path.
+pub(super) async fn forgeries((at, jwks_path): (&At, &str), jwt: &str) -> Vec<(&'static str, String)> {
     let parts: Vec<_> = jwt.split('.').collect();
     let (payload, signature) = (parts[1], parts[2]);
     let headed = |change: &dyn Fn(&mut Map<String, Value>)| {
@@ -87,7 +87,7 @@ async fn forgeries(at: &At, jwt: &str) -> Vec<(&'static str, String)> {
     let set = |name: &'static str, value: Value| {
         headed(&move |header: &mut Map<String, Value>| drop(header.insert(name.to_owned(), value.clone())))
     };
-    let jwks = at.get("/jwks").await.expect(200).json();
+    let jwks = at.get(jwks_path).await.expect(200).json();
     let mut all = Vec::new();
     for none in ["none", "None", "NONE", "nOnE"] {
         let altered = set("alg", json!(none));
@@ -142,10 +142,10 @@ async fn forged_jwts_pass_nowhere_and_break_nothing() {
     let mut victim = Victim::of(&sandbox).await;
     assert!(victim.passes_as_hint(&victim.id_token.clone()).await);
     assert!(passes_as_access_token(&sandbox, &victim.access_token).await);
-    for (attack, forged) in forgeries(&sandbox.standard, &victim.id_token).await {
+    for (attack, forged) in forgeries((&sandbox.standard, "/jwks"), &victim.id_token).await {
         assert!(!victim.passes_as_hint(&forged).await, "{attack}: {forged}");
     }
-    for (attack, forged) in forgeries(&sandbox.standard, &victim.access_token).await {
+    for (attack, forged) in forgeries((&sandbox.standard, "/jwks"), &victim.access_token).await {
         assert!(!passes_as_access_token(&sandbox, &forged).await, "{attack}: {forged}");
         sandbox.standard.as_client(&WEB, "/revoke", &[("token", &forged)]).await.expect(200);
     }

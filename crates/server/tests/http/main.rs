@@ -46,6 +46,8 @@ mod load;
 #[cfg(test)]
 mod log_in;
 #[cfg(test)]
+mod log_in_bursts;
+#[cfg(test)]
 mod log_out;
 #[cfg(test)]
 mod marketplace;
@@ -92,7 +94,11 @@ mod store;
 #[cfg(test)]
 mod tconnect;
 #[cfg(test)]
+mod tconnect_hostile;
+#[cfg(test)]
 mod tconnect_limits;
+#[cfg(test)]
+mod tconnect_line;
 #[cfg(test)]
 mod tconnect_log_ins;
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kimbai_core::signing::SigningAlgorithm;
-use kimbai_engine::admin::{Administration, KeyRotate, MasterKeyHome, Rotation};
+use kimbai_engine::admin::{Administration, Apply, KeyRotate, MasterKeyHome, Prune, Rotation};
 use kimbai_server::dialects::Dialects;
 use kimbai_store::Activity;
 use serde_json::{Value, json};
 
-use super::fixture::tconnect::{DEMO, OTHER, QR, REFRESH};
+use super::fixture::tconnect::{DEMO, OTHER, Partner, QR, REFRESH};
 use super::fixture::{Answer, Sandbox, mutations};
 
 /// One of the three parts of a JWT.
@@ -204,6 +204,38 @@ async fn a_disabled_partner_and_a_disabled_person_have_no_tokens_any_more() {
     at.partner_refresh(&DEMO, &refresh).await.walled();
     at.qr(&DEMO, &access).await.walled();
     at.partner_log_in(&DEMO).await.walled();
+}
+
+#[tokio::test]
+async fn a_client_that_becomes_another_partner_takes_no_tokens_with_it() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let administration = Administration::new(sandbox.engine.clone(), Box::new(Dialects), MasterKeyHome::Given);
+    let apply = async |client: Value| {
+        let clients = Value::from_iter([(DEMO.client_id, client)]);
+        let manifest = serde_json::from_value(json!({ "realms": { "tconnect": { "clients": clients } } })).unwrap();
+        administration.run(Apply { manifest, prune: Prune::Keep, agreed: None }).await.unwrap();
+    };
+    let (access, refresh) = tokens(&at.partner_log_in(&DEMO).await.expect(200));
+    apply(json!({ "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": [] })).await;
+    for token in [&access, &refresh] {
+        assert_eq!(sandbox.introspected_by_operator(&at, token).await, json!({ "active": false }));
+    }
+    // One code after the other: another one, and its own again.
+    for code in ["RENAMED", "DEMO"] {
+        let again = Partner { code, ..DEMO };
+        apply(json!({
+            "partner": { "partner_code": code, "key": &*DEMO.key().to_hex() },
+            "token_endpoint_auth_method": "partner_envelope", "grant_types": ["password", "refresh_token"],
+        }))
+        .await;
+        at.partner_refresh(&again, &refresh).await.walled();
+        at.qr(&again, &access).await.walled();
+        let (access, refresh) = tokens(&at.partner_log_in(&again).await.expect(200));
+        at.qr(&again, &access).await.expect(200);
+        at.partner_refresh(&again, &refresh).await.expect(200);
+        apply(json!({ "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": [] })).await;
+    }
 }
 
 #[tokio::test]

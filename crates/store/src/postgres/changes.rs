@@ -75,6 +75,9 @@ fn step(change: &Change) -> Step {
             step!(parties::PUT_CLIENT, realm.0.cast_signed(), client_id.clone(), metadata.clone())
         }
         Change::SetClientActivity { realm, client, activity } => set_standing(*realm, (CLIENT, client.0), *activity),
+        Change::AdvanceClientEpoch { realm, client } => {
+            step!(parties::ADVANCE_CLIENT_EPOCH, realm.0.cast_signed(), client.0.cast_signed())
+        }
         Change::RemoveClient { realm, client } => {
             step!(parties::REMOVE_CLIENT, realm.0.cast_signed(), client.0.cast_signed())
         }
@@ -120,6 +123,7 @@ const fn touched(change: &Change) -> Option<RealmNumber> {
         | Change::ReplaceKey { realm, .. }
         | Change::PutClient { realm, .. }
         | Change::SetClientActivity { realm, .. }
+        | Change::AdvanceClientEpoch { realm, .. }
         | Change::RemoveClient { realm, .. } => Some(*realm),
         Change::PutUser { .. }
         | Change::PutOrganization { .. }

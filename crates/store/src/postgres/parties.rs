@@ -163,6 +163,10 @@ pub(super) const REMOVE_CLIENT: &str = "WITH client AS (DELETE FROM kimbai.clien
      legacy AS (DELETE FROM kimbai.legacy_tokens WHERE realm = $1 AND client = $2) \
      DELETE FROM kimbai.denials WHERE realm = $1 AND client = $2";
 
+/// Ends what client `$2` in realm `$1` was issued in the epochs up to now.
+pub(super) const ADVANCE_CLIENT_EPOCH: &str =
+    "UPDATE kimbai.standing SET epoch = epoch + 1 WHERE realm = $1 AND party = 0 AND number = $2";
+
 /// Enables or disables (`$4`) party `$3` of kind `$2` in realm `$1`. The epoch grows with each step from enabled to
 /// disabled, not with a repetition.
 pub(super) const SET_STANDING: &str = "UPDATE kimbai.standing \

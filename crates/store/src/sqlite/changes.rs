@@ -26,6 +26,7 @@ fn one(connection: &Connection, change: &Change, now: Micros) -> Result<(), Faul
         Change::SetClientActivity { realm, client, activity } => {
             parties::set_standing(connection, *realm, (CLIENT, client.0), *activity)
         }
+        Change::AdvanceClientEpoch { realm, client } => parties::advance_client_epoch(connection, *realm, *client),
         Change::RemoveClient { realm, client } => parties::remove_client(connection, *realm, *client),
         Change::PutUser { realm, username, password_hash, claims } => {
             parties::put_user(connection, *realm, username, password_hash, claims)

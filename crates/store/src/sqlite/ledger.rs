@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::fault::Fault;
 use super::rows::{self, seen_rows};
-use super::{SqliteStore, sweep, verbs};
+use super::{SqliteStore, parties, sweep, verbs};
 use crate::columns;
 use crate::ledger::Answer;
 use crate::{GrantSlice, GrantsOf, Ledger, RowlessLook, SweepStep};
@@ -125,8 +125,7 @@ fn deny(
         prepared("INSERT INTO denials (realm, client, token, expiry_s) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![realm.0, client.0, token, expiry_s])?;
     } else {
-        prepared("UPDATE standing SET epoch = epoch + 1 WHERE realm = ?1 AND party = ?2 AND number = ?3")?
-            .execute(params![realm.0, CLIENT, client.0])?;
+        parties::advance_client_epoch(connection, realm, client)?;
         // The epoch says no to all of them now.
         prepared("DELETE FROM denials WHERE realm = ?1 AND client = ?2")?.execute(params![realm.0, client.0])?;
     }

@@ -155,6 +155,18 @@ fn stand(connection: &Connection, realm: RealmNumber, party: u8, number: u32) ->
     Ok(())
 }
 
+/// Ends what a client was issued in the epochs up to now.
+pub(super) fn advance_client_epoch(
+    connection: &Connection,
+    realm: RealmNumber,
+    client: ClientNumber,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE standing SET epoch = epoch + 1 WHERE realm = ?1 AND party = ?2 AND number = ?3")?
+        .execute(params![realm.0, CLIENT, client.0])?;
+    Ok(())
+}
+
 /// The epoch grows with each step from enabled to disabled, not with a repetition.
 pub(super) fn set_standing(
     connection: &Connection,

@@ -75,6 +75,7 @@ cases! { $
     parties {
         the_standing_comes_back_with_each_verb
         an_epoch_grows_with_each_disabling
+        an_epoch_that_is_advanced_ends_what_was_issued_and_leaves_the_client_as_it_is
         a_party_that_is_not_there_is_gone
         a_look_with_claims_sees_the_row_and_its_users_claims_as_they_stand
         one_id_in_two_realms_is_two_grants

@@ -52,6 +52,27 @@ pub(super) async fn an_epoch_grows_with_each_disabling(subject: Subject) {
     assert_eq!(scene.standing().await, (expected, expected));
 }
 
+pub(super) async fn an_epoch_that_is_advanced_ends_what_was_issued_and_leaves_the_client_as_it_is(subject: Subject) {
+    let scene = Scene::new(subject).await;
+    let (store, realm, client) = (&scene.store, scene.realm, scene.client);
+    let grant = scene.activated().await;
+    let advance = || Change::AdvanceClientEpoch { realm, client };
+    store.change(vec![advance(), advance()]).await.unwrap();
+    let (of_client, of_user) = scene.standing().await;
+    assert_eq!((of_client, of_user), (PartyStanding { active: true, epoch: 2 }, PartyStanding::NEW));
+    assert!(!scene.row(grant.id).await.unwrap().standing.supports(&grant));
+    scene.set_client(Activity::Disabled).await;
+    store.change(vec![advance()]).await.unwrap();
+    assert_eq!(scene.standing().await.0, PartyStanding { active: false, epoch: 4 });
+    // Of nobody, and of another realm's client of this number.
+    let other = put_realm(&**store, "other").await;
+    let absent = ClientNumber(4_000_000_000);
+    let nobody = Change::AdvanceClientEpoch { realm, client: absent };
+    store.change(vec![nobody, Change::AdvanceClientEpoch { realm: other, client }]).await.unwrap();
+    assert_eq!(scene.standing().await.0, PartyStanding { active: false, epoch: 4 });
+    assert_eq!(store.lookup_rowless(realm, absent, [0; 16]).await.unwrap().client, PartyStanding::GONE);
+}
+
 pub(super) async fn a_removed_clients_grants_are_dead_and_its_number_is_not_used_again(subject: Subject) {
     let scene = Scene::new(subject).await;
     let (store, realm, client) = (&scene.store, scene.realm, scene.client);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kimbai_core::client::{
     AuthenticationMethod, Client, ClientMetadata, ClientSecret, Partner, SealedSecret, SecretDigest,
 };
+use kimbai_core::number::ClientNumber;
 use kimbai_core::realm::RealmSettings;
 use kimbai_core::scope::ScopeTable;
 use kimbai_core::secret::Secret;
@@ -27,6 +28,9 @@ pub(in crate::admin) struct IntendedClient {
     pub(in crate::admin) activity: Option<Activity>,
     /// Whether anything but its activity changes.
     pub(in crate::admin) is_put: bool,
+    /// Its number, if it was a partner and is none any more: all that it was issued ends, so that nothing of it is another partner's
+    /// when the client is given another code.
+    pub(in crate::admin) ended_partner: Option<ClientNumber>,
 }
 
 #[derive(Debug)]
@@ -94,11 +98,14 @@ impl Planner<'_> {
             changes.push("client_secret".to_owned());
         }
         changes.extend(known.as_ref().and_then(|_| key.change()));
+        let ended_partner = known.as_ref().filter(|known| known.partner().is_some() && metadata.partner.is_none());
+        changes.extend(ended_partner.map(|_| "partner: all that it was issued ends".to_owned()));
         let is_put = known.is_none() || !changes.is_empty();
         let activity = changed_activity(asked.disabled, known.as_ref().map(|client| client.standing.active));
         changes.extend(activity.map(describe));
         self.step(known.is_some(), Kind::Client, (realm_name, client_id), changes);
-        Ok(IntendedClient { client_id: client_id.to_owned(), metadata, secret, key, activity, is_put })
+        let (client_id, ended_partner) = (client_id.to_owned(), ended_partner.map(|known| known.number));
+        Ok(IntendedClient { client_id, metadata, secret, key, activity, is_put, ended_partner })
     }
 
     fn secret(

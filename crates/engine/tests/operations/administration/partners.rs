@@ -1,6 +1,7 @@
 //! Partners by command and by file: made, listed, rotated, disabled; a key is answered once and never shown again.
 
 use kimbai_core::client::{AnswerForm, AuthenticationMethod, IvLayout, KeySpelling};
+use kimbai_core::grant::PartyStanding;
 use kimbai_core::realm::{EndpointPaths, FailureLimits, PartnerSettings, RealmSettings};
 use kimbai_engine::admin::{
     AdminError, Applied, ClientRemove, ClientShow, Enabled, Export, ExportSecrets, Manifest, PartnerAdd, PartnerList,
@@ -354,8 +355,25 @@ async fn a_client_stops_being_a_partner_when_a_file_says_so() {
     let plain = json!({ "shop": {
         "partner": null, "token_endpoint_auth_method": "client_secret_basic", "grant_types": [],
     } });
+    let ends = "partner: all that it was issued ends".to_owned();
+    assert!(operator.plan(of_realm(&plain)).await.unwrap()[0].changes.contains(&ends));
     operator.apply(of_realm(&plain)).await.unwrap();
     assert!(operator.run(list()).await.unwrap().is_empty());
+    let _ = operator.fixture.audit("partner_ended", 1).await;
+    let standing = || operator.fixture.engine.realm(REALM).unwrap().client("shop").unwrap().standing;
+    assert_eq!(standing(), PartyStanding { active: true, epoch: 1 });
+    // It has nothing more to end, and is a partner of another code from now on.
+    assert!(operator.plan(of_realm(&plain)).await.unwrap().is_empty());
+    let again = json!({ "shop": {
+        "partner": { "partner_code": "OTHER", "key": KEY }, "token_endpoint_auth_method": "partner_envelope",
+        "grant_types": ["password", "refresh_token"],
+    } });
+    operator.apply(of_realm(&again)).await.unwrap();
+    assert_eq!(standing().epoch, 1);
+    // One that is disabled stays so.
+    operator.run(set("OTHER", Enabled::Disabled)).await.unwrap();
+    operator.apply(of_realm(&plain)).await.unwrap();
+    assert_eq!(standing(), PartyStanding { active: false, epoch: 3 });
 }
 
 async fn export(operator: &Operator, secrets: ExportSecrets) -> Manifest {

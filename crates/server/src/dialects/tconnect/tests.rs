@@ -6,12 +6,14 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use kimbai_core::realm::{ErrorForm, RealmSettings};
+use kimbai_engine::LOG_INS_WAITING_IN_ALL_MAX;
 use kimbai_engine::admin::Wire as _;
 use serde_json::{Map, Value, json};
 
 use super::request::{Unread, digits, partner_code, refresh_token};
 use super::{demo, error};
 use crate::dialects::Dialects;
+use crate::http::admission::IN_HAND_MAX;
 use crate::http::body::BodyFault;
 use crate::http::front::Reason;
 use crate::http::reply::HttpFault;
@@ -130,4 +132,9 @@ fn the_demo_is_one_that_can_be_served() {
     assert_eq!(shown["clients"][0]["partner_code"], "DEMO");
     assert!(shown["clients"][1]["envelope_key"].as_str().unwrap().starts_with("2021"));
     assert!(shown["endpoints"].get("token").is_none() && shown["clients"][2].get("partner_code").is_none());
+}
+
+#[test]
+fn those_in_front_of_the_wall_leave_half_of_what_is_in_hand_to_others() {
+    assert_eq!(LOG_INS_WAITING_IN_ALL_MAX * 2, IN_HAND_MAX);
 }
