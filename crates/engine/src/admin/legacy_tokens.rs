@@ -8,7 +8,7 @@ use kimbai_store::{Change, Epochs, LegacyTokenRow, LegacyTokenStep, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::clients::find;
-use super::grants::username;
+use super::names::Names;
 use super::organizations::find_organization;
 use super::{AdminError, Administration, Command, Order, PlainSecret};
 use crate::engine::About;
@@ -165,9 +165,9 @@ impl Command for LegacyTokenList {
         let after = self.after.as_deref().map(digest).transpose()?;
         let limit = self.limit.clamp(1, LIMIT_MAX);
         let rows = administration.engine.store.legacy_tokens(realm.number, shop.number, after, limit).await?;
-        let mut views = Vec::new();
+        let (mut views, mut names) = (Vec::new(), Names::new(administration, &realm));
         for row in rows {
-            views.push(view(administration, &realm, row).await?);
+            views.push(view(&mut names, &realm, row).await?);
         }
         Ok(views)
     }
@@ -189,7 +189,7 @@ impl Command for LegacyTokenEnd {
             .ok_or_else(|| AdminError::NotFound(format!("realm {} has no legacy token of this digest", realm.name)))?;
         let (client, user) = (Some(row.owner.client.0), Some(row.owner.user.0));
         engine.record(&realm, "legacy_token_ended", About { client, user, ..About::default() });
-        view(administration, &realm, row).await
+        view(&mut Names::new(administration, &realm), &realm, row).await
     }
 }
 
@@ -253,17 +253,13 @@ async fn taken(
     Ok(AdminError::Invalid(mistakes))
 }
 
-async fn view(
-    administration: &Administration,
-    realm: &Realm,
-    row: LegacyTokenRow,
-) -> Result<LegacyTokenView, AdminError> {
+async fn view(names: &mut Names<'_>, realm: &Realm, row: LegacyTokenRow) -> Result<LegacyTokenView, AdminError> {
     let (ends, works) = (end_of(realm, &row), works(realm, &row));
     let client = realm.client_by_number(row.owner.client);
     Ok(LegacyTokenView {
         token: hex(row.token),
         client_id: client.map_or_else(|| format!("#{}", row.owner.client.0), |client| client.client_id.clone()),
-        username: username(administration, realm, row.owner.user).await?,
+        username: names.user(row.owner.user).await?,
         put: row.put.to_rfc3339(),
         ends: (ends != Micros::NEVER).then(|| ends.to_rfc3339()),
         exchanges: row.exchange.saturating_sub(u32::from(!row.answered)),

@@ -24,6 +24,8 @@ mod haravan_exchange_changes;
 #[cfg(test)]
 mod haravan_exchanged;
 #[cfg(test)]
+mod haravan_lists;
+#[cfg(test)]
 mod haravan_members;
 #[cfg(test)]
 mod haravan_services;
