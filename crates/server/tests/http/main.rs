@@ -18,6 +18,8 @@ mod hang_up;
 #[cfg(test)]
 mod haravan;
 #[cfg(test)]
+mod haravan_attacks;
+#[cfg(test)]
 mod haravan_exchange;
 #[cfg(test)]
 mod haravan_exchange_changes;
