@@ -433,8 +433,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_known_of_a_person_can_be_a_claim_of_the_protocol() {
-        for name in ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"] {
+    fn nothing_that_is_known_of_a_person_can_be_a_claim_of_the_protocol_or_of_an_organization() {
+        let of_protocol =
+            ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash"];
+        for name in of_protocol.into_iter().chain(crate::organization::CLAIMS) {
             assert_eq!(ClaimSet::named(name), None, "{name}");
             assert!(serde_json::from_value::<StandardClaims>(json!({ name: "x" })).is_err(), "{name}");
         }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::grant::{Active, CodeBinding, Seen, ShortDigest, State};
+use crate::grant::{Active, CodeBinding, Grant, Seen, ShortDigest, State};
 use crate::number::Generation;
 use crate::realm::RealmSettings;
 use crate::scope::{ScopeSet, ScopeTable};
@@ -19,7 +19,7 @@ use crate::time::Micros;
 pub struct ExchangeSettings {
     /// The scopes that every exchange must ask for, with spaces between them.
     pub mandatory_scopes: String,
-    /// How long an exchange whose tokens were not used is answered with the same ones, in seconds.
+    /// How long an exchange whose tokens were not used is answered with the same ones, in seconds, at most [`RETRY_MAX_S`]. 0: never.
     pub retry_s: u32,
     /// How long a legacy token works.
     pub legacy_tokens: LegacyTokens,
@@ -33,7 +33,7 @@ pub struct ExchangeSettings {
 pub enum LegacyTokens {
     /// Until it is ended by administration.
     Keep,
-    /// Until this second since 1970 at the latest.
+    /// Until this second since 1970 at the latest, which is no earlier than [`END_MIN_S`].
     EndAtS(u32),
     /// Until a token that was exchanged for it is first used.
     EndWithFirstUse,
@@ -55,18 +55,35 @@ pub enum ExchangeSettingsError {
     /// A mandatory scope is not one of the realm's, or is retired: nobody could exchange anything.
     #[error("mandatory_scopes: the realm has no scope {0}, or it is retired")]
     Scope(String),
+    /// An unused pair would lie in wait for too long, for whoever has the legacy token too.
+    #[error("retry_s: the same pair is given again for at most {RETRY_MAX_S} s (30 days)")]
+    Retry,
+    /// What is meant as a duration would end every legacy token at once.
+    #[error("legacy_tokens.end_at_s: it is a second since 1970, from {END_MIN_S} (September 2001) on")]
+    End,
 }
 
+/// The longest time for which an exchange is answered with the same tokens, in seconds.
+pub const RETRY_MAX_S: u32 = 30 * 86_400;
+/// No legacy token ends earlier, in seconds since 1970: a smaller number is a duration by mistake.
+pub const END_MIN_S: u32 = 1_000_000_000;
+
 impl ExchangeSettings {
-    /// Whether a realm with these scopes can have them.
+    /// Whether a realm can have them.
     ///
     /// # Errors
     /// [`ExchangeSettingsError`]: what to change.
     pub fn check(&self, realm: &RealmSettings) -> Result<(), ExchangeSettingsError> {
         let is_known = |name: &&str| realm.scopes.iter().any(|scope| scope.name == **name && !scope.retired);
-        match self.mandatory().find(|name| !is_known(name)) {
-            Some(unknown) => Err(ExchangeSettingsError::Scope(unknown.to_owned())),
-            None => Ok(()),
+        if let Some(unknown) = self.mandatory().find(|name| !is_known(name)) {
+            return Err(ExchangeSettingsError::Scope(unknown.to_owned()));
+        }
+        if self.retry_s > RETRY_MAX_S {
+            return Err(ExchangeSettingsError::Retry);
+        }
+        match self.legacy_tokens {
+            LegacyTokens::EndAtS(second) if second < END_MIN_S => Err(ExchangeSettingsError::End),
+            LegacyTokens::EndAtS(_) | LegacyTokens::Keep | LegacyTokens::EndWithFirstUse => Ok(()),
         }
     }
 
@@ -170,6 +187,14 @@ impl ExchangeOrigin {
         let (zero, number) = binding.code_challenge.0.split_last_chunk::<4>()?;
         let number = u32::from_be_bytes(*number);
         (number > 0 && zero.iter().all(|byte| *byte == 0)).then_some(Self { token: binding.redirect_uri, number })
+    }
+}
+
+impl Grant {
+    /// When its user authenticated here, in seconds since 1970; none: before an exchange, in the older system.
+    #[must_use]
+    pub fn authenticated_s(&self) -> Option<u32> {
+        ExchangeOrigin::of(&self.binding).is_none().then_some(self.auth_time_s)
     }
 }
 

@@ -25,8 +25,8 @@ pub struct IdToken<'a> {
     pub issued_at_s: u32,
     /// When it expires, in seconds since 1970.
     pub expiry_s: u32,
-    /// When the user authenticated, in seconds since 1970.
-    pub auth_time_s: u32,
+    /// When the user authenticated here, in seconds since 1970; none: elsewhere, and nothing is said of when or how.
+    pub auth_time_s: Option<u32>,
     /// The request's, in the first ID token of a grant alone (section 12.2).
     pub nonce: Option<&'a str>,
     /// The browser session.
@@ -46,11 +46,14 @@ struct Members<'a> {
     aud: &'a str,
     exp: u32,
     iat: u32,
-    auth_time: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
-    acr: &'static str,
-    amr: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<[&'static str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,8 +76,8 @@ impl IdToken<'_> {
             iat: self.issued_at_s,
             auth_time: self.auth_time_s,
             nonce: self.nonce,
-            acr: ACR,
-            amr: AMR,
+            acr: self.auth_time_s.map(|_| ACR),
+            amr: self.auth_time_s.map(|_| AMR),
             sid: self.session,
             at_hash: self.access_token.map(|token| half_hash(algorithm, token)),
             c_hash: self.code.map(|code| half_hash(algorithm, code)),
@@ -109,7 +112,7 @@ mod tests {
             client_id: "web",
             issued_at_s: 1_000,
             expiry_s: 4_600,
-            auth_time_s: 900,
+            auth_time_s: Some(900),
             nonce: None,
             session: None,
             access_token: None,
@@ -146,6 +149,13 @@ mod tests {
         });
         expect.as_object_mut().unwrap().extend(added.as_object().unwrap().clone());
         assert_eq!(members(&most), expect);
+    }
+
+    #[test]
+    fn an_id_token_says_neither_when_nor_how_somebody_authenticated_who_did_not_do_so_here() {
+        let elsewhere = members(&IdToken { auth_time_s: None, ..id_token() });
+        let expect = json!({ "iss": "https://id.example.vn", "sub": "1", "aud": "web", "exp": 4_600, "iat": 1_000 });
+        assert_eq!(elsewhere, expect);
     }
 
     #[test]

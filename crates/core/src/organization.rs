@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::number::OrganizationNumber;
-use crate::realm::{RealmSettings, SettingsError};
+use crate::realm::{LIFETIME_MAX_S, RealmSettings, SettingsError};
 use crate::scope::{ScopeSet, ScopeTable};
 use crate::token::Refusal;
 
@@ -73,9 +73,9 @@ pub struct ServiceSettings {
     pub scope: String,
     /// The role without which nobody may give it.
     pub role: String,
-    /// Lifetime of its access tokens, in seconds.
+    /// Lifetime of its access tokens, in seconds, at most [`LIFETIME_MAX_S`].
     pub access_token_s: u32,
-    /// How long it lives, in seconds; it has no idle end.
+    /// How long it lives, in seconds, at most [`LIFETIME_MAX_S`]; it has no idle end.
     pub refresh_absolute_s: u32,
 }
 
@@ -96,8 +96,12 @@ pub(crate) fn check(settings: &RealmSettings) -> Result<(), SettingsError> {
     if !is_role(&service.role) {
         return Err(SettingsError::Service("role: it has 1 to 64 visible ASCII characters"));
     }
-    if service.access_token_s == 0 || service.refresh_absolute_s == 0 {
+    let lifetimes = [service.access_token_s, service.refresh_absolute_s];
+    if lifetimes.contains(&0) {
         return Err(SettingsError::Service("a lifetime is at least 1 s"));
+    }
+    if lifetimes.iter().any(|lifetime_s| *lifetime_s > LIFETIME_MAX_S) {
+        return Err(SettingsError::Service("a lifetime is at most 2147483647 s"));
     }
     Ok(())
 }

@@ -185,6 +185,12 @@ pub enum SettingsError {
     /// Something would be over before it began.
     #[error("lifetimes.{0}: it is at least 1 s")]
     NoLifetime(&'static str),
+    /// Clients that count in signed 32-bit seconds could not read it.
+    #[error("lifetimes.{0}: it is at most {LIFETIME_MAX_S} s")]
+    Lifetime(&'static str),
+    /// A refresh token that was replaced would be answered for too long.
+    #[error("lifetimes.{0}: a retry gets the same answer for at most {RETRY_MAX_S} s (24 hours)")]
+    Retry(&'static str),
     /// The store ends a session that was not used for so long, whatever its realm says.
     #[error("lifetimes.session_idle_s: a session is unused for at most {SESSION_IDLE_MAX_S} s (7 days)")]
     SessionIdle,
@@ -221,6 +227,10 @@ pub enum SettingsError {
 
 /// RFC 6749 section 4.1.2.
 const CODE_LIFETIME_MAX_S: u32 = 600;
+/// No token and no session lives longer, in seconds: `expires_in` fits into signed 32 bits.
+pub const LIFETIME_MAX_S: u32 = i32::MAX.cast_unsigned();
+/// The longest time for which a retried refresh gets the same answer, in seconds.
+const RETRY_MAX_S: u32 = 86_400;
 /// The longest time for which a browser session may be unused, in seconds; stores delete those that were unused for longer.
 pub const SESSION_IDLE_MAX_S: u32 = 7 * 86_400;
 /// What the forms of the log-in, the consent, the account and the organization post to, below the authorization endpoint.
@@ -362,8 +372,15 @@ impl Lifetimes {
             ("session_idle_s", self.session_idle_s),
             ("session_absolute_s", self.session_absolute_s),
         ];
-        match lifetimes.into_iter().find(|(_, lifetime_s)| *lifetime_s == 0) {
-            Some((name, _)) => Err(SettingsError::NoLifetime(name)),
+        let retries = [("retry_confidential_s", self.retry_confidential_s), ("retry_public_s", self.retry_public_s)];
+        if let Some((name, _)) = lifetimes.iter().find(|(_, lifetime_s)| *lifetime_s == 0) {
+            return Err(SettingsError::NoLifetime(name));
+        }
+        if let Some((name, _)) = lifetimes.iter().find(|(_, lifetime_s)| *lifetime_s > LIFETIME_MAX_S) {
+            return Err(SettingsError::Lifetime(name));
+        }
+        match retries.iter().find(|(_, retry_s)| *retry_s > RETRY_MAX_S) {
+            Some((name, _)) => Err(SettingsError::Retry(name)),
             None => Ok(()),
         }
     }
@@ -399,7 +416,7 @@ pub struct EndpointPaths {
     pub platform: BTreeMap<String, String>,
 }
 
-/// Lifetimes in seconds; a client may only shorten them.
+/// Lifetimes in seconds, each at most [`LIFETIME_MAX_S`]; a client may only shorten them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lifetimes {
@@ -411,7 +428,7 @@ pub struct Lifetimes {
     pub refresh_idle_s: Option<u32>,
     /// Of a grant.
     pub refresh_absolute_s: u32,
-    /// How long a retried refresh gets the same answer, for clients that prove themselves. 0: never.
+    /// How long a retried refresh gets the same answer, for clients that prove themselves, at most 24 hours. 0: never.
     pub retry_confidential_s: u32,
     /// The same for public clients.
     pub retry_public_s: u32,

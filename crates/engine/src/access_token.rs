@@ -68,7 +68,7 @@ impl Target {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Statement<'a> {
     pub(crate) subject: &'a str,
-    /// When the user authenticated, in seconds since 1970; none: there is no user.
+    /// When the user authenticated here, in seconds since 1970; none: elsewhere, or there is no user.
     pub(crate) auth_time_s: Option<u32>,
     pub(crate) signer: &'a SigningKey,
 }

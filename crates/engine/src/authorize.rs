@@ -305,8 +305,15 @@ impl Engine {
         let session_state = realm.session_state(&client, &target, &signed_in.secret);
         let issued_at_s = self.store.now().as_unix_s();
         let expiry_s = issued_at_s.saturating_add(client.lifetimes.access_token_s);
-        let occasion =
-            Occasion { issued_at_s, expiry_s, auth_time_s, session, nonce, access_token: None, code: Some(&code) };
+        let occasion = Occasion {
+            issued_at_s,
+            expiry_s,
+            auth_time_s: Some(auth_time_s),
+            session,
+            nonce,
+            access_token: None,
+            code: Some(&code),
+        };
         let id_token = identity.map(|identity| Self::id_token(realm, (&client, &identity), occasion));
         let id_token = id_token.transpose()?;
         Ok(Authorized::Code(GrantedCode { target, code, id_token, scope, session_state }))

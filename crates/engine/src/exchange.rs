@@ -135,12 +135,20 @@ impl Engine {
         Err(EngineError::Store(StoreError::NotDone).into())
     }
 
+    /// Whether an exchange of what is mandatory could be answered: the user of the legacy token is one who may give it.
+    pub(crate) async fn may_be_exchanged(&self, realm: &Realm, row: &LegacyTokenRow) -> Result<bool, EngineError> {
+        let Some(settings) = &realm.settings.exchange else { return Ok(false) };
+        let mandatory = settings.mandatory().filter_map(|name| realm.scopes.parse(name).ok());
+        self.may_give(realm, row, mandatory.fold(ScopeSet::EMPTY, ScopeSet::union)).await
+    }
+
     /// The user of the legacy token gives what the scope allows, as by a consent, and must be one who may.
-    async fn check_role(&self, realm: &Realm, row: &LegacyTokenRow, scope: ScopeSet) -> Result<(), ExchangeError> {
-        let Some(role) = realm.organizations.role_for(scope) else { return Ok(()) };
-        let membership = self.membership(realm, row.owner.user, row.owner.organization).await?;
-        let may = membership.is_some_and(|membership| membership.has_role(role));
-        if may { Ok(()) } else { Err(LegacyTokenRefusal::NoRole.into()) }
+    async fn may_give(&self, realm: &Realm, row: &LegacyTokenRow, scope: ScopeSet) -> Result<bool, EngineError> {
+        if realm.organizations.role_for(scope).is_none() {
+            return Ok(true);
+        }
+        let place = self.membership(realm, row.owner.user, row.owner.organization).await?;
+        Ok(realm.organizations.check_giver(scope, row.owner.organization, place.as_ref()).is_ok())
     }
 
     async fn attempt_exchange(
@@ -156,7 +164,9 @@ impl Engine {
             let look = self.store.lookup(realm.number, id).await.map_err(EngineError::from)?;
             (look.seen, look.now)
         } else {
-            self.check_role(realm, row, wish.scope).await?;
+            if !self.may_give(realm, row, wish.scope).await? {
+                return Err(LegacyTokenRefusal::NoRole.into());
+            }
             let (opening, attempt) = (opening(realm, row, (id, origin), wish), Self::attempt());
             let outcome = until_known(|| self.store.open(realm.number, opening, attempt)).await;
             let outcome = outcome.map_err(EngineError::from)?;

@@ -50,7 +50,8 @@ pub(crate) struct Occasion<'a> {
     /// In seconds since 1970, as the other two times.
     pub(crate) issued_at_s: u32,
     pub(crate) expiry_s: u32,
-    pub(crate) auth_time_s: u32,
+    /// None: the user did not authenticate here.
+    pub(crate) auth_time_s: Option<u32>,
     /// The browser session of the log-in, as the registry knows it.
     pub(crate) session: ShortDigest,
     pub(crate) nonce: Option<&'a str>,

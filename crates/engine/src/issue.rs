@@ -60,7 +60,7 @@ impl Engine {
             AccessTokenFormat::Opaque => seal(TokenKind::Access)?.into(),
             AccessTokenFormat::Jwt => {
                 let (identity, jti) = (named()?, seal(TokenKind::AccessJti)?);
-                let statement = identity.statement(access.issued_at_s, Some(grant.auth_time_s))?;
+                let statement = identity.statement(access.issued_at_s, grant.authenticated_s())?;
                 realm.signed_access_token(client, (Target::Grant(*access), &jti), statement)?
             }
         };
@@ -68,7 +68,7 @@ impl Engine {
             let occasion = Occasion {
                 issued_at_s: access.issued_at_s,
                 expiry_s: realm.id_token_expiry_s(access.issued_at_s, access.time),
-                auth_time_s: grant.auth_time_s,
+                auth_time_s: grant.authenticated_s(),
                 session: grant.log_in.session,
                 nonce,
                 access_token: Some(access_token.expose()),

@@ -62,9 +62,9 @@ impl UseNoted {
 /// Why a legacy token cannot be stored. What was given is not repeated: in a file whose columns were mixed up it may be the token.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyTokenError {
-    /// It is empty or too long.
-    #[error("a legacy token has 1 to {LEGACY_TOKEN_BYTES_MAX} bytes")]
-    Length,
+    /// It is empty or too long, or cannot be presented.
+    #[error("a legacy token is 1 to {LEGACY_TOKEN_BYTES_MAX} visible characters of ASCII: no header carries others")]
+    Form,
     /// There is no such organization.
     #[error("there is no such shop")]
     Organization,
@@ -74,6 +74,9 @@ pub enum LegacyTokenError {
     /// The client has no use for what a legacy token is exchanged for.
     #[error("the client is registered for neither authorization_code nor refresh_token")]
     NoUsersClient,
+    /// The client has no secret, with which it would exchange.
+    #[error("the client is public: who exchanges a token proves itself by a secret")]
+    PublicClient,
     /// There is no such user.
     #[error("there is no such user")]
     User,
@@ -152,7 +155,7 @@ impl Engine {
         realm: &Realm,
         (new, epochs): (&NewLegacyToken, Epochs),
     ) -> Result<Change, LegacyTokenError> {
-        let token = legacy_token_digest(realm, &new.token).ok_or(LegacyTokenError::Length)?;
+        let token = legacy_token_digest(realm, &new.token).ok_or(LegacyTokenError::Form)?;
         let owner = self.legacy_token_owner(realm, new).await?;
         Ok(Change::PutLegacyToken { realm: realm.number, token, owner, epochs })
     }
@@ -172,6 +175,9 @@ impl Engine {
         };
         if !client.metadata.grant_types.iter().any(is_of_users) {
             return Err(LegacyTokenError::NoUsersClient);
+        }
+        if client.is_public() {
+            return Err(LegacyTokenError::PublicClient);
         }
         let user = self.user_row(realm, username).await?;
         let user = user.ok_or(LegacyTokenError::User)?;
@@ -202,7 +208,7 @@ impl Engine {
             let Some(first) = of_one.first() else { continue };
             let owner = self.legacy_token_owner(realm, first).await?;
             for NewLegacyToken { token, .. } in of_one {
-                let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Length)?;
+                let token = legacy_token_digest(realm, token).ok_or(LegacyTokenError::Form)?;
                 changes.push(Change::PutLegacyToken { realm: realm.number, token, owner, epochs: Epochs::Kept });
             }
         }
@@ -245,6 +251,6 @@ impl Engine {
 /// By what the registry knows a legacy token; none for what cannot be one.
 pub(crate) fn legacy_token_digest(realm: &Realm, token: &Secret) -> Option<ShortDigest> {
     let token = token.expose().as_bytes();
-    let is_one = (1..=LEGACY_TOKEN_BYTES_MAX).contains(&token.len());
+    let is_one = (1..=LEGACY_TOKEN_BYTES_MAX).contains(&token.len()) && token.iter().all(u8::is_ascii_graphic);
     is_one.then(|| ShortDigest(realm.keyring.keyed_digest("legacy token", token)))
 }

@@ -84,6 +84,30 @@ fn a_grant_knows_from_which_exchange_it_came() {
 }
 
 #[test]
+fn the_user_of_an_exchanged_grant_did_not_authenticate_here() {
+    let exchanged = Grant { auth_time_s: 900, ..grant() };
+    assert_eq!(exchanged.authenticated_s(), None);
+    assert_eq!(Grant { binding: CodeBinding::NONE, ..exchanged }.authenticated_s(), Some(900));
+}
+
+#[test]
+fn a_retry_has_a_longest_time_and_an_end_is_a_date() {
+    let retried = |retry_s| ExchangeSettings { retry_s, ..SETTINGS };
+    let ending = |second| ExchangeSettings { legacy_tokens: LegacyTokens::EndAtS(second), ..SETTINGS };
+    for right in [retried(0), retried(2_592_000), ending(1_000_000_000), ending(u32::MAX)] {
+        assert_eq!(right.check(&settings()), Ok(()), "{right:?}");
+    }
+    for (wrong, expect) in [
+        (retried(2_592_001), ExchangeSettingsError::Retry),
+        (retried(u32::MAX), ExchangeSettingsError::Retry),
+        (ending(999_999_999), ExchangeSettingsError::End),
+        (ending(604_800), ExchangeSettingsError::End),
+    ] {
+        assert_eq!(wrong.check(&settings()), Err(expect), "{wrong:?}");
+    }
+}
+
+#[test]
 fn a_pair_is_given_again_until_it_is_used_revoked_or_too_old() {
     let of = |grant: Grant, now| ExchangeProgress::of(&seen(grant), ORIGIN, SETTINGS.retry_s, now);
     let State::Active(active) = grant().state else { panic!("not active") };

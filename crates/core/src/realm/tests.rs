@@ -67,7 +67,8 @@ fn settings_that_cannot_be_served_are_refused_by_name() {
         ),
     ];
     let mut longest = settings();
-    (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, u32::MAX);
+    (longest.lifetimes.session_idle_s, longest.lifetimes.session_absolute_s) = (604_800, LIFETIME_MAX_S);
+    (longest.lifetimes.retry_confidential_s, longest.lifetimes.retry_public_s) = (86_400, 86_400);
     longest.signing.jwks_max_age_s = 86_400;
     longest.paths.jwks = Some("/.well-known/jwks.json".to_owned());
     for right in [settings(), longest] {
@@ -85,6 +86,24 @@ fn assert_refused(cases: &[(Mistake, &str)]) {
         let error = settings.check().unwrap_err().to_string();
         assert!(error.starts_with(expect), "{error}");
     }
+}
+
+#[test]
+fn a_lifetime_fits_into_signed_32_bits_and_a_retry_into_a_day() {
+    assert_refused(&[
+        (|s| s.lifetimes.access_token_s = 1 << 31, "lifetimes.access_token_s: it is at most 2147483647 s"),
+        (|s| s.lifetimes.refresh_idle_s = Some(u32::MAX), "lifetimes.refresh_idle_s: it is at most 2147483647 s"),
+        (|s| s.lifetimes.refresh_absolute_s = u32::MAX, "lifetimes.refresh_absolute_s: it is at most 2147483647 s"),
+        (|s| s.lifetimes.session_absolute_s = u32::MAX, "lifetimes.session_absolute_s: it is at most 2147483647 s"),
+        (
+            |s| s.lifetimes.retry_confidential_s = 86_401,
+            "lifetimes.retry_confidential_s: a retry gets the same answer for at most 86400 s",
+        ),
+        (
+            |s| s.lifetimes.retry_public_s = 86_401,
+            "lifetimes.retry_public_s: a retry gets the same answer for at most 86400 s",
+        ),
+    ]);
 }
 
 #[test]
@@ -118,6 +137,8 @@ fn organizations_and_services_that_cannot_be_are_refused_by_name() {
     let mut right = settings();
     (right.membership, right.service) = (Some(membership("order")), Some(service("product", "admin", 1)));
     assert_eq!(right.check(), Ok(()));
+    right.service = Some(service("product", "admin", LIFETIME_MAX_S));
+    assert_eq!(right.check(), Ok(()));
     assert_refused(&[
         (|s| s.membership = Some(membership("nowhere")), "membership: the realm has no such scope"),
         (|s| s.service = Some(service("order", "admin", 1)), "service: it needs membership"),
@@ -132,6 +153,10 @@ fn organizations_and_services_that_cannot_be_are_refused_by_name() {
         (
             |s| (s.membership, s.service) = (Some(membership("order")), Some(service("product", "admin", 0))),
             "service: a lifetime is at least 1 s",
+        ),
+        (
+            |s| (s.membership, s.service) = (Some(membership("order")), Some(service("product", "admin", 1 << 31))),
+            "service: a lifetime is at most 2147483647 s",
         ),
     ]);
 }

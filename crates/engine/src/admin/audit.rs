@@ -1,14 +1,13 @@
 //! What happened: the newest audit events, by what they are about.
 
-use std::collections::HashMap;
-
 use kimbai_core::number::{ClientNumber, UserNumber};
 use kimbai_core::time::Micros;
 use kimbai_store::AuditFilter;
 use serde::{Deserialize, Serialize};
 
 use super::clients::find;
-use super::grants::{grant_id, username};
+use super::grants::grant_id;
+use super::names::Names;
 use super::users::find_user;
 use super::{AdminError, Administration, Command, Order};
 
@@ -73,14 +72,13 @@ impl Command for AuditList {
         };
         let limit = self.limit.clamp(1, LIMIT_MAX);
         let events = administration.engine.store.audit(realm.number, filter, limit).await?;
-        let mut usernames = HashMap::new();
+        let mut names = Names::new(administration, &realm);
         let mut lines = Vec::with_capacity(events.len());
         for (at, event) in events {
-            if let Some(user) = event.user
-                && !usernames.contains_key(&user)
-            {
-                usernames.insert(user, username(administration, &realm, UserNumber(user)).await?);
-            }
+            let username = match event.user {
+                Some(user) => Some(names.user(UserNumber(user)).await?),
+                None => None,
+            };
             let client_id = |number: u32| {
                 let client = realm.client_by_number(ClientNumber(number));
                 client.map_or_else(|| format!("#{number}"), |client| client.client_id.clone())
@@ -90,7 +88,7 @@ impl Command for AuditList {
                 event: event.event.into_owned(),
                 grant: event.grant.map(|grant| format!("{grant:016x}")),
                 client_id: event.client.map(client_id),
-                username: event.user.and_then(|user| usernames.get(&user).cloned()),
+                username,
                 source: event.source,
             });
         }

@@ -1,12 +1,13 @@
 //! Grants: listed, shown, revoked.
 
 use kimbai_core::grant::{Seen, State};
-use kimbai_core::number::{GrantId, OrganizationNumber, UserNumber};
+use kimbai_core::number::{GrantId, OrganizationNumber};
 use kimbai_store::GrantsOf;
 use serde::{Deserialize, Serialize};
 
 use super::clients::find;
 use super::legacy_tokens::origin_that_works;
+use super::names::Names;
 use super::organizations::find_organization;
 use super::users::find_user;
 use super::views::GrantView;
@@ -83,12 +84,12 @@ impl Command for GrantList {
         };
         let limit = self.limit.clamp(1, LIMIT_MAX);
         let mut after = self.after.as_deref().map(grant_id).transpose()?;
-        let mut views = Vec::new();
+        let (mut views, mut names) = (Vec::new(), Names::new(administration, &realm));
         // Grants to other clients and for other organizations are passed over, so that one slice need not be the whole answer.
         while views.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
             let slice = administration.engine.store.grants(realm.number, of, after, limit).await?;
             for seen in slice.grants.iter().filter(|seen| is_asked(seen)) {
-                views.push(view(administration, &realm, seen).await?);
+                views.push(view(&mut names, &realm, seen).await?);
             }
             after = slice.next;
             if after.is_none() {
@@ -138,26 +139,13 @@ impl Command for GrantRevoke {
 
 async fn view_of_one(administration: &Administration, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {
     let legacy_token = origin_that_works(administration, realm, &seen.grant).await?;
-    Ok(GrantView { legacy_token, ..view(administration, realm, seen).await? })
+    Ok(GrantView { legacy_token, ..view(&mut Names::new(administration, realm), realm, seen).await? })
 }
 
-async fn view(administration: &Administration, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {
-    let username = username(administration, realm, seen.grant.user).await?;
-    let organization = match seen.grant.organization {
-        OrganizationNumber::NONE => None,
-        number => administration.engine.store.organization(realm.number, number).await?.map(|row| row.label),
-    };
+async fn view(names: &mut Names<'_>, realm: &Realm, seen: &Seen) -> Result<GrantView, AdminError> {
+    let (username, organization) =
+        (names.user(seen.grant.user).await?, names.organization(seen.grant.organization).await?);
     Ok(GrantView::of(realm, seen, (username, organization)))
-}
-
-/// A user's name; its number, if it is gone.
-pub(super) async fn username(
-    administration: &Administration,
-    realm: &Realm,
-    user: UserNumber,
-) -> Result<String, AdminError> {
-    let row = administration.engine.store.user(realm.number, user).await?;
-    Ok(row.map_or_else(|| format!("#{}", user.0), |row| row.username))
 }
 
 pub(super) fn grant_id(text: &str) -> Result<GrantId, AdminError> {

@@ -8,7 +8,7 @@ use kimbai_store::{Change, Epochs, LegacyTokenRow, LegacyTokenStep, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::clients::find;
-use super::grants::username;
+use super::names::Names;
 use super::organizations::find_organization;
 use super::{AdminError, Administration, Command, Order, PlainSecret};
 use crate::engine::About;
@@ -57,6 +57,8 @@ pub struct GivenLegacyToken {
 pub struct LegacyTokensPut {
     /// So many; some of them may have been known before.
     pub known: u32,
+    /// So many of them may be exchanged: the others have ended, or their users may not give what every exchange asks for.
+    pub exchangeable: u32,
 }
 
 /// The legacy tokens of a shop, by digest.
@@ -150,7 +152,8 @@ impl Command for LegacyTokenPut {
             done => done?,
         }
         engine.record(&realm, "legacy_tokens_put", About::default());
-        Ok(LegacyTokensPut { known })
+        let exchangeable = exchangeable(administration, &realm, &changes).await?;
+        Ok(LegacyTokensPut { known, exchangeable })
     }
 }
 
@@ -165,9 +168,9 @@ impl Command for LegacyTokenList {
         let after = self.after.as_deref().map(digest).transpose()?;
         let limit = self.limit.clamp(1, LIMIT_MAX);
         let rows = administration.engine.store.legacy_tokens(realm.number, shop.number, after, limit).await?;
-        let mut views = Vec::new();
+        let (mut views, mut names) = (Vec::new(), Names::new(administration, &realm));
         for row in rows {
-            views.push(view(administration, &realm, row).await?);
+            views.push(view(&mut names, &realm, row).await?);
         }
         Ok(views)
     }
@@ -189,7 +192,7 @@ impl Command for LegacyTokenEnd {
             .ok_or_else(|| AdminError::NotFound(format!("realm {} has no legacy token of this digest", realm.name)))?;
         let (client, user) = (Some(row.owner.client.0), Some(row.owner.user.0));
         engine.record(&realm, "legacy_token_ended", About { client, user, ..About::default() });
-        view(administration, &realm, row).await
+        view(&mut Names::new(administration, &realm), &realm, row).await
     }
 }
 
@@ -233,6 +236,21 @@ impl GivenLegacyToken {
     }
 }
 
+/// How many of these may be exchanged.
+async fn exchangeable(
+    administration: &Administration,
+    realm: &Realm,
+    changes: &[(u32, Change)],
+) -> Result<u32, AdminError> {
+    let mut count = 0;
+    for (_, change) in changes {
+        let Change::PutLegacyToken { token, .. } = change else { continue };
+        let Some(row) = administration.engine.store.legacy_token(realm.number, *token).await? else { continue };
+        count += u32::from(works(realm, &row) && administration.engine.may_be_exchanged(realm, &row).await?);
+    }
+    Ok(count)
+}
+
 /// Which of these are known as another owner's.
 async fn taken(
     administration: &Administration,
@@ -253,17 +271,13 @@ async fn taken(
     Ok(AdminError::Invalid(mistakes))
 }
 
-async fn view(
-    administration: &Administration,
-    realm: &Realm,
-    row: LegacyTokenRow,
-) -> Result<LegacyTokenView, AdminError> {
+async fn view(names: &mut Names<'_>, realm: &Realm, row: LegacyTokenRow) -> Result<LegacyTokenView, AdminError> {
     let (ends, works) = (end_of(realm, &row), works(realm, &row));
     let client = realm.client_by_number(row.owner.client);
     Ok(LegacyTokenView {
         token: hex(row.token),
         client_id: client.map_or_else(|| format!("#{}", row.owner.client.0), |client| client.client_id.clone()),
-        username: username(administration, realm, row.owner.user).await?,
+        username: names.user(row.owner.user).await?,
         put: row.put.to_rfc3339(),
         ends: (ends != Micros::NEVER).then(|| ends.to_rfc3339()),
         exchanges: row.exchange.saturating_sub(u32::from(!row.opened)),

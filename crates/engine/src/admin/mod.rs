@@ -14,6 +14,7 @@ mod grants;
 mod keys;
 mod legacy_tokens;
 mod manifest;
+mod names;
 mod organizations;
 mod partner_manifest;
 mod partners;

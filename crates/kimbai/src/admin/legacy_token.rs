@@ -128,7 +128,7 @@ async fn import(Import { file, revive, realm: InRealm { realm, place } }: Import
         path => Box::new(BufReader::new(File::open(path).with_context(|| format!("cannot read {path}"))?)),
     };
     let reach = place.reach().await?;
-    let mut all = LegacyTokensPut { known: 0 };
+    let mut all = LegacyTokensPut { known: 0, exchangeable: 0 };
     let (mut first_line, mut tokens) = (1, Vec::new());
     let mut lines = (1_u32..).zip(source.lines());
     loop {
@@ -140,7 +140,7 @@ async fn import(Import { file, revive, realm: InRealm { realm, place } }: Import
                 Some(token) => tokens.push(token),
                 None if tokens.is_empty() => first_line = line + 1,
                 None => {
-                    all.known += put(&reach, (realm.clone(), revive), first_line, &mut tokens).await?;
+                    put(&reach, (realm.clone(), revive), (first_line, &mut tokens), &mut all).await?;
                     first_line = line + 1;
                 }
             }
@@ -148,7 +148,7 @@ async fn import(Import { file, revive, realm: InRealm { realm, place } }: Import
         let is_full = tokens.len() == LEGACY_TOKENS_MAX;
         if (is_full || next.is_none()) && !tokens.is_empty() {
             let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
-            all.known += put(&reach, (realm.clone(), revive), first_line, &mut tokens).await?;
+            put(&reach, (realm.clone(), revive), (first_line, &mut tokens), &mut all).await?;
             first_line += count;
         }
         if next.is_none() {
@@ -160,11 +160,14 @@ async fn import(Import { file, revive, realm: InRealm { realm, place } }: Import
 async fn put(
     reach: &super::reach::Reach,
     (realm, revive): (Option<String>, bool),
-    first_line: u32,
-    tokens: &mut Vec<GivenLegacyToken>,
-) -> anyhow::Result<u32> {
+    (first_line, tokens): (u32, &mut Vec<GivenLegacyToken>),
+    all: &mut LegacyTokensPut,
+) -> anyhow::Result<()> {
     let put = LegacyTokenPut { realm, tokens: std::mem::take(tokens), first_line, revive };
-    Ok(reach.run(put).await?.known)
+    let LegacyTokensPut { known, exchangeable } = reach.run(put).await?;
+    all.known += known;
+    all.exchangeable += exchangeable;
+    Ok(())
 }
 
 /// What a line says; nothing, if it is empty or a remark.
@@ -190,7 +193,13 @@ async fn add(Add { shop, client, user, token, revive, realm: InRealm { realm, pl
 }
 
 fn known(done: &LegacyTokensPut) -> String {
-    format!("{} may be exchanged\n", counted(done.known))
+    let may = format!("{} may be exchanged\n", counted(done.exchangeable));
+    match done.known.saturating_sub(done.exchangeable) {
+        0 => may,
+        others => {
+            may + &format!("{} may not: it has ended, or its user may not give what it asks for\n", counted(others))
+        }
+    }
 }
 
 fn counted(count: u32) -> String {

@@ -9,6 +9,7 @@ pub mod cors;
 pub mod form;
 pub mod front;
 pub mod host;
+pub(crate) mod json;
 pub mod listener;
 pub mod proxies;
 pub mod reply;

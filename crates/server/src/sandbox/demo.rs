@@ -339,10 +339,11 @@ impl DemoClient {
 fn not_installed(error: LegacyTokenError) -> SetupError {
     match error {
         LegacyTokenError::Store(error) => SetupError::Store(error),
-        LegacyTokenError::Length
+        LegacyTokenError::Form
         | LegacyTokenError::Organization
         | LegacyTokenError::Client
         | LegacyTokenError::NoUsersClient
+        | LegacyTokenError::PublicClient
         | LegacyTokenError::User => SetupError::Store(StoreError::Unreadable(error.to_string())),
     }
 }

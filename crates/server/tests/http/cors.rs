@@ -3,6 +3,7 @@
 use kimbai_core::client::{ClientMetadata, GrantType};
 use kimbai_store::Activity;
 
+use crate::fixture::exchange::{EXCHANGE, SHOP};
 use crate::fixture::{Answer, App, At, Browser, SPA, Sandbox, WEB, metadata, new_client};
 
 const REGISTERED: &str = "http://localhost:8080";
@@ -101,9 +102,8 @@ async fn authorize_its_forms_and_introspection_have_no_cors_at_all() {
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
         let request = Browser::new(at).request(&[]);
-        let (log_in, consent) = (format!("{}/login", at.authorize), format!("{}/consent", at.authorize));
         for origin in [REGISTERED, "https://evil.test", "null"] {
-            for path in [at.authorize, &log_in, &consent, at.introspect] {
+            for path in at.pages().iter().map(String::as_str).chain([at.introspect]) {
                 let answer = at.call("OPTIONS", path).header("origin", origin).send().await.expect(405);
                 assert_eq!(allowed(&answer), "");
                 assert!(!answer.headers.contains_key("access-control-allow-methods"));
@@ -111,6 +111,29 @@ async fn authorize_its_forms_and_introspection_have_no_cors_at_all() {
             assert_eq!(allowed(&at.call("GET", &request).header("origin", origin).send().await.expect(200)), "");
             let call = at.call("POST", at.introspect).header("origin", origin);
             assert_eq!(allowed(&call.form(&[("token", "x")]).send().await.expect(401)), "");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_and_shops_of_haravan_have_no_cors_at_all() {
+    let sandbox = Sandbox::start().await;
+    let shops = sandbox.shops().await;
+    let (at, access) = (&shops.at, shops.pair().await.access);
+    let own =
+        at.pages().into_iter().chain(["/connect/endsession", "/account/logout", at.introspect].map(str::to_owned));
+    let own = own.map(|path| (at.host.clone(), path));
+    let of_shop = [EXCHANGE, SHOP].map(|path| (shops.host("demo-shop"), path.to_owned()));
+    for (host, path) in own.chain(of_shop) {
+        for origin in [REGISTERED, "https://evil.test", "null"] {
+            for method in ["OPTIONS", "GET", "POST"] {
+                let call = at.call(method, &path).without_host().header("host", &host).header("origin", origin);
+                let call = call.header("access-control-request-method", "POST");
+                let answer = call.header("authorization", &format!("Bearer {access}")).send().await;
+                assert_eq!(allowed(&answer), "", "{method} {path}: {answer:?}");
+                assert!(!answer.headers.contains_key("access-control-allow-methods"), "{method} {path}");
+                assert!(method != "OPTIONS" || answer.status == 405, "{path}: {answer:?}");
+            }
         }
     }
 }

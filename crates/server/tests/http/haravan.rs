@@ -230,6 +230,50 @@ async fn the_session_state_is_another_one_for_each_response_and_no_part_of_a_coo
     assert!(!answer.header("location").contains("session_state") && !answer.header("location").contains("scope="));
 }
 
+/// The hash of a `session_state`, computed as the frame of a relying party has it computed (OpenID Connect Session Management 1.0
+/// sections 3.1 and 3.2): of the client, its origin, the browser's state and the salt.
+fn recomputed(browser_state: &str, salt: &str) -> String {
+    let origin = LOGIN_URI.strip_suffix("/install/login").unwrap();
+    let text = format!("{} {origin} {browser_state} {salt}", HARAVAN_APP.client_id);
+    format!("{}.{salt}", URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes())))
+}
+
+/// What stands for the browser's session to the app, and the `session_state` of the answer that said so.
+async fn stated(sandbox: &Sandbox, person: &mut Person) -> (String, String) {
+    let end = person.walk(LOGIN_SCOPE, &[HYBRID, NONCE, ("response_mode", "fragment")]).await.end.expect(303);
+    let claims = sandbox.id_token_claims(&person.browser.at, &end.parameter("id_token")).await;
+    (claims["sid"].as_str().unwrap().to_owned(), end.parameter("session_state"))
+}
+
+#[tokio::test]
+async fn a_relying_party_computes_the_session_state_and_sees_a_session_change() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let mut an = Person::new(&at, "an");
+    let (browser_state, first) = stated(&sandbox, &mut an).await;
+    let salt = |state: &str| state.split_once('.').unwrap().1.to_owned();
+    assert_eq!(recomputed(&browser_state, &salt(&first)), first);
+    // As long as the session is the same, so is what stands for it, whatever the salt.
+    let (same, again) = stated(&sandbox, &mut an).await;
+    assert_eq!((&same, recomputed(&browser_state, &salt(&again))), (&browser_state, again.clone()));
+    assert_ne!(again, first);
+    // After a log-out, and when somebody else logs in, the state is another one for every app that remembers the old one.
+    let hint = text(&an.tokens(LOGIN_SCOPE).await, "id_token").to_owned();
+    let log_out = format!("/connect/endsession?{}", crate::fixture::encode(&[("id_token_hint", &hint)]));
+    an.browser.get(&log_out).await.expect(200);
+    let (after_log_out, third) = stated(&sandbox, &mut an).await;
+    let shown = an.browser.get(&an.request(LOGIN_SCOPE, &[("prompt", "login")])).await.expect(200);
+    let next = an.browser.post_log_in(&crate::fixture::form(&shown), "binh", crate::fixture::PASSWORD).await;
+    next.expect(303);
+    an.username = "binh";
+    let (somebody_else, fourth) = stated(&sandbox, &mut an).await;
+    for (now, state) in [(&after_log_out, &third), (&somebody_else, &fourth)] {
+        assert_eq!(&recomputed(now, &salt(state)), state);
+        assert_ne!(&recomputed(&browser_state, &salt(state)), state, "the relying party sees that it changed");
+    }
+    assert_ne!(after_log_out, somebody_else);
+}
+
 #[tokio::test]
 async fn tokens_are_64_hex_digits_and_work_at_introspection_and_userinfo_until_they_are_revoked() {
     let sandbox = Sandbox::start().await;
@@ -306,6 +350,43 @@ async fn both_places_to_log_out_at_end_the_session_and_lead_back() {
         binh.code(LOGIN_SCOPE).await;
         assert!(binh.browser.get(path).await.expect(200).body.contains("id=\"logout-confirm\""), "{path}");
         assert!(!binh.walk(LOGIN_SCOPE, &[]).await.pages.contains('l'), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn both_places_to_log_out_at_take_a_form() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let back = ("post_logout_redirect_uri", "http://localhost:8080/");
+    for path in ["/connect/endsession", "/account/logout"] {
+        let mut an = Person::new(&at, "an");
+        let tokens = an.tokens(LOGIN_SCOPE).await;
+        let (access, hint) = (text(&tokens, "access_token"), text(&tokens, "id_token"));
+        // From the app's page: the browser brings no cookie along. Our own GET does, with no token in its URL.
+        let posted = at.post(path, &[("id_token_hint", hint), back, ("state", "bye")]).await.expect(303);
+        let next = posted.header("location").to_owned();
+        assert!(next.starts_with(&format!("{path}?request=")) && !next.contains(&hint[..20]), "{next}");
+        assert!(posted.cookies().is_empty() && at_works(&at, access).await, "{path}");
+        let left = an.browser.get(&next).await.expect(303);
+        assert_eq!(left.header("location"), "http://localhost:8080/?state=bye", "{path}");
+        assert!(!at_works(&at, access).await, "{path}");
+        assert!(an.walk(LOGIN_SCOPE, &[]).await.pages.starts_with('l'), "{path}");
+        // Without a hint the person is asked, on a page whose form posts to the same place.
+        let mut binh = Person::new(&at, "binh");
+        binh.code(LOGIN_SCOPE).await;
+        let next = at.post(path, &[("client_id", HARAVAN_APP.client_id), back]).await.expect(303);
+        let asks = binh.browser.get(next.header("location")).await.expect(200);
+        let shown = crate::fixture::form(&asks);
+        assert!(asks.body.contains("id=\"logout-confirm\"") && shown.action.starts_with(path), "{}", asks.body);
+        let fields = [("continuation", shown.continuation.as_str()), ("logout", "logout")];
+        let stranger = at.post(path, &fields).await.expect(303);
+        assert!(stranger.header("location").starts_with(&format!("{path}?")), "{stranger:?}");
+        assert!(!binh.walk(LOGIN_SCOPE, &[]).await.pages.contains('l'), "a form without the cookie logs nobody out");
+        let left = binh.browser.post(&shown.action, &fields).await.expect(303);
+        assert_eq!(left.header("location"), back.1, "{path}");
+        assert!(binh.walk(LOGIN_SCOPE, &[]).await.pages.starts_with('l'), "{path}");
+        let elsewhere = [("id_token_hint", hint), ("post_logout_redirect_uri", "https://evil.test/")];
+        at.post(path, &elsewhere).await.page(400, "invalid_request");
     }
 }
 

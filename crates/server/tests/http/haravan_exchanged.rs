@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::fixture::exchange::{Pair, SCOPES, SHOP, SHOP_APP, Shops, body};
+use crate::fixture::haravan::{INSTALL_SCOPE, minted, text};
 use crate::fixture::{CALLBACK, Sandbox};
 
 const WEEK_S: i64 = 7 * 86_400;
@@ -323,6 +324,31 @@ async fn exchanged_tokens_are_refreshed_introspected_and_revoked_as_others_are()
     for token in [&pair.access, &access, &third.member("access_token")] {
         shops.use_token(token).await.unauthorized();
         assert_eq!(shops.told(token).await, json!({"active": false}));
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_of_an_exchanged_grant_says_nothing_of_a_log_in() {
+    let sandbox = Sandbox::start().await;
+    let shops = sandbox.shops().await;
+    let pair = shops.pair().await;
+    let mut refresh = pair.refresh;
+    for _ in 0..2 {
+        let refreshed = shops.refreshed(&refresh).await.expect(200);
+        let said = sandbox.id_token_claims(&shops.at, &refreshed.member("id_token")).await;
+        for of_a_log_in in ["auth_time", "amr", "acr", "sid", "nonce"] {
+            assert!(!said.contains_key(of_a_log_in), "{of_a_log_in}: {said:?}");
+        }
+        assert_eq!((&said["sub"], &said["role"]), (&json!("200000000001"), &json!(["admin"])));
+        refresh = refreshed.member("refresh_token");
+    }
+    // Who installs the app has logged in, and every ID token says so.
+    let installed = minted(&shops.at, "an", INSTALL_SCOPE).await;
+    let refreshed = shops.refreshed(text(&installed, "refresh_token")).await.expect(200).member("id_token");
+    for id_token in [text(&installed, "id_token"), &refreshed] {
+        let said = sandbox.id_token_claims(&shops.at, id_token).await;
+        assert_eq!((&said["amr"], &said["acr"]), (&json!(["pwd"]), &json!("1")));
+        assert!(said["auth_time"].as_u64() <= said["iat"].as_u64(), "{said:?}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Haravan: what becomes of grants, codes and pages when people join shops, leave them, or lose a role there.
 
 use kimbai_core::audience::{AccessTokenFormat, AudienceDefinition};
+use kimbai_core::number::OrganizationNumber;
 use kimbai_core::realm::TokenShape;
-use kimbai_store::{Activity, AuditFilter, Registry as _};
+use kimbai_store::{Activity, AuditFilter, ConsentAnswer, ConsentOf, Registry as _};
 use serde_json::{Value, json};
 
 use crate::fixture::haravan::{
@@ -241,6 +242,47 @@ async fn a_yes_for_nobody_else_never_comes_to_mean_a_shop() {
     assert_eq!((said.get("orgid"), told(&at, text(&tokens, "access_token")).await.get("orgid")), (None, None));
     // The next one asks anew.
     assert_eq!(dung.walk(LOGIN_SCOPE, &[]).await.pages, "c");
+}
+
+/// As the migration leaves what somebody agreed to before there were shops.
+async fn agreed_before_there_were_shops(sandbox: &Sandbox, at: &At, username: &str) {
+    let realm = sandbox.realm(at);
+    let (user, _) = sandbox.engine.user_by_name(&realm, username).await.unwrap().unwrap();
+    let client = realm.client(HARAVAN_APP.client_id).unwrap().number;
+    let of = ConsentOf { user, client, organization: OrganizationNumber::NONE };
+    let all = realm.scopes.parse(INSTALL_SCOPE).unwrap();
+    let answer = ConsentAnswer { asked: all, agreed: all };
+    sandbox.store.put_consent(realm.number, of, answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_somebody_agreed_to_before_there_were_shops_is_for_none_of_them() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    newcomer(&sandbox, &at, "dung", None).await;
+    for username in ["an", "chi", "dung"] {
+        agreed_before_there_were_shops(&sandbox, &at, username).await;
+    }
+    // Whoever is of a shop is asked for it anew, and without pages gets nothing.
+    for (username, orgid) in [("an", None), ("chi", Some(OTHER_SHOP))] {
+        let named: Vec<_> = orgid.into_iter().map(|orgid| ("orgid", orgid)).collect();
+        let silent = [&named[..], &[("prompt", "none")]].concat();
+        for scope in [LOGIN_SCOPE, INSTALL_SCOPE] {
+            let mut person = Person::new(&at, username);
+            logged_in(&mut person, scope).await;
+            let end = person.walk(scope, &silent).await.end.expect(303);
+            assert_eq!((end.parameter("error").as_str(), end.parameter("code").as_str()), ("consent_required", ""));
+            assert_eq!(person.walk(scope, &named).await.pages, "c", "{username}");
+        }
+    }
+    assert_eq!(Person::new(&at, "chi").walk(LOGIN_SCOPE, &[]).await.pages, "loc");
+    // Whoever is of none is known still, as of no shop; and installs nothing.
+    let mut dung = Person::new(&at, "dung");
+    let walk = dung.walk(LOGIN_SCOPE, &[]).await;
+    assert_eq!(walk.pages, "l");
+    let tokens = redeem(&at, &walk.end.expect(303).parameter("code")).await.expect(200).json();
+    assert!(told(&at, text(&tokens, "access_token")).await.get("orgid").is_none());
+    assert_eq!(dung.walk(INSTALL_SCOPE, &[]).await.end.expect(303).parameter("error"), "access_denied");
 }
 
 #[tokio::test]

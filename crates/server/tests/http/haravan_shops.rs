@@ -5,9 +5,9 @@ use kimbai_store::Activity;
 use serde_json::{Value, json};
 
 use crate::fixture::haravan::{
-    HARAVAN_APP, INSTALL_SCOPE, LOGIN_SCOPE, Person, join, leave, minted, newcomer, redeem, text, userinfo,
+    HARAVAN_APP, INSTALL_SCOPE, LOGIN_SCOPE, LOGIN_URI, Person, join, leave, minted, newcomer, redeem, text, userinfo,
 };
-use crate::fixture::{At, Browser, PASSWORD, Sandbox, form};
+use crate::fixture::{At, Browser, OTHER, PASSWORD, Sandbox, form};
 
 const DEMO_SHOP: &str = "200000001001";
 const OTHER_SHOP: &str = "200000001002";
@@ -132,6 +132,75 @@ async fn a_shop_that_is_posted_counts_only_if_the_person_belongs_to_it() {
     let page = chi.browser.get(logged_in.header("location")).await.expect(200);
     for label in ["", "Demo-Shop", "demo shop", "a.b", "<b>"] {
         chi.choose(&page, label).await.page(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn the_shops_form_reads_the_choice_and_nothing_else_that_is_posted() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let mut chi = Person::new(&at, "chi");
+    let shown = chi.browser.get(&chi.request(LOGIN_SCOPE, &[])).await.expect(200);
+    let logged_in = chi.browser.post_log_in(&form(&shown), "chi", PASSWORD).await.expect(303);
+    let asked = form(&chi.browser.get(logged_in.header("location")).await.expect(200));
+    let continuation = ("continuation", asked.continuation.as_str());
+    for twice in [
+        vec![continuation, ("organization", "demo-shop"), ("organization", "other-shop")],
+        vec![continuation, ("organization", "demo-shop"), ("account", "another")],
+        vec![continuation, ("organization", "demo-shop"), ("decision", "deny")],
+        vec![continuation, continuation, ("organization", "demo-shop")],
+        vec![continuation],
+    ] {
+        chi.browser.post(&asked.action, &twice).await.page(400, "invalid_request");
+    }
+    let smuggled = [
+        continuation,
+        ("organization", "other-shop"),
+        ("redirect_uri", "https://evil.test/"),
+        ("client_id", OTHER.client_id),
+        ("scope", INSTALL_SCOPE),
+        ("orgid", DEMO_SHOP),
+        ("state", "another"),
+        ("role", "admin"),
+    ];
+    let next = chi.browser.post(&asked.action, &smuggled).await.expect(303);
+    assert!(next.header("location").starts_with("/connect/authorize?") && !next.header("location").contains("evil"));
+    let consent = chi.browser.get(next.header("location")).await.expect(200);
+    assert!(consent.body.contains("Sách Cũ Quỳnh Chi") && !consent.body.contains("grant_service"), "{}", consent.body);
+    let end = chi.browser.decide(&form(&consent), "allow", &[]).await.expect(303);
+    assert!(end.header("location").starts_with(&format!("{LOGIN_URI}?")), "{end:?}");
+    assert_eq!(end.parameter("state"), "s");
+    let tokens = redeem(&at, &end.parameter("code")).await.expect(200).json();
+    assert_eq!(said(&at, &tokens).await["orgid"], OTHER_SHOP);
+    assert_eq!(tokens["scope"], LOGIN_SCOPE);
+}
+
+#[tokio::test]
+async fn a_shops_name_and_category_are_escaped_wherever_they_are_shown() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let nasty = "\"><script>alert(1)</script>{{7*7}}'";
+    let renamed = kimbai_engine::NewOrganization {
+        label: "other-shop".to_owned(),
+        org_id: OTHER_SHOP.to_owned(),
+        name: nasty.to_owned(),
+        category: nasty.to_owned(),
+    };
+    sandbox.engine.put_organization(&sandbox.realm(&at), renamed).await.unwrap();
+    let mut chi = Person::new(&at, "chi");
+    let shown = chi.browser.get(&chi.request(LOGIN_SCOPE, &[])).await.expect(200);
+    let logged_in = chi.browser.post_log_in(&form(&shown), "chi", PASSWORD).await.expect(303);
+    let page = chi.browser.get(logged_in.header("location")).await.expect(200);
+    let next = chi.choose(&page, "other-shop").await.expect(303);
+    let consent = chi.browser.get(next.header("location")).await.expect(200);
+    for shown in [&page, &consent] {
+        assert!(shown.body.contains("alert(1)") && !shown.body.contains("<script"), "{}", shown.body);
+    }
+    let end = chi.browser.decide(&form(&consent), "allow", &[]).await.expect(303);
+    let tokens = redeem(&at, &end.parameter("code")).await.expect(200).json();
+    let claims = Value::Object(sandbox.id_token_claims(&at, text(&tokens, "id_token")).await);
+    for told in [said(&at, &tokens).await, claims] {
+        assert_eq!((&told["orgname"], &told["orgcat"]), (&json!(nasty), &json!(nasty)));
     }
 }
 

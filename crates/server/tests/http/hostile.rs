@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::fixture::exchange::{EXCHANGE, SCOPES, SHOP, body};
-use crate::fixture::{Answer, At, Browser, Sandbox, basic};
+use crate::fixture::haravan::{LOGIN_SCOPE, Person};
+use crate::fixture::{Answer, At, Browser, FORMS, PASSWORD, Sandbox, basic, form};
 
 /// What is put everywhere. None of it may come back as it is, nor make us fail.
 const NASTY: [&[u8]; 22] = [
@@ -31,7 +32,7 @@ const NASTY: [&[u8]; 22] = [
     b"%s%n%x",
 ];
 
-const PARAMETERS: [&str; 19] = [
+const PARAMETERS: [&str; 22] = [
     "grant_type",
     "code",
     "redirect_uri",
@@ -51,6 +52,9 @@ const PARAMETERS: [&str; 19] = [
     "password",
     "continuation",
     "decision",
+    "organization",
+    "account",
+    "orgid",
 ];
 
 fn encoded(bytes: &[u8]) -> String {
@@ -124,7 +128,7 @@ async fn nasty_bytes_in_any_parameter_of_the_pages_are_harmless() {
                 for cookie in [signed_in.cookie(), String::new()] {
                     let call = at.call("GET", &format!("{}?{changed}", at.authorize)).header("cookie", &cookie);
                     harmless(&call.send().await, &changed);
-                    for step in ["/login", "/consent"] {
+                    for step in FORMS {
                         for (target, body) in [
                             (format!("{}{step}?{changed}", at.authorize), ""),
                             (format!("{}{step}?{query}", at.authorize), changed.as_str()),
@@ -257,6 +261,49 @@ async fn nasty_bytes_at_the_hosts_of_shops_are_harmless() {
         harmless(&send(&headers, EXCHANGE, nasty).await, &format!("{nasty:?}"));
     }
     shops.exchange(&SCOPES).await.expect(200);
+}
+
+#[tokio::test]
+async fn nasty_bytes_at_the_pages_of_shops_and_log_out_are_harmless() {
+    let sandbox = Sandbox::start().await;
+    let at = &sandbox.haravan().await;
+    // A page is open that asks for the shop, with a continuation that is right.
+    let mut chi = Person::new(at, "chi");
+    let shown = chi.browser.get(&chi.request(LOGIN_SCOPE, &[])).await.expect(200);
+    let logged_in = chi.browser.post_log_in(&form(&shown), "chi", PASSWORD).await.expect(303);
+    let page = chi.browser.get(logged_in.header("location")).await.expect(200);
+    let (asked, cookie) = (form(&page), chi.browser.cookie());
+    let send = async |method: &'static str, path: &str, body: &str, cookie: &str| {
+        let call = at.call(method, path).header("cookie", cookie);
+        let call = call.header("content-type", "application/x-www-form-urlencoded");
+        harmless(&call.body(body.as_bytes()).send().await, &format!("{method} {path} {body}"));
+    };
+    let right = [("continuation", asked.continuation.as_str()), ("organization", "demo-shop")];
+    let of_log_out =
+        ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "request", "continuation"];
+    for nasty in NASTY {
+        for cookie in [cookie.as_str(), ""] {
+            for name in ["continuation", "organization", "account", "decision", "orgid"] {
+                let changed = with(&right, name, nasty);
+                send("POST", &asked.action, &changed, cookie).await;
+                send("POST", &format!("{}&{name}={}", asked.action, encoded(nasty)), &with(&right, "", b""), cookie)
+                    .await;
+            }
+            for path in ["/account/logout", "/connect/endsession"] {
+                for name in of_log_out {
+                    let changed = with(&[], name, nasty);
+                    send("GET", &format!("{path}?{changed}"), "", cookie).await;
+                    send("POST", path, &changed, cookie).await;
+                    send("POST", path, &format!("logout=1{changed}"), cookie).await;
+                }
+            }
+        }
+    }
+    // Nothing of it logged the person out, nor chose a shop.
+    let still = chi.browser.get(logged_in.header("location")).await.expect(200);
+    assert!(still.body.contains("name=\"organization\""), "{}", still.body);
+    let next = chi.choose(&page, "demo-shop").await.expect(303);
+    assert!(chi.browser.get(next.header("location")).await.expect(200).body.contains("id=\"consent-allow\""));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_body_has_64_kib_and_not_a_byte_more() {
         for path in [at.token, at.revoke, at.introspect] {
             post_body(at, path, &form_of(BODY_BYTES_MAX + 1)).await.refused(413, "invalid_request");
         }
-        for path in [at.authorize, &format!("{}/login", at.authorize), &format!("{}/consent", at.authorize)] {
+        for path in &at.pages() {
             post_body(at, path, &form_of(BODY_BYTES_MAX + 1)).await.page(413, "invalid_request");
         }
         for path in ["/sandbox/code", "/sandbox/clock"] {
@@ -277,10 +277,10 @@ async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
                 assert!(answer.header("allow").starts_with("GET, HEAD"), "{answer:?}");
             }
         }
-        for (path, allow) in [("", "GET, POST"), ("/login", "POST"), ("/account", "POST"), ("/consent", "POST")] {
+        for path in &at.pages() {
+            let allow = if path == at.authorize { "GET, POST" } else { "POST" };
             for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
-                let path = format!("{}{path}", at.authorize);
-                let answer = at.call(method, &path).send().await.page(405, "invalid_request");
+                let answer = at.call(method, path).send().await.page(405, "invalid_request");
                 assert_eq!(answer.header("allow"), allow);
             }
         }
@@ -289,6 +289,27 @@ async fn a_wrong_method_is_405_with_allow_in_the_dialects_form() {
     for method in ["PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
         let answer = sandbox.standard.call(method, "/userinfo").send().await.refused(405, "invalid_request");
         assert_eq!(answer.header("allow"), "GET, HEAD, POST, OPTIONS");
+    }
+}
+
+#[tokio::test]
+async fn what_haravan_adds_to_the_pages_has_their_limits() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let log_outs = ["/connect/endsession", "/account/logout"];
+    for path in log_outs {
+        for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"] {
+            assert_eq!(at.call(method, path).send().await.expect(405).header("allow"), "GET, POST", "{path}");
+        }
+    }
+    for path in log_outs.map(str::to_owned).iter().chain(&at.pages()) {
+        for content_type in ["application/json", "multipart/form-data; boundary=x", ""] {
+            let call = at.call("POST", path).header("content-type", content_type);
+            call.body(b"logout=1").send().await.page(415, "invalid_request");
+        }
+        post_body(&at, path, &form_of(BODY_BYTES_MAX + 1)).await.page(413, "invalid_request");
+        let parameters = "y=z&".repeat(65);
+        post_body(&at, path, parameters.as_bytes()).await.page(400, "invalid_request");
     }
 }
 
@@ -316,7 +337,7 @@ async fn a_wrong_content_type_is_415_in_the_dialects_form() {
                 let call = at.call("POST", path).basic(at.app()).header("content-type", content_type);
                 call.body(b"grant_type=refresh_token").send().await.refused(415, "invalid_request");
             }
-            for path in [at.authorize, &format!("{}/login", at.authorize), &format!("{}/consent", at.authorize)] {
+            for path in &at.pages() {
                 let call = at.call("POST", path).header("content-type", content_type);
                 call.body(b"username=an").send().await.page(415, "invalid_request");
             }

@@ -18,11 +18,15 @@ mod hang_up;
 #[cfg(test)]
 mod haravan;
 #[cfg(test)]
+mod haravan_attacks;
+#[cfg(test)]
 mod haravan_exchange;
 #[cfg(test)]
 mod haravan_exchange_changes;
 #[cfg(test)]
 mod haravan_exchanged;
+#[cfg(test)]
+mod haravan_lists;
 #[cfg(test)]
 mod haravan_members;
 #[cfg(test)]

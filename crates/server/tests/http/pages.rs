@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use kimbai_store::Activity;
 
-use crate::fixture::{Answer, At, Browser, OTHER, Sandbox, encode, form};
+use crate::fixture::haravan::{HARAVAN_APP, LOGIN_SCOPE, Person};
+use crate::fixture::{Answer, At, Browser, OTHER, PASSWORD, Sandbox, encode, form};
 
 const NASTY: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&{{7*7}}";
 
@@ -48,17 +49,53 @@ async fn every_html_answer_has_its_policy_and_is_never_stored() {
     let sandbox = Sandbox::start().await;
     for at in sandbox.both() {
         for page in all_pages(at).await {
-            assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{page:?}");
-            let policy = page.header("content-security-policy");
-            assert!(policy.starts_with("default-src 'none'; "), "{policy}");
-            assert!(policy.contains("; frame-ancestors 'none'; base-uri 'none'"), "{policy}");
-            assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
-            assert_eq!(page.header("referrer-policy"), "no-referrer");
-            assert_eq!(page.header("x-content-type-options"), "nosniff");
-            assert_eq!(page.header("cache-control"), "no-store");
-            assert!(!page.body.contains("<script") && !page.body.contains(" style=\""), "{page:?}");
-            assert!(!page.headers.contains_key("access-control-allow-origin"));
+            assert_guarded(&page);
         }
+    }
+}
+
+#[track_caller]
+fn assert_guarded(page: &Answer) {
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{page:?}");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(policy.contains("; frame-ancestors 'none'; base-uri 'none'"), "{policy}");
+    assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert_eq!(page.header("cache-control"), "no-store");
+    assert!(!page.body.contains("<script") && !page.body.contains(" style=\""), "{page:?}");
+    assert!(!page.headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn every_page_on_which_a_shop_is_chosen_or_a_session_ends_is_guarded_too() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.haravan().await;
+    let mut chi = Person::new(&at, "chi");
+    let log_in = chi.browser.get(&chi.request(LOGIN_SCOPE, &[("ui_locales", NASTY)])).await.expect(200);
+    let logged_in = chi.browser.post_log_in(&form(&log_in), "chi", PASSWORD).await.expect(303);
+    let shops = chi.browser.get(logged_in.header("location")).await.expect(200);
+    assert!(shops.body.contains("name=\"organization\""), "{}", shops.body);
+    let refused = chi.choose(&shops, NASTY).await.page(400, "invalid_request");
+    let chosen = chi.choose(&shops, "demo-shop").await.expect(303);
+    let consent = chi.browser.get(chosen.header("location")).await.expect(200);
+    let mut pages = vec![log_in, shops, refused, consent];
+    for path in ["/connect/endsession", "/account/logout"] {
+        let state = encode(&[("client_id", HARAVAN_APP.client_id), ("state", NASTY)]);
+        let asks = chi.browser.get(&format!("{path}?{state}")).await.expect(200);
+        assert!(asks.body.contains("id=\"logout-confirm\""), "{}", asks.body);
+        let elsewhere = encode(&[("post_logout_redirect_uri", NASTY)]);
+        pages.push(chi.browser.get(&format!("{path}?{elsewhere}")).await.page(400, "invalid_request"));
+        pages.push(at.call("PUT", path).header("accept", "text/html").send().await.expect(405));
+        pages.push(asks);
+    }
+    let ended = form(&pages[pages.len() - 1]);
+    let fields = [("continuation", ended.continuation.as_str()), ("logout", "logout")];
+    pages.push(chi.browser.post(&ended.action, &fields).await.expect(200));
+    for page in &pages {
+        assert_guarded(page);
+        assert!(!page.body.contains(NASTY), "{}", page.body);
     }
 }
 
@@ -121,7 +158,7 @@ async fn every_parameter_that_comes_back_in_a_page_is_escaped() {
         for answer in answers {
             assert!(!answer.body.contains("<script") && !answer.body.contains("<img src=x"), "{answer:?}");
         }
-        let next = browser.post_log_in(&shown, "an", crate::fixture::PASSWORD).await.expect(303);
+        let next = browser.post_log_in(&shown, "an", PASSWORD).await.expect(303);
         let consent = browser.get(next.header("location")).await.expect(200);
         assert!(!consent.body.contains("<script"), "{consent:?}");
         let answer = browser.decide(&form(&consent), "deny", &[]).await.redirected("access_denied");

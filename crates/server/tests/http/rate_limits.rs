@@ -4,12 +4,13 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use kimbai_core::realm::RateLimits;
+use kimbai_core::realm::{RateLimits, RealmSettings};
 use kimbai_server::Audience;
 use kimbai_server::dialects::{marketplace, standard};
 use kimbai_server::http::proxies::{ForwardingHeader, TrustedProxies};
 use kimbai_server::http::sites::Sites;
 
+use crate::fixture::exchange::SCOPES;
 use crate::fixture::{Answer, App, At, OTHER, SPA, Sandbox, WEB, basic, encode};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -65,7 +66,7 @@ async fn a_source_beyond_its_rate_is_told_to_wait_and_others_are_not() {
     for path in [at.revoke, at.introspect, "/nothing"] {
         assert_waits(&get_as(&at, "192.0.2.1", path).await.refused(429, "temporarily_unavailable"));
     }
-    for path in [at.authorize, "/authorize/login", "/authorize/consent"] {
+    for path in &at.pages() {
         assert_waits(&get_as(&at, "192.0.2.1", path).await.page(429, "temporarily_unavailable"));
     }
     let page = at.call("GET", "/nothing").header("x-forwarded-for", "192.0.2.1").header("accept", "text/html");
@@ -77,7 +78,30 @@ async fn a_source_beyond_its_rate_is_told_to_wait_and_others_are_not() {
     refresh_as(&at, &WEB, "192.0.2.2").await.refused(400, "invalid_grant");
     let metrics = sandbox.operator.get("/metrics").await.body;
     let counted = metrics.lines().find(|line| line.contains("refusals") && line.contains("reason=\"source_rate\""));
-    assert!(counted.is_some_and(|line| line.contains("realm=\"limited\"") && line.ends_with(" 8")), "{metrics}");
+    assert!(counted.is_some_and(|line| line.contains("realm=\"limited\"") && line.ends_with(" 10")), "{metrics}");
+}
+
+#[tokio::test]
+async fn every_endpoint_of_haravan_counts_for_its_source() {
+    let sandbox = Sandbox::start().await;
+    let few = |settings: &mut RealmSettings| {
+        let per_minute = |count| NonZeroU32::new(count).unwrap();
+        settings.rate_limits =
+            Some(RateLimits { source_per_minute: per_minute(3), client_per_minute: per_minute(1_000) });
+    };
+    let shops = sandbox.shops_as("limited", few).await;
+    for path in ["/connect/authorize/organization", "/account/logout", "/com/shop.json"] {
+        assert_ne!(shops.at.get(path).await.status, 429, "{path}");
+    }
+    for path in shops.at.pages().iter().map(String::as_str).chain(["/connect/endsession", "/account/logout"]) {
+        assert_waits(&shops.at.get(path).await.page(429, "temporarily_unavailable"));
+    }
+    for path in ["/connect/token", "/connect/introspect", "/connect/revocation", "/connect/userinfo"] {
+        assert_waits(&shops.at.post(path, &[]).await.refused(429, "temporarily_unavailable"));
+    }
+    // At the hosts of the shops too, in the platform's form.
+    assert_waits(&shops.exchange(&SCOPES).await.says(429, "Too many requests"));
+    assert_waits(&shops.use_token("x").await.says(429, "Too many requests"));
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use crate::fixture::exchange::SCOPES;
+use crate::fixture::haravan::{HARAVAN_APP, INSTALL_SCOPE, Person, redeem};
 use crate::fixture::{Answer, Browser, OTHER, PASSWORD, POST_APP, Sandbox, VERIFIER, form};
 
 #[tokio::test]
@@ -79,9 +81,48 @@ fn secrets_of(answer: &Answer, secrets: &mut Vec<String>) {
     if answer.body.starts_with('{') {
         let json = answer.json();
         secrets.extend(
-            ["access_token", "refresh_token", "code"].iter().filter_map(|name| Some(json[name].as_str()?.to_owned())),
+            ["access_token", "refresh_token", "code", "id_token"]
+                .iter()
+                .filter_map(|name| Some(json[name].as_str()?.to_owned())),
         );
     }
+    secrets.retain(|secret| !secret.is_empty());
+}
+
+/// Walks through the pages and endpoints of Haravan, right and wrong; each answer that carries a secret is never stored.
+async fn of_haravan(sandbox: &Sandbox, secrets: &mut Vec<String>) {
+    let shops = sandbox.shops().await;
+    let at = &shops.at;
+    let mut chi = Person::new(at, "chi");
+    let log_in = chi.browser.get(&chi.request(INSTALL_SCOPE, &[])).await.expect(200);
+    let logged_in = chi.browser.post_log_in(&form(&log_in), "chi", PASSWORD).await.expect(303);
+    let asked = chi.browser.get(logged_in.header("location")).await.expect(200);
+    let chosen = chi.choose(&asked, "other-shop").await.expect(303);
+    let consent = chi.browser.get(chosen.header("location")).await.expect(200);
+    let led = chi.browser.decide(&form(&consent), "allow", &[]).await.expect(303);
+    let hybrid = [("response_type", "code id_token"), ("nonce", "n"), ("response_mode", "fragment")];
+    let in_fragment = chi.walk(INSTALL_SCOPE, &hybrid).await.end.expect(303);
+    secrets.extend([in_fragment.parameter("id_token"), in_fragment.parameter("code")]);
+    let tokens = redeem(at, &led.parameter("code")).await.expect(200);
+    redeem(at, &led.parameter("code")).await.refused(400, "invalid_grant");
+    let refreshed = at.refresh(&HARAVAN_APP, &tokens.member("refresh_token")).await.expect(200);
+    let hint = refreshed.member("id_token");
+    let exchanged = shops.exchange(&SCOPES).await.expect(200);
+    let pair = exchanged.pair();
+    shops.use_token(&pair.access).await.expect(200);
+    shops.use_token(&pair.refresh).await.unauthorized();
+    shops.exchange(&[&pair.access, shops.demo]).await.says(422, "Unprocessable Entity");
+    shops.exchange_at("demo-shop", &hint, &serde_json::json!({"secret_key": shops.other})).await.unauthorized();
+    let posted = at.post("/account/logout", &[("id_token_hint", &hint)]).await.expect(303);
+    let left = chi.browser.get(posted.header("location")).await.expect(200);
+    let walked =
+        [log_in, logged_in, asked, chosen, consent, led, in_fragment, tokens, refreshed, exchanged, posted, left];
+    for answer in &walked {
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        secrets_of(answer, secrets);
+    }
+    secrets.extend([hint, pair.access, pair.refresh, shops.demo.to_owned(), shops.other.to_owned()]);
+    secrets.push(HARAVAN_APP.client_secret.to_owned());
     secrets.retain(|secret| !secret.is_empty());
 }
 
@@ -126,6 +167,7 @@ async fn no_secret_is_in_the_log_at_any_level_or_in_metrics() {
         let clients = [at.app(), at.resource_server(), &OTHER, &POST_APP];
         secrets.extend(clients.map(|app| app.client_secret.to_owned()));
     }
+    of_haravan(&sandbox, &mut secrets).await;
     let metrics = sandbox.operator.get("/metrics").await.expect(200).body;
     let mut written = log.0.lock().unwrap().clone();
     written.extend(metrics.as_bytes());

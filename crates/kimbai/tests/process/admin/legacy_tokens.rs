@@ -27,6 +27,15 @@ redirect_uris = ["http://localhost:8080/callback"]
 scope = "openid profile email org userinfo grant_service"
 client_secret = "env:KIMBAI_TEST_WEB_SECRET"
 
+[realms.shops.clients.page]
+redirect_uris = ["http://localhost:8080/callback"]
+scope = "openid profile email org userinfo grant_service"
+token_endpoint_auth_method = "none"
+
+[realms.shops.users.binh]
+password = "file:an.password"
+memberships = { demo-shop = [] }
+
 [realms.shops.users.chi]
 password = "file:an.password"
 memberships = { demo-shop = ["admin"], other-shop = ["admin"] }
@@ -43,6 +52,31 @@ fn with_shops(place: &Place) {
 
 fn listed(place: &Place, shop: &str) -> Vec<Value> {
     place.json(&[&["legacy-token", "list", shop], &AT[..]].concat()).as_array().unwrap().clone()
+}
+
+#[test]
+fn an_import_says_what_cannot_be_exchanged_and_refuses_what_never_could() {
+    each_way(|place| {
+        with_shops(place);
+        place.write("tokens.txt", &format!("demo-shop app chi {FIRST}\ndemo-shop app binh {SECOND}\n"));
+        let import = [&["legacy-token", "import", "tokens.txt"], &AT[..]].concat();
+        let said = "1 legacy token may be exchanged\n1 legacy token may not: it has ended, or its user may not give what \
+                    it asks for\n";
+        assert_eq!(place.ok(&import), said, "binh is no admin");
+        place.ok(&[&["legacy-token", "end", "--shop", "demo-shop"], &AT[..]].concat());
+        for words in [import.clone(), [&import[..], &["--revive"]].concat()] {
+            let said = place.ok(&words);
+            assert!(said.starts_with("0 legacy tokens may be exchanged\n2 legacy tokens may not:"), "{said}");
+        }
+        for (line, expect) in [
+            ("demo-shop app chi đây", "line 1: a legacy token is 1 to 4096 visible characters of ASCII"),
+            ("demo-shop page chi token", "line 1: the client is public"),
+        ] {
+            place.write("tokens.txt", line);
+            let said = place.refused(&import, 2);
+            assert!(said.contains(expect), "{said}");
+        }
+    });
 }
 
 #[test]
@@ -118,7 +152,7 @@ fn what_cannot_be_imported_is_named_by_its_line_and_not_repeated() {
         (format!("{FIRST} app chi demo-shop"), 2, "line 3: there is no such shop"),
         (format!("demo-shop {FIRST} chi app"), 2, "line 3: there is no such client"),
         (format!("demo-shop app {FIRST} chi"), 2, "line 3: there is no such user"),
-        (format!("demo-shop app chi {}", "x".repeat(4_097)), 2, "line 3: a legacy token has 1 to 4096 bytes"),
+        (format!("demo-shop app chi {}", "x".repeat(4_097)), 2, "line 3: a legacy token is 1 to 4096"),
         (format!("demo-shop app {SECOND}"), 1, "line 3"),
     ] {
         let said = import(format!("# remark\n{good}{line}\n"), code);

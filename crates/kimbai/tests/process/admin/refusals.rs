@@ -1,5 +1,6 @@
 //! What is refused: how it is said, with which status, and that nothing was done.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use super::{AN_PASSWORD, Place, WEB_SECRET, each_way};
@@ -44,6 +45,50 @@ fn an_apply_file_that_is_half_right_changes_nothing_and_every_mistake_is_named()
         assert!(error.contains("realms.main.display_name: manifest.toml gives it too"), "{error}");
         assert_eq!(place.standing(), before);
     });
+}
+
+#[test]
+fn times_beyond_their_limits_are_named_and_those_at_their_limits_are_applied() {
+    let place = Place::new();
+    let cases = [
+        (
+            "lifetimes.access_token_s",
+            "2147483647",
+            "2147483648",
+            "lifetimes.access_token_s: it is at most 2147483647 s",
+        ),
+        ("lifetimes.retry_confidential_s", "86400", "86401", "lifetimes.retry_confidential_s: a retry gets the same"),
+        ("service.access_token_s", "2147483647", "2147483648", "service: a lifetime is at most 2147483647 s"),
+        ("service.refresh_absolute_s", "2147483647", "4294967295", "service: a lifetime is at most 2147483647 s"),
+        (
+            "exchange.retry_s",
+            "2592000",
+            "2592001",
+            "exchange.retry_s: the same pair is given again for at most 2592000",
+        ),
+        (
+            "exchange.legacy_tokens",
+            "{ end_at_s = 1000000000 }",
+            "{ end_at_s = 604800 }",
+            "exchange.legacy_tokens.end_at_s: it is a second since 1970",
+        ),
+    ];
+    let manifest = |value: fn(&(&'static str, &'static str, &'static str, &'static str)) -> &'static str| {
+        let mut text = String::new();
+        for (number, case) in cases.iter().enumerate() {
+            let (key, value) = (case.0, value(case));
+            writeln!(text, "[realms.r{number}]\nissuer = 'https://r{number}.test'\ndialect = 'haravan'").unwrap();
+            writeln!(text, "host_suffix = '.r{number}.test'\n{key} = {value}").unwrap();
+        }
+        text
+    };
+    place.write("beyond.toml", &manifest(|case| case.2));
+    let error = place.refused(&["apply", "--yes", "beyond.toml"], 2);
+    for (number, (_, _, _, mistake)) in cases.iter().enumerate() {
+        assert!(error.contains(&format!("realms.r{number}: {mistake}")), "{mistake}: {error}");
+    }
+    place.write("at.toml", &manifest(|case| case.1));
+    place.ok(&["apply", "--yes", "at.toml"]);
 }
 
 #[test]

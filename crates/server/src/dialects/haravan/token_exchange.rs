@@ -6,8 +6,8 @@ use std::fmt;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, StatusCode};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
 use kimbai_core::secret::Secret;
 use kimbai_engine::{ExchangeRequest, ExchangedTokens};
 use kimbai_keyring::parse_object;
@@ -17,11 +17,9 @@ use serde_json::{Map, Value};
 use super::error::{self, Refused};
 use super::shop::{self, Shop};
 use crate::dialects::standard::bearer;
-use crate::http::body;
-use crate::http::reply::{self, HttpFault};
+use crate::http::json;
+use crate::http::reply;
 use crate::site::Call;
-
-const JSON: &str = "application/json";
 
 /// What is wrong with the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +74,7 @@ pub(super) async fn token_exchange(call: Call, body: Body) -> Response {
 
 /// The legacy token comes first: who has none learns nothing of apps.
 async fn exchanged(call: &Call, body: Body) -> Result<ExchangedTokens, Refused> {
-    let body = json_body(call, body).await.map_err(Refused::Http)?;
+    let body = json::read(&call.method, &call.headers, body).await.map_err(Refused::Http)?;
     let Shop(label) = shop::named(call)?.ok_or(Refused::NotAtShop(shop::NotAtShop::Unnamed))?;
     let legacy = match bearer(&call.headers, &AUTHORIZATION) {
         Ok(Some(token)) => shop::legacy_token(call, &token, Some(&label)).await?,
@@ -85,18 +83,6 @@ async fn exchanged(call: &Call, body: Body) -> Result<ExchangedTokens, Refused> 
     let request = request(&body).map_err(Refused::Body)?;
     let engine = &call.site.engine;
     engine.exchange(&call.realm, legacy, &request, call.source).await.map_err(Refused::Exchange)
-}
-
-async fn json_body(call: &Call, body: Body) -> Result<bytes::Bytes, HttpFault> {
-    if call.method != Method::POST {
-        return Err(HttpFault::Method("POST"));
-    }
-    let mut types = call.headers.get_all(CONTENT_TYPE).iter();
-    let is_json = match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
-        (Some(value), None) => value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON)),
-        _ => false,
-    };
-    if is_json { body::read(body).await } else { Err(HttpFault::ContentType(JSON)) }
 }
 
 fn request(body: &[u8]) -> Result<ExchangeRequest, BodyFault> {

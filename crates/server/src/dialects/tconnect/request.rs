@@ -2,22 +2,15 @@
 //!
 //! Unknown members are ignored, also in the envelope; one that is there twice is a mistake, at any depth.
 
-use axum::body::Body;
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, Method};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 use kimbai_core::client::is_partner_code;
 use kimbai_core::secret::Secret;
 use kimbai_engine::{EnvelopeRefusal, PartnerLogIn, PasswordPlace};
 use kimbai_keyring::parse_object;
 use serde_json::{Map, Value};
 
-use crate::http::body;
-use crate::http::reply::HttpFault;
-use crate::site::Call;
-
 const PARTNER_CODE: HeaderName = HeaderName::from_static("partner-code");
-const JSON: &str = "application/json";
 /// The one `grant_type` that a log-in may name.
 const PASSWORD: &str = "password";
 
@@ -57,20 +50,6 @@ pub(super) enum Unread {
     /// It shows something else in its place, or two.
     #[error("the header Authorization is not Bearer and an access token, once")]
     Bearer,
-}
-
-/// Reads the body of a POST of JSON.
-pub(super) async fn json_body(call: &Call, body: Body) -> Result<Bytes, HttpFault> {
-    if call.method != Method::POST {
-        return Err(HttpFault::Method("POST"));
-    }
-    let body = body::read(body).await?;
-    let mut types = call.headers.get_all(CONTENT_TYPE).iter();
-    let is_json = match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
-        (Some(value), None) => value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON)),
-        _ => false,
-    };
-    if is_json { Ok(body) } else { Err(HttpFault::ContentType(JSON)) }
 }
 
 /// The partner that a request says it comes from.

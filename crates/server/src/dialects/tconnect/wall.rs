@@ -19,6 +19,7 @@ use super::error;
 use super::mistake::{self, Suspect};
 use super::request::{self, Unread};
 use crate::http::front::{NotBefore, Reason};
+use crate::http::json;
 use crate::http::reply::HttpFault;
 use crate::site::Call;
 
@@ -154,7 +155,9 @@ pub(super) fn overloaded(call: &Call) -> Response {
 }
 
 async fn read(call: &Call, body: Body) -> Result<Bytes, Response> {
-    request::json_body(call, body).await.map_err(|fault| error::fault(fault, call.realm.settings.error_form))
+    json::read_first(&call.method, &call.headers, body)
+        .await
+        .map_err(|fault| error::fault(fault, call.realm.settings.error_form))
 }
 
 /// Turns away who has failed too often.

@@ -11,8 +11,9 @@ use kimbai_engine::{AppCode, AppCodeError, AppCodeRequest, Realm};
 use kimbai_keyring::SealedToken;
 use serde::{Deserialize, Serialize};
 
-use super::{AUTH_CODE_SCOPE, error, profile, request, response, sheet};
+use super::{AUTH_CODE_SCOPE, error, profile, response, sheet};
 use crate::explanation;
+use crate::http::json;
 use crate::http::reply;
 use crate::site::{Audience, Call};
 
@@ -48,7 +49,7 @@ struct ToBeAsked {
 }
 
 pub(super) async fn auth_code(call: Call, body: Body) -> Response {
-    let body = match request::json_body(&call, body).await {
+    let body = match json::read(&call.method, &call.headers, body).await {
         Ok(body) => body,
         Err(fault) => return error::fault(fault, call.realm.settings.error_form),
     };

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use axum::body::Body;
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use kimbai_core::client::{ClientCredentials, GrantType};
 use kimbai_core::request_signature::{Covered, SignedRequest, SigningInput};
 use kimbai_core::secret::Secret;
@@ -14,13 +11,8 @@ use kimbai_core::token::TokenGrant;
 use kimbai_keyring::parse_object;
 use serde_json::Value;
 
-use crate::http::body;
-use crate::http::reply::HttpFault;
-use crate::site::Call;
-
 /// What a signature of version 2 stands in.
 const HEADERS: [&str; 3] = ["x-tiniapp-client-id", "x-tiniapp-timestamp", "x-tiniapp-signature"];
-const JSON: &str = "application/json";
 
 /// Which signatures a path takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +45,6 @@ pub(super) enum Unsigned {
 pub(super) struct Posted {
     pub(super) credentials: ClientCredentials,
     members: Option<Members>,
-}
-
-/// Reads the body of a POST of JSON.
-pub(super) async fn json_body(call: &Call, body: Body) -> Result<Bytes, HttpFault> {
-    if call.method != Method::POST {
-        return Err(HttpFault::Method("POST"));
-    }
-    let mut types = call.headers.get_all(CONTENT_TYPE).iter();
-    let is_json = match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
-        (Some(value), None) => value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON)),
-        _ => false,
-    };
-    if is_json { body::read(body).await } else { Err(HttpFault::ContentType(JSON)) }
 }
 
 /// Reads the signature of a request with this body.

@@ -8,6 +8,7 @@ use kimbai_engine::{Introspection, TokenError};
 use super::error::{self, Credential, Refused};
 use super::request::{self, Posted, Versions};
 use super::response;
+use crate::http::json;
 use crate::http::reply::HttpFault;
 use crate::site::Call;
 
@@ -89,7 +90,7 @@ async fn me(call: Call, body: Body, versions: Versions) -> Response {
 }
 
 async fn posted(call: &Call, body: Body, versions: Versions) -> Result<Posted, Response> {
-    let body = request::json_body(call, body).await.map_err(|fault: HttpFault| fault_of(call, fault))?;
+    let body = json::read(&call.method, &call.headers, body).await.map_err(|fault: HttpFault| fault_of(call, fault))?;
     request::posted(&call.headers, &body, versions).map_err(|unsigned| error::render(error::unsigned(unsigned)))
 }
 

@@ -5,6 +5,7 @@ mod copying;
 mod doctor;
 mod first_start;
 mod following;
+mod haravan;
 mod operating;
 mod refusals;
 

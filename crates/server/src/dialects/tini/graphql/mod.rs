@@ -22,8 +22,9 @@ use serde_json::json;
 
 use self::document::Introspection;
 use self::schema::{Asked, SCHEMA};
-use super::{error, request};
+use super::error;
 use crate::http::front::Reason;
+use crate::http::json;
 use crate::http::reply::{self, HttpFault};
 use crate::site::{Audience, Call};
 
@@ -32,7 +33,7 @@ const ERRORS_MAX: usize = 10;
 
 /// The GraphQL endpoint.
 pub(super) async fn query(call: Call, body: Body) -> Response {
-    let body = match request::json_body(&call, body).await {
+    let body = match json::read(&call.method, &call.headers, body).await {
         Ok(body) => body,
         Err(fault) => return self::fault(fault, call.realm.settings.error_form),
     };
