@@ -114,9 +114,9 @@ pub enum ExchangeScopeFault {
     /// A name is there twice.
     #[error("the scope {0} is named twice")]
     Twice(String),
-    /// The realm has no such scope.
-    #[error("the realm has no scope {0}")]
-    Unknown(String),
+    /// The realm has no such scope. It is not named: it may be a token that was put in the wrong place.
+    #[error("the realm has no such scope")]
+    Unknown,
     /// The client is not registered for it.
     #[error("the client is not registered for the scope {0}")]
     NotRegistered(String),
@@ -143,13 +143,12 @@ pub fn exchange_scope(
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ExchangeScopeFault::Malformed);
         }
-        let shown = || name.chars().take(NAMED_MAX).collect();
-        let scope = scopes.parse(name).map_err(|_| ExchangeScopeFault::Unknown(shown()))?;
+        let scope = scopes.parse(name).map_err(|_| ExchangeScopeFault::Unknown)?;
         if asked.intersects(scope) {
-            return Err(ExchangeScopeFault::Twice(shown()));
+            return Err(ExchangeScopeFault::Twice(name.clone()));
         }
         if !client.allowed.contains(scope) {
-            return Err(ExchangeScopeFault::NotRegistered(shown()));
+            return Err(ExchangeScopeFault::NotRegistered(name.clone()));
         }
         asked = asked.union(scope);
     }
@@ -159,9 +158,6 @@ pub fn exchange_scope(
         None => Ok(asked),
     }
 }
-
-/// So much of a wrong scope is said again, in characters.
-const NAMED_MAX: usize = 64;
 
 /// Which exchange of which legacy token a grant came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,11 +52,10 @@ fn a_client_asks_for_what_is_mandatory_and_for_what_it_is_registered_for() {
         (&["offline", "order", " product"], Err(Malformed)),
         (&["offline", "order", "sản-phẩm"], Err(Malformed)),
         (&["offline", "order", "order"], Err(Twice("order".to_owned()))),
-        (&["offline", "order", "nowhere"], Err(Unknown("nowhere".to_owned()))),
-        (&["offline", "order", "old"], Err(Unknown("old".to_owned()))),
+        (&["offline", "order", "nowhere"], Err(Unknown)),
+        (&["offline", "order", "old"], Err(Unknown)),
         (&["offline", "order", "inventory"], Err(NotRegistered("inventory".to_owned()))),
         (&["order", "product"], Err(Mandatory("offline".to_owned()))),
-        (&["offline", &"x".repeat(9_000)], Err(Unknown("x".repeat(64)))),
     ] {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         assert_eq!(exchange_scope(&client(|_| {}), &names, &settings, &scope_table()), expect, "{names:?}");

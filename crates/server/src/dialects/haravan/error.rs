@@ -288,7 +288,7 @@ const fn scopes(fault: &ExchangeScopeFault) -> &'static str {
         ExchangeScopeFault::Empty => "no scopes",
         ExchangeScopeFault::Malformed => "two scopes in one string, with a space between them perhaps",
         ExchangeScopeFault::Twice(_) => "a scope named twice",
-        ExchangeScopeFault::Unknown(_) => "a scope that the realm does not have",
+        ExchangeScopeFault::Unknown => "a scope that the realm does not have",
         ExchangeScopeFault::NotRegistered(_) => "a scope that the app is not registered for",
         ExchangeScopeFault::Mandatory(_) => "a mandatory scope is missing",
     }
