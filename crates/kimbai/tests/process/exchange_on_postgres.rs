@@ -62,7 +62,8 @@ async fn of_64_exchanges_at_once_by_two_servers_all_get_one_pair_and_after_its_u
         engines[1].load().await.unwrap();
         let realm = engines[1].realm("haravan").unwrap();
         let demo = registration.legacy_tokens.iter().find(|legacy| legacy.organization == "demo-shop").unwrap();
-        let secret = registration.clients[0].client_secret.clone().unwrap();
+        let secret =
+            registration.clients[0].client_secret.as_ref().and_then(|shown| shown.secret()).unwrap().to_owned();
 
         let first = at_once(&engines, demo.token, &secret).await;
         assert_eq!(first.len(), 1, "{version:?}");
@@ -76,7 +77,7 @@ async fn of_64_exchanges_at_once_by_two_servers_all_get_one_pair_and_after_its_u
         let organization =
             stores[0].organization_by_label(realm.number, "demo-shop".to_owned()).await.unwrap().unwrap();
         let rows = stores[0].legacy_tokens(realm.number, organization.number, None, 10).await.unwrap();
-        assert_eq!(rows.iter().map(|row| (row.exchange, row.answered)).collect::<Vec<_>>(), [(2, true)]);
+        assert_eq!(rows.iter().map(|row| (row.exchange, row.opened)).collect::<Vec<_>>(), [(2, true)]);
         for store in stores {
             store.close().await;
         }
