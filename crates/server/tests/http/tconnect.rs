@@ -1,6 +1,6 @@
 //! The wire of partners: envelopes, the five members, keys and their layouts, what is ignored and what is not.
 
-use kimbai_core::client::{AnswerForm, EnvelopeKey, FixedIv, IvLayout, Partner as Registered};
+use kimbai_core::client::{AnswerForm, EnvelopeKey, FixedIv, IvLayout, KeySpelling, Partner as Registered};
 use kimbai_engine::NewClient;
 use kimbai_keyring::{CipherKey, Envelope};
 use serde_json::{Value, json};
@@ -228,6 +228,13 @@ async fn the_usual_mistakes_are_recognised_for_the_integrator_and_told_to_nobody
         (json!({ "data": whole[32..] }).to_string(), "IV was not sent"),
         (json!({ "data": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=" }).to_string(), "base64"),
         (json!({ "data": DEMO.seal(b"username=demo") }).to_string(), "no JSON object"),
+        (
+            json!({ "data": DEMO.seal(b"{\"username\":\"a\",\"username\":\"b\"}") }).to_string(),
+            "cannot be read as JSON",
+        ),
+        (json!({ "data": DEMO.seal(format!("\u{feff}{said}").as_bytes()) }).to_string(), "byte order mark"),
+        (json!({ "data": format!("0x{whole}") }).to_string(), "0x in front"),
+        (whole.clone(), "the hexadecimal digits alone"),
         (format!("data={whole}"), "a form instead of JSON"),
         (json!({ "data": DEMO.seal(b"{\"userName\":\"demo\"}") }).to_string(), "another spelling"),
         (json!({ "data": DEMO.seal(b"{\"refresh_token\":\"x\"}") }).to_string(), "a refresh sent to the log-in"),
@@ -247,6 +254,31 @@ async fn the_usual_mistakes_are_recognised_for_the_integrator_and_told_to_nobody
     assert!(mistake().await.contains("access token in the place"));
     at.qr(&DEMO, &tokens.member("refresh_token")).await.walled();
     assert!(mistake().await.contains("refresh token in the place"));
+}
+
+#[tokio::test]
+async fn a_partner_is_told_of_its_own_layout_and_its_own_spelling_of_the_key() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let fixed = IvLayout::Fixed(FixedIv([0x5a; 16]));
+    for (iv, key_spelling, least, parts) in [
+        (IvLayout::Prepended, KeySpelling::Hex, "32 bytes at least", ["64 digits", "IV in front"]),
+        (IvLayout::Zero, KeySpelling::Hex, "16 bytes at least", ["64 digits", "IV of zeros, not sent"]),
+        (fixed, KeySpelling::Hex, "16 bytes at least", ["64 digits", "agreed IV, not sent"]),
+        (IvLayout::Prepended, KeySpelling::Ascii, "32 bytes at least", ["32 characters", "IV in front"]),
+        (IvLayout::Zero, KeySpelling::Ascii, "16 bytes at least", ["32 characters", "IV of zeros, not sent"]),
+        (fixed, KeySpelling::Ascii, "16 bytes at least", ["32 characters", "agreed IV, not sent"]),
+    ] {
+        change_partner(&sandbox, &at, |partner| (partner.iv, partner.key_spelling) = (iv, key_spelling)).await;
+        let advice = async |digits: &str| {
+            at.sealed(LOG_IN, DEMO.code, digits).await.walled();
+            at.last_refusal().await["explanation"].as_str().unwrap().to_owned()
+        };
+        let said = advice("00112233").await;
+        assert!(said.contains(least), "{iv:?}: {said}");
+        let said = advice(&"00".repeat(64)).await;
+        assert!(parts.iter().all(|part| said.contains(part)), "{iv:?} {key_spelling:?}: {said}");
+    }
 }
 
 #[tokio::test]
