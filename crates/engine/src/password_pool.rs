@@ -29,6 +29,7 @@ pub(crate) struct PasswordPool {
     at_once: usize,
     inside: Arc<AtomicUsize>,
     turned_away: AtomicU64,
+    checked: Arc<AtomicU64>,
     /// The way to the threads, which are started by the first password and end with the pool.
     jobs: Mutex<Option<Sender<Job>>>,
 }
@@ -42,6 +43,8 @@ pub struct PasswordPoolUse {
     pub waiting: u32,
     /// Log-ins turned away since the start because too many waited.
     pub turned_away: u64,
+    /// Passwords checked since the start: each costs a hash.
+    pub checked: u64,
 }
 
 /// The pool is full, or has no thread.
@@ -55,6 +58,7 @@ impl PasswordPool {
             at_once: (cores / 2).clamp(1, AT_ONCE_MAX),
             inside: Arc::default(),
             turned_away: AtomicU64::new(0),
+            checked: Arc::default(),
             jobs: Mutex::default(),
         }
     }
@@ -67,25 +71,26 @@ impl PasswordPool {
             checking: count(checking),
             waiting: count(inside - checking),
             turned_away: self.turned_away.load(Ordering::Relaxed),
+            checked: self.checked.load(Ordering::Relaxed),
         }
     }
 
     /// A place in the pool or in the queue before it.
     pub(crate) fn enter(&self) -> Result<PasswordPlace, Busy> {
-        let place = Counted(Arc::clone(&self.inside));
+        let (place, checked) = (Counted(Arc::clone(&self.inside)), Arc::clone(&self.checked));
         if self.inside.fetch_add(1, Ordering::Relaxed) >= self.at_once + WAITING_MAX {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
             return Err(Busy);
         }
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(jobs) = &*jobs {
-            return Ok(PasswordPlace { jobs: jobs.clone(), place });
+            return Ok(PasswordPlace { jobs: jobs.clone(), place, checked });
         }
         let started = start(self.at_once).map_err(|error| {
             tracing::error!(%error, "the threads for passwords could not be started");
             Busy
         })?;
-        Ok(PasswordPlace { jobs: jobs.insert(started).clone(), place })
+        Ok(PasswordPlace { jobs: jobs.insert(started).clone(), place, checked })
     }
 }
 
@@ -94,18 +99,25 @@ impl PasswordPool {
 pub struct PasswordPlace {
     jobs: Sender<Job>,
     place: Counted,
+    /// How many the pool has checked.
+    checked: Arc<AtomicU64>,
 }
 
 impl PasswordPlace {
     /// Whether a password is the one that was hashed. A malformed hash fits no password.
     pub(crate) async fn verify(self, password: &Secret, stored_hash: &str) -> Result<bool, Busy> {
         let (password, stored_hash) = (password.clone(), stored_hash.to_owned());
-        self.run(move || verify_password(password.expose(), &stored_hash) == Ok(true)).await
+        let checked = Arc::clone(&self.checked);
+        self.run(move || {
+            checked.fetch_add(1, Ordering::Relaxed);
+            verify_password(password.expose(), &stored_hash) == Ok(true)
+        })
+        .await
     }
 
     async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let (reply, answer) = oneshot::channel();
-        let Self { jobs, place } = self;
+        let Self { jobs, place, .. } = self;
         let job = move || {
             // Nobody waits any more: the next one's turn.
             if !reply.is_closed() {
@@ -195,6 +207,7 @@ mod tests {
             checking: u32::try_from(pool.at_once).unwrap(),
             waiting: u32::try_from(WAITING_MAX).unwrap(),
             turned_away: 10,
+            checked: 0,
         };
         assert_eq!(pool.used(), full);
         for log_in in log_ins.iter().take(WAITING_MAX - 4) {
@@ -211,7 +224,7 @@ mod tests {
                 Err(error) => assert!(error.is_cancelled()),
             }
         }
-        assert_eq!((busy, right), (10, 4));
+        assert_eq!((busy, right, pool.used().checked), (10, 4, 4), "who gave up costs no hash");
         while pool.inside.load(Ordering::Relaxed) > 0 {
             tokio::task::yield_now().await;
         }

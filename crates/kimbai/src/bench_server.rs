@@ -97,7 +97,7 @@ async fn add_openid_clients(engine: &Engine, registration: &mut Registration) ->
             Some(client) => client,
             None => engine.put_client(&realm, openid_client(algorithm, &callback)).await?,
         };
-        registration.show(&client, Some(OPENID_SECRET.to_owned()));
+        registration.show(&client, Some(OPENID_SECRET.into()), None);
     }
     Ok(())
 }

@@ -221,6 +221,9 @@ fn mistake(fault: EnvelopeFault, digits: &[u8], iv: IvLayout, key: &CipherKey) -
     match fault {
         EnvelopeFault::Hex => match digits.iter().position(|byte| !byte.is_ascii_hexdigit()) {
             None => format!("{} digits are an odd number: was it cut?", digits.len()),
+            Some(_) if digits.starts_with(b"0x") || digits.starts_with(b"0X") => {
+                "0x is no digit of an envelope: leave it out".to_owned()
+            }
             Some(_) if is_base64(digits) => "this looks like base64; the platform wants hex digits".to_owned(),
             Some(place) => format!("character {} is no hex digit", place + 1),
         },

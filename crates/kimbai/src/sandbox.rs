@@ -18,6 +18,7 @@ use kimbai_server::metrics::Metrics;
 use kimbai_server::operator::Operator;
 use kimbai_server::sandbox::SandboxRealm;
 use kimbai_server::sandbox::demo::Registration;
+use kimbai_server::sandbox::shown::Shown;
 use kimbai_server::{Audience, Site};
 use kimbai_store::Clock;
 use serde::Serialize;
@@ -157,9 +158,16 @@ fn table(document: &Document<'_>) -> Result<String, std::fmt::Error> {
     for realm in &document.realms {
         writeln!(out, "\n{bold}{}{plain}  {}  (open it in a browser)", realm.name, realm.issuer)?;
         for client in &realm.clients {
-            let secret = client.client_secret.as_deref().unwrap_or("(public, PKCE)");
+            let secret = client.client_secret.as_ref().map_or("(public, PKCE)", Shown::text);
             let method = client.token_endpoint_auth_method.name();
             writeln!(out, "  client  {:<18} {secret:<34} {method}", client.client_id)?;
+            if let Some(partner) = &client.partner {
+                write!(out, "  partner {:<18} {}", partner.partner_code, partner.envelope_key.text())?;
+                for (name, value) in partner.deviations() {
+                    write!(out, "  {name}={value}")?;
+                }
+                writeln!(out)?;
+            }
         }
         let people: Vec<_> = realm.users.iter().map(|user| format!("{} / {}", user.username, user.password)).collect();
         writeln!(out, "  people  {}", people.join(", "))?;
@@ -177,4 +185,29 @@ fn table(document: &Document<'_>) -> Result<String, std::fmt::Error> {
     writeln!(out, "\n{bold}operator{plain}  {}/healthz  /readyz  /metrics", document.operator)?;
     writeln!(out, "Why was a request refused? See /sandbox/requests on each realm. Stop with Ctrl-C.")?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use kimbai_core::client::{AnswerForm, IvLayout};
+    use kimbai_server::dialects::tconnect;
+
+    use super::*;
+
+    #[test]
+    fn the_table_has_what_partners_need() {
+        let table = |realm: &Registration| {
+            let operator = "http://localhost:4609".to_owned();
+            table(&Document { realms: vec![realm], operator, authority: None }).unwrap()
+        };
+        let mut registration = tconnect::demo::registration("http://localhost:4603");
+        let usual = table(&registration);
+        let key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        assert!(usual.contains(&format!("  partner {:<18} {key}\n", "DEMO")), "{usual}");
+        assert!(usual.contains(&format!("kimbai envelope seal --key-hex {key} --json |\n")), "{usual}");
+        let demo = registration.clients.iter_mut().find_map(|client| client.partner.as_mut()).unwrap();
+        (demo.iv, demo.answers) = (IvLayout::Zero, AnswerForm::Encrypted);
+        let changed = table(&registration);
+        assert!(changed.contains(&format!("{key}  iv=zero  answers=encrypted\n")), "{changed}");
+    }
 }

@@ -32,7 +32,7 @@ pub use login::{Login, LoginDress, LoginError, login};
 pub use logout::{Logout, logged_out, logout};
 pub use organization::{OrganizationChoice, OrganizationLine, organization};
 pub use sandbox::{
-    ClientLine, CommandLine, EndpointLine, Outcome, PersonLine, RealmLink, RequestLine, SandboxCallback, SandboxIndex,
-    sandbox_callback, sandbox_index, sandbox_requests,
+    ClientLine, CommandLine, EndpointLine, Outcome, PartnerLine, PersonLine, RealmLink, RequestLine, SandboxCallback,
+    SandboxIndex, sandbox_callback, sandbox_index, sandbox_requests,
 };
 pub use sheet::{ConsentSheet, consent_sheet};

@@ -1,6 +1,8 @@
 //! The sandbox's own pages: what is registered in a realm, what came back to the demo callback, and why requests were
 //! refused. They show demo secrets on purpose and exist in the sandbox only.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use crate::frame::{Frame, render};
@@ -45,12 +47,25 @@ pub struct ClientLine<'a> {
     pub client_secret: Option<&'a str>,
     /// Its `token_endpoint_auth_method`.
     pub auth_method: &'a str,
+    /// What it is beside a client, in a realm of partners.
+    pub partner: Option<PartnerLine<'a>>,
     /// Its redirect URIs.
     pub redirect_uris: &'a [&'a str],
     /// The scopes it may ask for.
     pub scopes: &'a [&'a str],
     /// An authorization request to click on.
     pub try_uri: Option<&'a str>,
+}
+
+/// What a client sends its requests with as a partner.
+#[derive(Clone, Copy, Debug)]
+pub struct PartnerLine<'a> {
+    /// The name in the header of its requests.
+    pub partner_code: &'a str,
+    /// The key of its envelopes, or why it is not shown.
+    pub envelope_key: &'a str,
+    /// What is not usual about its envelopes: names and values.
+    pub deviations: &'a [(&'a str, Cow<'a, str>)],
 }
 
 /// A demo person.

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+use std::borrow::Cow;
+
 use kimbai_pages::{
     ASSETS_PATH, Account, Caching, ClientCard, ClientLine, CommandLine, Consent, ConsentOrganization, ConsentSheet,
     EndpointLine, ErrorPage, FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, OrganizationChoice,
-    OrganizationLine, Outcome, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine,
-    account, asset, asset_names, consent, consent_sheet, error, form_post, login, logout, organization,
+    OrganizationLine, Outcome, PartnerLine, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex,
+    ScopeLine, account, asset, asset_names, consent, consent_sheet, error, form_post, login, logout, organization,
     sandbox_callback, sandbox_index, sandbox_requests,
 };
 
@@ -64,7 +66,7 @@ fn hostile_pages(language: Language) -> Vec<(&'static str, usize, String)> {
         ("form_post", 3 + 4, form_post(&frame, &post)),
         ("logout", 3 + 5, logout(&frame, &asked_out)),
         ("error", 3 + 3, error(&frame, &problem)),
-        ("sandbox_index", 4 + 18, sandbox_index(&frame, &HOSTILE_INDEX)),
+        ("sandbox_index", 4 + 22, sandbox_index(&frame, &HOSTILE_INDEX)),
         ("code", 3 + 4, sandbox_callback(&frame, &callback(Outcome::Code { code: HOSTILE, command: HOSTILE }))),
         (
             "refusal",
@@ -96,6 +98,11 @@ const HOSTILE_INDEX: SandboxIndex<'static> = SandboxIndex {
         client_id: HOSTILE,
         client_secret: Some(HOSTILE),
         auth_method: HOSTILE,
+        partner: Some(PartnerLine {
+            partner_code: HOSTILE,
+            envelope_key: HOSTILE,
+            deviations: &[(HOSTILE, Cow::Borrowed(HOSTILE))],
+        }),
         redirect_uris: &[HOSTILE],
         scopes: &[HOSTILE],
         try_uri: Some(HOSTILE_URI),

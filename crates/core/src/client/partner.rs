@@ -3,6 +3,8 @@
 //! The envelope is AES-256-CBC with PKCS#7 in hexadecimal; what differs from partner to partner is data here. The keys are sealed by
 //! the realm's keyring. Source: the partner API of TCONNECT; `docs/decisions/0014-a-partner-is-a-client.md`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::metadata::{AuthenticationMethod, ClientMetadata, GrantType, RegistrationError, SealedSecret};
@@ -144,7 +146,27 @@ impl From<FixedIv> for String {
     }
 }
 
+impl fmt::Display for IvLayout {
+    /// As it is said on a command line: `prepended`, `zero`, or the 32 digits of the one that is always the same.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prepended => formatter.write_str("prepended"),
+            Self::Zero => formatter.write_str("zero"),
+            Self::Fixed(FixedIv(bytes)) => formatter.write_str(&hex(bytes)),
+        }
+    }
+}
+
 impl KeySpelling {
+    /// Its name, as it is stored and said on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Ascii => "ascii",
+        }
+    }
+
     /// The bytes of a key that is spelt like this.
     ///
     /// # Errors
@@ -237,12 +259,13 @@ mod tests {
 
     #[test]
     fn an_initialisation_vector_is_stored_as_digits() {
-        for (layout, expect) in [
-            (IvLayout::Prepended, "\"prepended\""),
-            (IvLayout::Zero, "\"zero\""),
-            (IvLayout::Fixed(FixedIv([0xf0; IV_BYTES])), "{\"fixed\":\"f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0\"}"),
+        let digits = "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0";
+        for (layout, expect, said) in [
+            (IvLayout::Prepended, "\"prepended\"", "prepended"),
+            (IvLayout::Zero, "\"zero\"", "zero"),
+            (IvLayout::Fixed(FixedIv([0xf0; IV_BYTES])), &format!("{{\"fixed\":\"{digits}\"}}"), digits),
         ] {
-            assert_eq!(serde_json::to_string(&layout).unwrap(), expect);
+            assert_eq!((serde_json::to_string(&layout).unwrap().as_str(), layout.to_string().as_str()), (expect, said));
             assert_eq!(serde_json::from_str::<IvLayout>(expect).unwrap(), layout);
         }
         assert!(serde_json::from_str::<IvLayout>("{\"fixed\":\"f0\"}").is_err());

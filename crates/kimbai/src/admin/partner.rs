@@ -1,7 +1,7 @@
 //! `kimbai partner`: partners of a realm, and the keys of their envelopes. A partner is a client: `kimbai client` shows the rest of it.
 
 use clap::{Args, Subcommand};
-use kimbai_core::client::{AnswerForm, FixedIv, IvLayout, KeySpelling};
+use kimbai_core::client::{AnswerForm, IvLayout, KeySpelling};
 use kimbai_engine::admin::{
     ClientManifest, Enabled, PartnerAdd, PartnerAdded, PartnerList, PartnerManifest, PartnerRotateKey,
     PartnerSetActivity, PartnerView, PlainSecret, RotatedKey, Said,
@@ -181,7 +181,7 @@ async fn disable(One { partner_code, realm: InRealm { realm, place } }: One) -> 
 fn table(partners: &[PartnerView]) -> String {
     let row = |partner: &PartnerView| {
         let (code, client_id) = (partner.partner_code.clone(), partner.client_id.clone());
-        [code, client_id, name(&partner.status), iv_text(partner.iv), name(&partner.answers), keys_text(partner)]
+        [code, client_id, name(&partner.status), partner.iv.to_string(), name(&partner.answers), keys_text(partner)]
     };
     let heads = ["PARTNER", "CLIENT", "STATUS", "IV", "ANSWERS", "KEYS"];
     output::table(heads, &partners.iter().map(row).collect::<Vec<_>>())
@@ -193,19 +193,11 @@ fn facts(partner: &PartnerView) -> String {
         ("client_id", partner.client_id.clone()),
         ("client_name", partner.client_name.clone()),
         ("status", name(&partner.status)),
-        ("iv", iv_text(partner.iv)),
+        ("iv", partner.iv.to_string()),
         ("key_spelling", name(&partner.key_spelling)),
         ("answers", name(&partner.answers)),
         ("keys", keys_text(partner)),
     ])
-}
-
-fn iv_text(iv: IvLayout) -> String {
-    match iv {
-        IvLayout::Prepended => "prepended".to_owned(),
-        IvLayout::Zero => "zero".to_owned(),
-        IvLayout::Fixed(iv) => <String as From<FixedIv>>::from(iv),
-    }
 }
 
 /// Until when each live key is one.

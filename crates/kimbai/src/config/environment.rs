@@ -10,9 +10,21 @@ use super::reading::Given;
 
 /// What our variables begin with.
 pub(crate) const PREFIX: &str = "KIMBAI_";
-/// Those of our tests, examples and tools, which mean nothing to the server.
-const OTHERS: [&str; 6] =
-    ["KIMBAI_SCREENSHOTS", "KIMBAI_BIN", "KIMBAI_TOOLS", "KIMBAI_URL", "KIMBAI_STANDARD_URL", "KIMBAI_TINI_URL"];
+/// Those of our tests, examples and tools, and of commands that read no configuration.
+pub(super) const OTHERS: [&str; 12] = [
+    "KIMBAI_URL",
+    "KIMBAI_STANDARD_URL",
+    "KIMBAI_TINI_URL",
+    "KIMBAI_TCONNECT_URL",
+    "KIMBAI_HARAVAN_URL",
+    "KIMBAI_ONEID_URL",
+    "KIMBAI_PORT_BASE",
+    "KIMBAI_KEY_HEX",
+    "KIMBAI_BIN",
+    "KIMBAI_TOOLS",
+    "KIMBAI_SCREENSHOTS",
+    "KIMBAI_TIMING",
+];
 const TEST_PREFIX: &str = "KIMBAI_TEST_";
 /// What Kubernetes sets for a service that is named `kimbai`.
 const SERVICE_PREFIXES: [&str; 2] = ["KIMBAI_SERVICE_", "KIMBAI_PORT"];
@@ -48,5 +60,45 @@ fn advice(name: &str) -> String {
     match nearest(rest(name), &rests) {
         Some(rest) => format!("did you mean {PREFIX}{rest}?"),
         None => format!("unset it; known are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Where people are told of variables, and where they are set.
+    const TOLD: [&str; 8] =
+        ["tools", "examples", "docs", "deploy", "tests-browser", "test", "README.md", "CONTRIBUTING.md"];
+
+    fn files(within: PathBuf) -> Vec<PathBuf> {
+        match fs::read_dir(&within) {
+            Ok(entries) => entries.flat_map(|entry| files(entry.unwrap().path())).collect(),
+            Err(_) => vec![within],
+        }
+    }
+
+    fn names(text: &str) -> impl Iterator<Item = String> {
+        let rests = text.split(PREFIX).skip(1);
+        let is_inside = |letter: char| letter.is_ascii_uppercase() || letter == '_';
+        rests
+            .map(move |rest| rest.chars().take_while(|letter| is_inside(*letter)).collect())
+            .map(|rest: String| format!("{PREFIX}{rest}"))
+    }
+
+    #[test]
+    fn what_our_pages_tools_and_examples_set_stops_no_command_in_the_same_shell() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let texts =
+            TOLD.iter().flat_map(|place| files(root.join(place))).filter_map(|file| fs::read_to_string(file).ok());
+        let named: BTreeSet<_> = texts.flat_map(|text| names(&text).collect::<Vec<_>>()).collect();
+        assert!(OTHERS.iter().all(|other| named.contains(*other)), "{named:?}");
+        let foreign = named.into_iter().filter(|name| !keys::ALL.into_iter().any(|entry| entry.variable() == *name));
+        let (given, problems) = read(foreign.map(|name| (name.into(), "x".into())));
+        assert!(given.is_empty() && problems.is_empty(), "{problems:?}");
     }
 }

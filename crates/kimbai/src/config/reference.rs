@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use super::environment::OTHERS;
 use super::keys::{self, Entry, Fallback};
 use super::value::Shape;
 
@@ -19,7 +20,9 @@ fn the_reference_is_what_the_table_of_keys_says() {
 }
 
 fn page() -> String {
-    let mut out = HEAD.replace("EXAMPLE", &indented(EXAMPLE));
+    let others = OTHERS.map(|name| format!("`{name}`"));
+    let others: Vec<_> = others.chunks(NAMES_A_LINE).map(|names| names.join(", ")).collect();
+    let mut out = HEAD.replace("EXAMPLE", &indented(EXAMPLE)).replace("OTHERS", &others.join(",\n  "));
     let mut table = None;
     for entry in keys::ALL {
         let own = entry.name.split('.').next();
@@ -88,9 +91,12 @@ EXAMPLE
 - Of the embedded store, `data.directory` and the directory of `store.url` are the same: either says it. With PostgreSQL the
   server's own directory is `data.directory`.
 - Realms, clients, users and their settings are not configuration: they live in the store.
-- Variables that begin with `KIMBAI_TEST_` and those of our examples and tools (`KIMBAI_URL`,
-  `KIMBAI_STANDARD_URL`, `KIMBAI_TINI_URL`, `KIMBAI_PORT_BASE`, `KIMBAI_BIN`, `KIMBAI_TOOLS`, `KIMBAI_SCREENSHOTS`) mean nothing here.
+- Variables that begin with `KIMBAI_TEST_`, and those of `kimbai envelope` and of our examples and tools, mean nothing here:
+  OTHERS.
 ";
+
+/// So that no line is long.
+const NAMES_A_LINE: usize = 5;
 
 const TAIL: &str = "
 ## Flags

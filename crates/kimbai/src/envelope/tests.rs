@@ -28,7 +28,7 @@ fn the_usual_mistakes_are_recognised() {
     let right = sealed(&key(), IvLayout::Prepended);
     for (digits, iv, expect) in [
         (b"7ObEEA5/iGw2dOJ2RLhjWA==".to_vec(), IvLayout::Prepended, "base64"),
-        (b"0x00".to_vec(), IvLayout::Prepended, "base64"),
+        (b"0x00".to_vec(), IvLayout::Prepended, "0x is no digit of an envelope"),
         (b"00 00".to_vec(), IvLayout::Prepended, "character 3 is no hex digit"),
         (b"000".to_vec(), IvLayout::Prepended, "3 digits are an odd number"),
         (b"ENCRYPTED PAYLOAD".to_vec(), IvLayout::Prepended, "character 2 is no hex digit"),

@@ -7,12 +7,11 @@ use kimbai_engine::Engine;
 use kimbai_engine::admin::{Administration, Apply, Manifest, MasterKeyHome, Prune};
 use kimbai_server::dialects::Dialects;
 use kimbai_server::sandbox::demo::Registration;
+use kimbai_server::sandbox::shown::Shown;
 
 use crate::admin::manifest;
 use crate::config::{Origin, Problem, Problems};
 
-/// Stands in the place of a secret that is not shown.
-const GIVEN: &str = "(yours)";
 /// What the sandbox decides of its realms itself.
 const KEPT: [&str; 4] = ["issuer", "dialect", "further_hosts", "paths"];
 
@@ -61,12 +60,17 @@ pub(super) async fn apply(
         let shown = realms.iter_mut().find(|(_, realm)| realm.name == name);
         let (Some((_, shown)), Some(realm)) = (shown, engine.realm(&name)) else { continue };
         for (client_id, asked) in asked.clients.unwrap_or_default() {
-            let made = applied.made_secrets.iter().find(|made| made.realm == name && made.client_id == client_id);
-            let made = made.map(|made| made.client_secret.expose().to_owned());
-            // A secret that was given is the integrator's own: the sandbox's pages are for whoever reaches them.
-            let given = asked.client_secret.map(|_| GIVEN.to_owned());
+            let secret = applied.made_secrets.iter().find(|made| made.realm == name && made.client_id == client_id);
+            let secret = secret.map(|made| Shown::from(made.client_secret.expose().to_owned()));
+            let key = applied.made_keys.iter().find(|made| made.realm == name && made.client_id == client_id);
+            let key = key.map(|made| Shown::from(made.key.expose().to_owned()));
+            let given_key = asked.partner.given().and_then(|partner| partner.key.as_ref());
             if let Some(client) = realm.client(&client_id) {
-                shown.show(&client, made.or(given));
+                shown.show(
+                    &client,
+                    secret.or(asked.client_secret.map(|_| Shown::Yours)),
+                    key.or(given_key.map(|_| Shown::Yours)),
+                );
             }
         }
     }

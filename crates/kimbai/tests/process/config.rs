@@ -91,13 +91,8 @@ fn unknown_variables_of_ours_are_errors_and_those_of_tests_and_examples_are_not(
     let place = place(b"");
     for (name, expect) in [
         ("KIMBAI_TEST_ANYTHING", None),
-        ("KIMBAI_SCREENSHOTS", None),
-        ("KIMBAI_BIN", None),
-        ("KIMBAI_TOOLS", None),
-        ("KIMBAI_URL", None),
-        ("KIMBAI_STANDARD_URL", None),
-        ("KIMBAI_TINI_URL", None),
-        ("KIMBAI_PORT_BASE", None),
+        ("KIMBAI_KEY_HEX", None),
+        ("KIMBAI_TCONNECT_URL", None),
         ("KIMBAI_PORT_4500_TCP_ADDR", None),
         ("KIMBAI_SERVICE_HOST", None),
         ("OTHER_KIMBAI", None),

@@ -138,6 +138,7 @@ fn what_does_not_open_is_refused_with_what_may_have_been_done_wrong() {
         (PAYLOAD, "no string \"data\"\n  = is this the payload"),
         (r#"{"data": ENCRYPTED_PAYLOAD}"#, "quotation marks"),
         ("8PHy8/T19vf4+fr7/P3+/41aBqIIf6/yyZXYaV+lANc=", "base64"),
+        (&format!("0x{prepended}"), "0x is no digit of an envelope"),
         (&prepended[1..], "odd number"),
         (&prepended[2..], "was it cut?"),
         ("", "its length in bytes is 0"),

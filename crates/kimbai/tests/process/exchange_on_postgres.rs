@@ -62,7 +62,8 @@ async fn of_64_exchanges_at_once_by_two_servers_all_get_one_pair_and_after_its_u
         engines[1].load().await.unwrap();
         let realm = engines[1].realm("haravan").unwrap();
         let demo = registration.legacy_tokens.iter().find(|legacy| legacy.organization == "demo-shop").unwrap();
-        let secret = registration.clients[0].client_secret.clone().unwrap();
+        let secret =
+            registration.clients[0].client_secret.as_ref().and_then(|shown| shown.secret()).unwrap().to_owned();
 
         let first = at_once(&engines, demo.token, &secret).await;
         assert_eq!(first.len(), 1, "{version:?}");

@@ -1,10 +1,12 @@
 //! Pages with realistic and with awkward values, for the snapshots and for the gallery.
 
+use std::borrow::Cow;
+
 use kimbai_pages::{
     Account, ClientCard, ClientLine, CommandLine, Consent, ConsentOrganization, ConsentSheet, EndpointLine, ErrorPage,
     FormPost, Frame, Language, Login, LoginDress, LoginError, Logout, OrganizationChoice, OrganizationLine, Outcome,
-    PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account, consent,
-    consent_sheet, error, form_post, logged_out, login, logout, organization, sandbox_callback, sandbox_index,
+    PartnerLine, PersonLine, Problem, RealmLink, RequestLine, SandboxCallback, SandboxIndex, ScopeLine, account,
+    consent, consent_sheet, error, form_post, logged_out, login, logout, organization, sandbox_callback, sandbox_index,
     sandbox_requests,
 };
 
@@ -223,6 +225,7 @@ const INDEX: SandboxIndex<'static> = SandboxIndex {
             client_id: "7590139168389961",
             client_secret: Some("tfSl0c6VFv3fAB_z9F-m22IhEnmwq6ew"),
             auth_method: "client_secret_basic",
+            partner: None,
             redirect_uris: &["https://example.com/tiki/callback", "http://localhost:8080/callback"],
             scopes: &["offline", "product", "order", "inventory"],
             try_uri: Some("/sc/oauth2/auth?response_type=code&client_id=7590139168389961"),
@@ -232,6 +235,7 @@ const INDEX: SandboxIndex<'static> = SandboxIndex {
             client_id: "3750000000000017",
             client_secret: Some("demo-inhouse-secret-0123456789ab"),
             auth_method: "client_secret_post",
+            partner: None,
             redirect_uris: &[],
             scopes: &["product", "order", "inventory"],
             try_uri: None,
@@ -241,6 +245,7 @@ const INDEX: SandboxIndex<'static> = SandboxIndex {
             client_id: "demo-spa",
             client_secret: None,
             auth_method: "none",
+            partner: None,
             redirect_uris: &["http://localhost:8080/callback"],
             scopes: &[
                 "openid",
@@ -253,6 +258,20 @@ const INDEX: SandboxIndex<'static> = SandboxIndex {
                 "orders.write",
             ],
             try_uri: Some("/authorize?client_id=demo-spa"),
+        },
+        ClientLine {
+            name: "Demo Partner",
+            client_id: "fMLgZltRRtetnsOHXgxsHQ",
+            client_secret: Some("hUFhGJIqz746zcxsYVtrwhkveDuEfcYd"),
+            auth_method: "partner_envelope",
+            partner: Some(PartnerLine {
+                partner_code: "DEMO",
+                envelope_key: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+                deviations: &[("iv", Cow::Borrowed("zero")), ("answers", Cow::Borrowed("encrypted"))],
+            }),
+            redirect_uris: &[],
+            scopes: &[],
+            try_uri: None,
         },
     ],
     people: &[

@@ -71,13 +71,16 @@ impl Figures {
 
     fn register_passwords(&self, registry: &mut Registry) {
         let (inside, turned_away) = (Family::<_, Gauge>::default(), Family::<_, Counter>::default());
+        let checked = Family::<_, Counter>::default();
         for (realm, used) in &self.passwords {
             let of_state = |state| PasswordLabels { realm: realm.clone(), state };
             inside.get_or_create(&of_state(PasswordState::Checking)).set(i64::from(used.checking));
             inside.get_or_create(&of_state(PasswordState::Waiting)).set(i64::from(used.waiting));
             turned_away.get_or_create(&RealmLabels { realm: realm.clone() }).inc_by(used.turned_away);
+            checked.get_or_create(&RealmLabels { realm: realm.clone() }).inc_by(used.checked);
         }
         registry.register("password_checks", "Passwords that are being checked, or wait for it", inside);
+        registry.register("password_checks_done", "Passwords that were checked", checked);
         let help = "Log-ins turned away because too many waited";
         registry.register("password_checks_turned_away", help, turned_away);
     }
@@ -161,7 +164,7 @@ mod tests {
         store.batch_sizes[9] = 1;
         store.batch_times[1] = 1;
         store.batch_times[15] = 1;
-        let used = PasswordPoolUse { checking: 2, waiting: 64, turned_away: 8 };
+        let used = PasswordPoolUse { checking: 2, waiting: 64, turned_away: 8, checked: 77 };
         let process = ProcessFigures { resident_bytes: Some(1_024), open_descriptors: Some(9) };
         let figures = Figures { store, passwords: vec![("main".to_owned(), used)], connections: 11, process };
         let mut text = String::new();
@@ -187,6 +190,7 @@ mod tests {
             "kimbai_password_checks{realm=\"main\",state=\"Checking\"} 2",
             "kimbai_password_checks{realm=\"main\",state=\"Waiting\"} 64",
             "kimbai_password_checks_turned_away_total{realm=\"main\"} 8",
+            "kimbai_password_checks_done_total{realm=\"main\"} 77",
             "kimbai_connections_open 11",
             "process_resident_memory_bytes 1024",
             "process_open_fds 9",

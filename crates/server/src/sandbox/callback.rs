@@ -8,6 +8,7 @@ use kimbai_core::client::AuthenticationMethod;
 use kimbai_pages::{Outcome, SandboxCallback};
 
 use super::demo::DemoClient;
+use super::shown::Shown;
 use crate::dialects::standard::error;
 use crate::dialects::standard::request::{FormKinds, read_form};
 use crate::http::form::Form;
@@ -64,7 +65,7 @@ async fn next_command(call: &Call, sandbox: &SandboxRealm, code: &str) -> String
 
 /// How a client says who it is, in the words of curl.
 pub(super) fn authentication(client: &DemoClient) -> Vec<String> {
-    let secret = client.client_secret.as_deref().unwrap_or_default();
+    let secret = client.client_secret.as_ref().map_or("", Shown::text);
     let client_id = format!("-d client_id={}", client.client_id);
     match client.token_endpoint_auth_method {
         AuthenticationMethod::ClientSecretBasic => vec![format!("-u {}:{secret}", client.client_id), client_id],

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use kimbai_core::claims::{Address, StandardClaims};
 use kimbai_core::client::{
-    AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, EnvelopeKey, GrantType, KeySpelling, LogInPage,
-    Partner,
+    AnswerForm, AuthenticationMethod, Client, ClientMetadata, ConsentPolicy, EnvelopeKey, GrantType, IvLayout,
+    KeySpelling, LogInPage, Partner,
 };
 use kimbai_core::identity::{IdentityDocument, IdentityDocumentKind, IdentityRecord, RegisteredAddress};
 use kimbai_core::realm::{IntrospectionListener, RealmSettings};
@@ -19,6 +19,8 @@ use kimbai_engine::{
 };
 use kimbai_store::{Epochs, StoreError};
 use serde::Serialize;
+
+use super::shown::Shown;
 
 /// The password of the people of every realm.
 pub const DEMO_PASSWORD: &str = "kimbai-demo";
@@ -75,7 +77,7 @@ pub struct DemoClient {
     pub client_id: Cow<'static, str>,
     /// Its secret; none for a public client.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<Cow<'static, str>>,
+    pub client_secret: Option<Shown>,
     /// How it authenticates.
     pub token_endpoint_auth_method: AuthenticationMethod,
     /// Where its authorization responses may go.
@@ -97,14 +99,22 @@ pub struct DemoClient {
     pub partner: Option<DemoPartner>,
 }
 
-/// A demo partner, whose key is published.
+/// A demo partner, whose key is published, or one of the integrator's own.
 #[derive(Debug, Clone, Serialize)]
 pub struct DemoPartner {
     /// What it sends in `Partner-Code`.
     pub partner_code: Cow<'static, str>,
-    /// The key of its envelopes, in 64 hexadecimal digits; absent: it was replaced, and shown to whoever did that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub envelope_key: Option<Cow<'static, str>>,
+    /// The key of its envelopes: 64 hexadecimal digits, or 32 characters where one was made for who spells it so.
+    pub envelope_key: Shown,
+    /// Where the initialisation vector of its envelopes is.
+    #[serde(skip_serializing_if = "is_default")]
+    pub iv: IvLayout,
+    /// How it spells its keys.
+    #[serde(skip_serializing_if = "is_default")]
+    pub key_spelling: KeySpelling,
+    /// Whether it is answered in envelopes too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub answers: AnswerForm,
 }
 
 /// A demo person.
@@ -255,13 +265,17 @@ impl Registration {
         Ok(realm)
     }
 
-    /// Shows a client beside the demo clients, or as what has become of one.
-    pub fn show(&mut self, client: &Client, client_secret: Option<String>) {
+    /// Shows a client beside the demo clients, or as what has become of one: with this secret and key if it got new ones.
+    pub fn show(&mut self, client: &Client, client_secret: Option<Shown>, envelope_key: Option<Shown>) {
         let known = self.clients.iter().position(|shown| shown.client_id == client.client_id);
-        let shown_secret = known.and_then(|known| self.clients.get(known)?.client_secret.clone());
+        let before = known.and_then(|known| self.clients.get(known)).cloned();
+        let (secret_before, partner_before) =
+            before.map_or((None, None), |client| (client.client_secret, client.partner));
+        let key_before = partner_before.map(|partner| partner.envelope_key);
+        let is_public = client.metadata.token_endpoint_auth_method == AuthenticationMethod::None;
         let shown = DemoClient {
             client_id: client.client_id.clone().into(),
-            client_secret: client_secret.map(Cow::from).or(shown_secret),
+            client_secret: client_secret.or(secret_before).or(Some(Shown::Earlier)).filter(|_| !is_public),
             token_endpoint_auth_method: client.metadata.token_endpoint_auth_method,
             redirect_uris: client.metadata.redirect_uris.clone(),
             scopes: client.metadata.scope.split_whitespace().map(|scope| scope.to_owned().into()).collect(),
@@ -271,7 +285,10 @@ impl Registration {
             resource_server: client.metadata.resource_server,
             partner: client.partner().map(|partner| DemoPartner {
                 partner_code: partner.partner_code.clone().into(),
-                envelope_key: known.and_then(|known| self.clients.get(known)?.partner.clone()?.envelope_key),
+                envelope_key: envelope_key.or(key_before).unwrap_or(Shown::Earlier),
+                iv: partner.iv,
+                key_spelling: partner.key_spelling,
+                answers: partner.answers,
             }),
         };
         match known.and_then(|known| self.clients.get_mut(known)) {
@@ -294,24 +311,28 @@ impl DemoClient {
 
     /// With its key sealed by the realm; a key that is the client's already stays as it was sealed.
     fn partner(&self, realm: &Realm) -> Option<Partner> {
-        let DemoPartner { partner_code, envelope_key } = self.partner.as_ref()?;
+        let DemoPartner { partner_code, envelope_key, iv, key_spelling, answers } = self.partner.as_ref()?;
         let known = realm.client(&self.client_id).and_then(|client| client.partner().cloned());
-        let Some(key) = envelope_key.as_deref().and_then(|key| KeySpelling::Hex.read(key).ok()) else { return known };
-        let has_key = |known: &Partner| match known.keys.as_slice() {
+        let key = KeySpelling::Hex.read(envelope_key.secret()?).ok()?;
+        let has_key = |keys: &Vec<EnvelopeKey>| match keys.as_slice() {
             [only] => realm.keyring.open_secret(&only.sealed).is_some_and(|opened| opened.as_slice() == key),
             _ => false,
         };
-        known.filter(|known| known.partner_code == **partner_code && has_key(known)).or_else(|| {
-            let sealed = realm.keyring.seal_secret(&key);
-            Some(Partner::new(partner_code.to_string(), EnvelopeKey::lasting(sealed)))
-        })
+        let keys = known.map(|known| known.keys).filter(has_key);
+        let keys = keys.unwrap_or_else(|| vec![EnvelopeKey::lasting(realm.keyring.seal_secret(&key))]);
+        let (iv, key_spelling, answers) = (*iv, *key_spelling, *answers);
+        Some(Partner { partner_code: partner_code.to_string(), keys, iv, key_spelling, answers })
     }
 
     fn to_new(&self, registration: &Registration, realm: &Realm) -> NewClient {
         let origin = origin_of(&registration.issuer).unwrap_or_default();
         NewClient {
             client_id: self.client_id.to_string(),
-            client_secret: self.client_secret.as_ref().map(|secret| Secret::new(secret.to_string())),
+            client_secret: self
+                .client_secret
+                .as_ref()
+                .and_then(Shown::secret)
+                .map(|secret| Secret::new(secret.to_owned())),
             metadata: ClientMetadata {
                 logo_uri: Some(format!("{origin}/assets/demo-shop.svg")),
                 client_uri: Some("https://example.com/".to_owned()),
@@ -333,6 +354,36 @@ impl DemoClient {
             },
         }
     }
+}
+
+impl DemoPartner {
+    /// A partner whose envelopes are as the platform's documents have them.
+    #[must_use]
+    pub fn new(partner_code: &'static str, envelope_key: String) -> Self {
+        Self {
+            partner_code: partner_code.into(),
+            envelope_key: envelope_key.into(),
+            iv: IvLayout::default(),
+            key_spelling: KeySpelling::default(),
+            answers: AnswerForm::default(),
+        }
+    }
+
+    /// What is not as the platform's documents have it: names and values.
+    #[must_use]
+    pub fn deviations(&self) -> Vec<(&'static str, Cow<'static, str>)> {
+        let iv = (!is_default(&self.iv)).then(|| ("iv", self.iv.to_string().into()));
+        let key_spelling = (!is_default(&self.key_spelling)).then(|| ("key_spelling", self.key_spelling.name().into()));
+        let answers = match self.answers {
+            AnswerForm::Plain => None,
+            AnswerForm::Encrypted => Some(("answers", "encrypted".into())),
+        };
+        [iv, key_spelling, answers].into_iter().flatten().collect()
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Shop, app and person of a demo token are of the same registration.

@@ -1,13 +1,16 @@
 //! `GET /`: the table of the realm as a page.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use http::{Method, StatusCode};
-use kimbai_core::client::{AuthenticationMethod, GrantType};
-use kimbai_pages::{ClientLine, CommandLine, EndpointLine, PersonLine, RealmLink, SandboxIndex};
+use kimbai_core::client::{AuthenticationMethod, GrantType, IvLayout, KeySpelling};
+use kimbai_pages::{ClientLine, CommandLine, EndpointLine, PartnerLine, PersonLine, RealmLink, SandboxIndex};
 use url::form_urlencoded::Serializer;
 
 use super::callback::authentication;
 use super::demo::{DemoClient, DemoLegacyToken, DemoPartner, Registration};
+use super::shown::Shown;
 use crate::dialects::standard::error;
 use crate::http::reply::{self, HttpFault, PageSources};
 use crate::site::{Audience, Call};
@@ -57,6 +60,7 @@ struct Owned<'a> {
     redirect_uris: Vec<&'a str>,
     scopes: Vec<&'a str>,
     try_uri: Option<String>,
+    deviations: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl<'a> Owned<'a> {
@@ -68,7 +72,8 @@ impl<'a> Owned<'a> {
             && client.token_endpoint_auth_method != AuthenticationMethod::None;
         let try_uri = is_clickable.then(|| registration.authorization_url(client));
         let scopes = client.scopes.iter().map(|scope| &**scope).collect();
-        Self { redirect_uris, scopes, try_uri }
+        let deviations = client.partner.as_ref().map(DemoPartner::deviations).unwrap_or_default();
+        Self { redirect_uris, scopes, try_uri, deviations }
     }
 }
 
@@ -76,8 +81,13 @@ fn line<'a>(client: &'a DemoClient, owned: &'a Owned<'a>) -> ClientLine<'a> {
     ClientLine {
         name: &client.client_name,
         client_id: &client.client_id,
-        client_secret: client.client_secret.as_deref(),
+        client_secret: client.client_secret.as_ref().map(Shown::text),
         auth_method: client.token_endpoint_auth_method.name(),
+        partner: client.partner.as_ref().map(|partner| PartnerLine {
+            partner_code: &partner.partner_code,
+            envelope_key: partner.envelope_key.text(),
+            deviations: &owned.deviations,
+        }),
         redirect_uris: &owned.redirect_uris,
         scopes: &owned.scopes,
         try_uri: owned.try_uri.as_deref(),
@@ -103,8 +113,9 @@ impl Registration {
     #[must_use]
     pub fn commands(&self) -> Vec<(&'static str, String)> {
         let mut commands = Vec::new();
-        let uses =
-            |grant_type| self.clients.iter().find(|c| c.grant_types.contains(&grant_type) && c.client_secret.is_some());
+        let uses = |grant_type| {
+            self.clients.iter().find(|client| client.grant_types.contains(&grant_type) && client.secret().is_some())
+        };
         if let Some(client) = uses(GrantType::ClientCredentials) {
             let authentication = authentication(client).join(" ");
             let token = &self.endpoints.token;
@@ -115,9 +126,9 @@ impl Registration {
         }
         commands
             .extend(self.clients.iter().find_map(|client| self.partner_command(client)).map(|line| ("log-in", line)));
-        let signs = |client: &&DemoClient| client.token_endpoint_auth_method == AuthenticationMethod::RequestSignature;
-        if let Some(client) = self.clients.iter().find(signs) {
-            commands.push(("signed requests", self.signed_command(client)));
+        let signed = self.clients.iter().find_map(|client| self.signed_command(client));
+        if let Some(signed) = signed {
+            commands.push(("signed requests", signed));
         } else if let Some(client) = uses(GrantType::AuthorizationCode) {
             commands.push(("authorization_code", self.code_command(client)));
         }
@@ -128,30 +139,34 @@ impl Registration {
 
     /// A log-in of the realm's first person, in an envelope that the command line seals.
     fn partner_command(&self, client: &DemoClient) -> Option<String> {
-        let DemoPartner { partner_code, envelope_key: Some(key) } = client.partner.as_ref()? else { return None };
+        let DemoPartner { partner_code, envelope_key, .. } = client.partner.as_ref()?;
         let (user, url) = (self.users.first()?, self.endpoints.platform.get("login")?);
-        let (client_id, secret) = (&client.client_id, client.client_secret.as_deref()?);
+        let (client_id, secret) = (&client.client_id, client.secret()?);
+        let seal = client.partner.as_ref()?.seal_command(envelope_key.secret()?);
         let said = format!(
             "{{\"username\":\"{}\",\"password\":\"{}\",\"client_id\":\"{client_id}\",\"client_secret\":\"{secret}\"}}",
             user.username, user.password
         );
         Some(format!(
-            "echo '{said}' |\n  kimbai envelope seal --key-hex {key} --json |\n  curl -s {url} -H 'Partner-Code: \
-             {partner_code}' -H 'Content-Type: application/json' -d @-"
+            "echo '{said}' |\n  {seal} |\n  curl -s {url} -H {} -H 'Content-Type: application/json' -d @-",
+            quoted(&format!("Partner-Code: {partner_code}"))
         ))
     }
 
     /// A code without pages, exchanged at once by a request that the command line signs.
-    fn signed_command(&self, client: &DemoClient) -> String {
+    fn signed_command(&self, client: &DemoClient) -> Option<String> {
+        if client.token_endpoint_auth_method != AuthenticationMethod::RequestSignature {
+            return None;
+        }
         let scopes = client.scopes.iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(",");
         let issuer = self.issuer.trim_end_matches('/');
-        let (client_id, secret) = (&client.client_id, client.client_secret.as_deref().unwrap_or_default());
-        format!(
+        let (client_id, secret) = (&client.client_id, client.secret()?);
+        Some(format!(
             "code=$(curl -s {issuer}/sandbox/code -d '{{\"client_id\":\"{client_id}\",\"user\":\"an\",\
              \"scopes\":[{scopes}]}}' | cut -d'\"' -f4)\n\
              kimbai sign tini --url {issuer} --generation 4 --client-id {client_id} --secret {secret} \
              --body \"{{\\\"code\\\":\\\"$code\\\"}}\" | tail -n 1 | sh"
-        )
+        ))
     }
 
     /// An exchange of a legacy token at the host of its shop, for what is mandatory and a refresh token.
@@ -159,7 +174,7 @@ impl Registration {
         let DemoLegacyToken { organization, client_id, token, .. } = legacy;
         let host = &self.organizations.iter().find(|shop| shop.label == *organization)?.host;
         let client = self.clients.iter().find(|client| client.client_id == *client_id)?;
-        let secret = client.client_secret.as_deref()?;
+        let secret = client.secret()?;
         let path = self.settings.paths.platform.get("token_exchange")?;
         let mandatory = self.settings.exchange.as_ref()?.mandatory();
         let scopes = mandatory.chain(self.settings.offline_names()).map(|scope| format!("\"{scope}\""));
@@ -193,4 +208,29 @@ impl Registration {
              curl -s {token} {authentication} -d grant_type=authorization_code -d code=$code{verifier}"
         )
     }
+}
+
+impl DemoClient {
+    /// Its secret, if the sandbox may say it.
+    fn secret(&self) -> Option<&str> {
+        self.client_secret.as_ref()?.secret()
+    }
+}
+
+impl DemoPartner {
+    /// What seals as this partner does, under this key.
+    fn seal_command(&self, key: &str) -> String {
+        let (variable, option) = match KeySpelling::Hex.read(key) {
+            Ok(_) => (String::new(), format!(" --key-hex {key}")),
+            // On the command line a key is digits alone.
+            Err(_) => (format!("KIMBAI_KEY_HEX={} ", quoted(key)), " --key-spelling ascii".to_owned()),
+        };
+        let iv = if self.iv == IvLayout::Prepended { String::new() } else { format!(" --iv {}", self.iv) };
+        format!("{variable}kimbai envelope seal{option}{iv} --json")
+    }
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

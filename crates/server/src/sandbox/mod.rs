@@ -8,6 +8,7 @@ pub mod demo;
 mod floor;
 mod index;
 mod recorder;
+pub mod shown;
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,6 +1,6 @@
 //! The wire of partners: envelopes, the five members, keys and their layouts, what is ignored and what is not.
 
-use kimbai_core::client::{AnswerForm, EnvelopeKey, FixedIv, IvLayout, Partner as Registered};
+use kimbai_core::client::{AnswerForm, EnvelopeKey, FixedIv, IvLayout, KeySpelling, Partner as Registered};
 use kimbai_engine::NewClient;
 use kimbai_keyring::{CipherKey, Envelope};
 use serde_json::{Value, json};
@@ -17,6 +17,14 @@ pub(super) async fn change_partner(sandbox: &Sandbox, at: &At, change: impl FnOn
     sandbox.engine.put_client(&realm, client).await.unwrap();
 }
 
+/// Whether these are the five members of an answer as the documents list them, and nothing else.
+fn in_the_documents_order(plain: &str) {
+    let members: Value = serde_json::from_str(plain).unwrap();
+    let names = ["access_token", "expires_in", "refresh_token", "refresh_expires_in", "token_type"];
+    let written: Vec<_> = names.iter().map(|name| format!("\"{name}\":{}", members[name])).collect();
+    assert_eq!(plain, format!("{{{}}}", written.join(",")));
+}
+
 #[tokio::test]
 async fn a_log_in_and_a_refresh_answer_with_exactly_the_five_members() {
     let sandbox = Sandbox::start().await;
@@ -24,11 +32,7 @@ async fn a_log_in_and_a_refresh_answer_with_exactly_the_five_members() {
     let mut answer = at.partner_log_in(&DEMO).await.expect(200);
     for _ in 0..2 {
         let json = answer.json();
-        let names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(names.len(), 5);
-        for name in ["access_token", "expires_in", "refresh_token", "refresh_expires_in", "token_type"] {
-            assert!(names.contains(&name), "{name}");
-        }
+        in_the_documents_order(&answer.body);
         assert_eq!((&json["expires_in"], &json["token_type"]), (&json!(36_000), &json!("Bearer")));
         assert_eq!(json["refresh_expires_in"], 30 * 86_400);
         assert_eq!(answer.header("content-type"), "application/json;charset=UTF-8");
@@ -132,9 +136,8 @@ async fn a_partner_may_want_its_answers_in_envelopes_too() {
         let answer = at.sealed(LOG_IN, DEMO.code, &digits).await.expect(200);
         assert_eq!(answer.json().as_object().unwrap().len(), 1);
         let envelope = Envelope::parse(answer.member("data").as_bytes(), IvLayout::Prepended).unwrap();
-        let tokens: Value = serde_json::from_slice(&envelope.open(key).expect("under the key that was used")).unwrap();
-        assert_eq!(tokens["token_type"], "Bearer");
-        assert_eq!(tokens.as_object().unwrap().len(), 5);
+        let tokens = envelope.open(key).expect("under the key that was used");
+        in_the_documents_order(std::str::from_utf8(&tokens).unwrap());
     }
     at.sealed(LOG_IN, DEMO.code, "00").await.walled();
 }
@@ -228,6 +231,13 @@ async fn the_usual_mistakes_are_recognised_for_the_integrator_and_told_to_nobody
         (json!({ "data": whole[32..] }).to_string(), "IV was not sent"),
         (json!({ "data": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=" }).to_string(), "base64"),
         (json!({ "data": DEMO.seal(b"username=demo") }).to_string(), "no JSON object"),
+        (
+            json!({ "data": DEMO.seal(b"{\"username\":\"a\",\"username\":\"b\"}") }).to_string(),
+            "cannot be read as JSON",
+        ),
+        (json!({ "data": DEMO.seal(format!("\u{feff}{said}").as_bytes()) }).to_string(), "byte order mark"),
+        (json!({ "data": format!("0x{whole}") }).to_string(), "0x in front"),
+        (whole.clone(), "the hexadecimal digits alone"),
         (format!("data={whole}"), "a form instead of JSON"),
         (json!({ "data": DEMO.seal(b"{\"userName\":\"demo\"}") }).to_string(), "another spelling"),
         (json!({ "data": DEMO.seal(b"{\"refresh_token\":\"x\"}") }).to_string(), "a refresh sent to the log-in"),
@@ -247,6 +257,31 @@ async fn the_usual_mistakes_are_recognised_for_the_integrator_and_told_to_nobody
     assert!(mistake().await.contains("access token in the place"));
     at.qr(&DEMO, &tokens.member("refresh_token")).await.walled();
     assert!(mistake().await.contains("refresh token in the place"));
+}
+
+#[tokio::test]
+async fn a_partner_is_told_of_its_own_layout_and_its_own_spelling_of_the_key() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let fixed = IvLayout::Fixed(FixedIv([0x5a; 16]));
+    for (iv, key_spelling, least, parts) in [
+        (IvLayout::Prepended, KeySpelling::Hex, "32 bytes at least", ["64 digits", "IV in front"]),
+        (IvLayout::Zero, KeySpelling::Hex, "16 bytes at least", ["64 digits", "IV of zeros, not sent"]),
+        (fixed, KeySpelling::Hex, "16 bytes at least", ["64 digits", "agreed IV, not sent"]),
+        (IvLayout::Prepended, KeySpelling::Ascii, "32 bytes at least", ["32 characters", "IV in front"]),
+        (IvLayout::Zero, KeySpelling::Ascii, "16 bytes at least", ["32 characters", "IV of zeros, not sent"]),
+        (fixed, KeySpelling::Ascii, "16 bytes at least", ["32 characters", "agreed IV, not sent"]),
+    ] {
+        change_partner(&sandbox, &at, |partner| (partner.iv, partner.key_spelling) = (iv, key_spelling)).await;
+        let advice = async |digits: &str| {
+            at.sealed(LOG_IN, DEMO.code, digits).await.walled();
+            at.last_refusal().await["explanation"].as_str().unwrap().to_owned()
+        };
+        let said = advice("00112233").await;
+        assert!(said.contains(least), "{iv:?}: {said}");
+        let said = advice(&"00".repeat(64)).await;
+        assert!(parts.iter().all(|part| said.contains(part)), "{iv:?} {key_spelling:?}: {said}");
+    }
 }
 
 #[tokio::test]

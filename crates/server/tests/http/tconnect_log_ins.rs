@@ -155,6 +155,40 @@ async fn what_opens_and_what_does_not_have_as_many_places_and_as_many_delays() {
 }
 
 #[tokio::test]
+async fn what_does_not_open_costs_no_hash_and_what_opens_costs_one_whatever_is_wrong_with_it() {
+    let sandbox = Sandbox::start().await;
+    let at = sandbox.tconnect().await;
+    let checked = || sandbox.realm(&at).password_pool().checked;
+    let closed = [
+        (DEMO.code, "zz".to_owned()),
+        (DEMO.code, "00".repeat(17)),
+        (DEMO.code, "00".repeat(320)),
+        (DEMO.code, right(&OTHER)),
+        ("NOBODY", right(&DEMO)),
+        (DEMO.code, DEMO.seal(b"\xff")),
+        (DEMO.code, DEMO.seal(b"[]")),
+        (DEMO.code, DEMO.seal(b"{\"username\":\"an\"}")),
+    ];
+    let lanes = closed.map(|(code, digits)| {
+        let at = at.clone();
+        tokio::spawn(async move {
+            for _ in 0..125 {
+                at.sealed(LOG_IN, code, &digits).await.walled();
+            }
+        })
+    });
+    for lane in lanes {
+        lane.await.unwrap();
+    }
+    assert_eq!(checked(), 0, "after a thousand of them");
+    for (name, value) in [("username", "nobody"), ("password", "x"), ("client_id", "x"), ("client_secret", "x")] {
+        let before = checked();
+        at.says(LOG_IN, &DEMO, &DEMO.says_with(name, value)).await.walled();
+        assert_eq!(checked(), before + 1, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn beyond_its_places_and_its_line_a_source_is_told_503_whatever_it_sends() {
     let sandbox = Sandbox::start().await;
     let at = sandbox.tconnect_as("slow", |partners| partners.failed_log_in_answer_ms = 500).await;

@@ -1,11 +1,15 @@
 //! Tokens of partners: JWTs that are renderings of one row, bound to their partner, never one for the other.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kimbai_core::signing::SigningAlgorithm;
 use kimbai_engine::admin::{Administration, Apply, KeyRotate, MasterKeyHome, Prune, Rotation};
 use kimbai_server::dialects::Dialects;
 use kimbai_store::Activity;
+use kimbai_store::sqlite::Location;
 use serde_json::{Value, json};
 
 use super::fixture::tconnect::{DEMO, OTHER, Partner, QR, REFRESH};
@@ -25,9 +29,11 @@ async fn both_tokens_are_jwts_whose_kinds_are_in_their_headers_and_whose_partner
     let sandbox = Sandbox::start().await;
     let at = sandbox.tconnect().await;
     let (access, refresh) = tokens(&at.partner_log_in(&DEMO).await.expect(200));
-    let header = String::from_utf8(URL_SAFE_NO_PAD.decode(access.split('.').next().unwrap()).unwrap()).unwrap();
-    assert!(header.starts_with("{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\""), "{header}");
-    assert_eq!(part(&refresh, 0)["typ"], "rt+jwt");
+    for (jwt, kind) in [(&access, "at+jwt"), (&refresh, "rt+jwt")] {
+        let header = String::from_utf8(URL_SAFE_NO_PAD.decode(jwt.split('.').next().unwrap()).unwrap()).unwrap();
+        let kid = part(jwt, 0)["kid"].clone();
+        assert_eq!(header, format!("{{\"alg\":\"RS256\",\"typ\":\"{kind}\",\"kid\":{kid}}}"), "to the byte");
+    }
     assert_eq!(part(&refresh, 0)["kid"], part(&access, 0)["kid"]);
     let jwks = at.get("/.well-known/jwks.json").await.expect(200).json();
     assert_eq!(jwks["keys"][0]["kid"], part(&access, 0)["kid"]);
@@ -44,6 +50,41 @@ async fn both_tokens_are_jwts_whose_kinds_are_in_their_headers_and_whose_partner
         assert!(of_refresh.get(name).is_some(), "{name}");
     }
     assert_eq!(of_refresh.as_object().unwrap().len(), 8);
+}
+
+/// So many rows each table of a store has.
+fn rows(directory: &Path) -> BTreeMap<String, i64> {
+    let database = rusqlite::Connection::open(directory.join("kimbai.db")).unwrap();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'";
+    let mut statement = database.prepare(tables).unwrap();
+    let names = statement.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+    let count = |name: &str| database.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| row.get(0));
+    names.map(|name| (name.clone(), count(&name).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn no_row_is_written_for_a_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start_in(Location::Directory(directory.path().to_owned())).await;
+    let at = sandbox.tconnect().await;
+    let (_, mut refresh) = tokens(&at.partner_log_in(&DEMO).await.expect(200));
+    // What happened is told to the audit after the answer.
+    let beside_the_audit = || {
+        let mut rows = rows(directory.path());
+        assert!(rows.remove("audit").unwrap() <= 400);
+        rows
+    };
+    let before = beside_the_audit();
+    for _ in 0..100 {
+        // Twice, as after a lost answer.
+        at.partner_refresh(&DEMO, &refresh).await.expect(200);
+        let (access, next) = tokens(&at.partner_refresh(&DEMO, &refresh).await.expect(200));
+        refresh = next;
+        at.qr(&DEMO, &access).await.expect(200);
+    }
+    let after = beside_the_audit();
+    assert_eq!((after["grants"], after.len() > 10), (1, true), "{after:?}");
+    assert_eq!(after, before);
 }
 
 #[tokio::test]

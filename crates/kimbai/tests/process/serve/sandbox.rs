@@ -92,6 +92,77 @@ password = 'a password of eight words'
     assert_eq!(shown(0, "demo-web")["client_secret"], "demo-web-secret-0123456789abcdef");
 }
 
+/// What a page has to paste behind this title.
+fn pasted(page: &str, title: &str) -> Option<String> {
+    let (_, figure) = page.split_once(&format!("<figcaption>{title}</figcaption>"))?;
+    let (_, code) = figure.split_once("<code class=\"copy\">")?;
+    let code = code.split_once("</code>")?.0.to_owned();
+    let escapes = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    Some(escapes.iter().fold(code, |code, (escape, letter)| code.replace(escape, letter)))
+}
+
+const DEMO_CLIENT: &str = "fMLgZltRRtetnsOHXgxsHQ";
+const OTHER_CLIENT: &str = "T3RoZXJQYXJ0bmVyMDAwMQ";
+
+#[tokio::test]
+async fn the_log_in_to_paste_is_that_of_the_partners_as_they_were_changed() {
+    let place = Place::new();
+    let given = |client_id: &str, key: &str| format!("[realms.tconnect.clients.{client_id}]\npartner.key = '{key}'\n");
+    let taken = given(DEMO_CLIENT, &"ab".repeat(32)) + &given(OTHER_CLIENT, &"cd".repeat(32));
+    let made = "[realms.tconnect.clients.made]\npartner = { partner_code = \"MA'DE\", key_spelling = 'ascii', \
+                iv = { fixed = 'f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff' } }\n";
+    for (manifest, expect) in [
+        (
+            format!("[realms.tconnect.clients.{DEMO_CLIENT}]\npartner = {{ iv = 'zero', answers = 'encrypted' }}\n"),
+            Some((" --iv zero ", "{\"data\":\"")),
+        ),
+        (given(DEMO_CLIENT, &"ab".repeat(32)), Some(("Partner-Code: OTHER", "{\"access_token\":\""))),
+        (taken.clone() + made, Some((" --key-spelling ascii --iv f0f1", "{\"access_token\":\""))),
+        (taken, None),
+    ] {
+        place.write("own.toml", &manifest);
+        let sandbox = with(&["--apply", place.path("own.toml").to_str().unwrap()]).start();
+        assert!(!sandbox.document.contains("abababab"), "{}", sandbox.document);
+        let page = sandbox.send(sandbox.port_base + 3, &Call::get("/").header("accept", "text/html")).await.expect(200);
+        let command = pasted(&page.body, "log-in");
+        assert_eq!(command.is_some(), expect.is_some(), "{manifest}: {command:?}");
+        if let (Some(command), Some((words, answer))) = (command, expect) {
+            let ended = place.run(&["sh", "-euc", &command], "");
+            assert!(command.contains(words) && ended.stdout.starts_with(answer), "{command}: {ended:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_left_out_is_made_and_shown_until_it_is_kept() {
+    let place = Place::new();
+    place.write("own.toml", "[realms.tconnect.clients.made]\npartner = { partner_code = 'MADE', iv = 'zero' }\n");
+    let data = place.path("sandbox");
+    let start =
+        Start { flags: with(&["--apply", place.path("own.toml").to_str().unwrap()]).flags, ..Start::new(Some(&data)) };
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let sandbox = start.start();
+        let document: Value = serde_json::from_str(&sandbox.document).unwrap();
+        let clients = document["realms"][3]["clients"].as_array().unwrap();
+        let made = clients.iter().find(|client| client["client_id"] == "made").unwrap().clone();
+        assert_eq!((&made["partner_code"], &made["iv"]), (&"MADE".into(), &"zero".into()), "{made}");
+        assert!(clients[0].get("iv").is_none(), "as the documents have it: {}", clients[0]);
+        let page = sandbox.send(sandbox.port_base + 3, &Call::get("/").header("accept", "text/html")).await.expect(200);
+        let key = made["envelope_key"].as_str().unwrap().to_owned();
+        for fact in ["DEMO", "OTHER", "MADE", &key] {
+            assert!(page.body.contains(&format!("<code class=\"copy\">{fact}</code>")), "{fact}: {}", page.body);
+        }
+        assert!(page.body.contains("<dt>iv</dt><dd><code>zero</code></dd>"), "{}", page.body);
+        keys.push((key, made["client_secret"].as_str().unwrap().to_owned()));
+        sandbox.terminate();
+        assert!(sandbox.wait().status.success());
+    }
+    let [(key, secret), (later_key, later_secret)] = &keys[..] else { panic!("{keys:?}") };
+    assert!(key.len() == 64 && key.bytes().all(|digit| digit.is_ascii_hexdigit()) && secret.len() > 21, "{keys:?}");
+    assert_eq!((later_key, later_secret), (&"(made by an earlier start)".to_owned(), later_key));
+}
+
 #[test]
 fn a_file_that_is_not_for_the_sandbox_is_refused_with_advice_and_nothing_starts() {
     let place = Place::new();

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::place::{Ended, Place};
+use crate::fixture::Start;
 use crate::secrets::Secrets;
 
 const HOST: &str = "pay.example.vn";
@@ -147,6 +148,35 @@ async fn the_commands_of_the_operators_page_work_as_they_stand_beside_the_realm_
         assert!(said.contains(expect), "{expect}: {said}");
     }
     assert!(place.ok(&["apply", "--yes", "partners.toml"], "").starts_with("Nothing to do"));
+}
+
+/// What integrators read.
+const INTEGRATORS_PAGE: &str = include_str!("../../../../../docs/integrate-tconnect.md");
+
+#[tokio::test]
+async fn the_commands_of_the_integrators_page_work_as_they_stand_and_leave_no_key_in_the_shell() {
+    let place = Place::new();
+    let sandbox = Start::new(None).start();
+    let run = |script: &str| {
+        let port = format!("localhost:{}", sandbox.port_base + 3);
+        let ended = place.run(&["sh", "-euc", &script.replace("localhost:4603", &port)], "");
+        assert!(ended.status.success(), "{script}: {ended:?}");
+        ended
+    };
+    let blocks: Vec<_> =
+        INTEGRATORS_PAGE.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap()).collect();
+    let [(seal, after), (log_in, _)] = blocks[..] else { panic!("{blocks:?}") };
+    let sealed = run(seal);
+    let shown = after.split("```").nth(1).unwrap();
+    assert_eq!(sealed.stderr + &sealed.stdout, shown.trim_start(), "the page shows what it prints");
+    place.write("shop.key", &format!("{KEY}\n"));
+    let said = run(&format!("{log_in}echo; echo '{{}}' | kimbai envelope seal --key-file shop.key --iv zero"));
+    let (tokens, digits) = said.stdout.split_once('\n').unwrap();
+    let tokens: Value = serde_json::from_str(tokens).unwrap();
+    assert_eq!((&tokens["token_type"], digits.trim_end().len()), (&"Bearer".into(), 32), "{said:?}");
+    let (_, clock) = INTEGRATORS_PAGE.split_once("access token lives, `").unwrap();
+    let (clock, _) = clock.split_once('`').unwrap();
+    assert!(run(clock).stdout.starts_with("{\"now\":"), "{clock}");
 }
 
 #[tokio::test]

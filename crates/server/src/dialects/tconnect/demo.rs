@@ -28,13 +28,13 @@ pub fn registration(issuer: &str) -> Registration {
         client_name: "Demo Partner".into(),
         consent: None,
         resource_server: false,
-        partner: Some(DemoPartner { partner_code: "DEMO".into(), envelope_key: Some(demo_key.into()) }),
+        partner: Some(DemoPartner::new("DEMO", demo_key)),
     };
     let other = DemoClient {
         client_id: "T3RoZXJQYXJ0bmVyMDAwMQ".into(),
         client_secret: Some("0therPartnerSecret0123456789abcd".into()),
         client_name: "Other Partner".into(),
-        partner: Some(DemoPartner { partner_code: "OTHER".into(), envelope_key: Some(other_key.into()) }),
+        partner: Some(DemoPartner::new("OTHER", other_key)),
         ..demo.clone()
     };
     let resource_server = DemoClient {

@@ -5,13 +5,15 @@
 use axum::response::Response;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use kimbai_core::client::{IvLayout, KeySpelling};
 use kimbai_core::realm::ErrorForm;
 use kimbai_core::token::{Inactive, Refusal, TokenRefusal};
-use kimbai_engine::{PartnerLogInRefusal, PartnerRefusal, Throttled, TokenError};
+use kimbai_engine::{EnvelopeRefusal, PartnerLogInRefusal, PartnerRefusal, Throttled, TokenError};
+use kimbai_keyring::EnvelopeFault;
 use serde::Serialize;
 
 use super::mistake::Wanted;
-use super::request::Unread;
+use super::request::{self, Unread};
 use crate::explanation;
 use crate::http::body::BodyFault;
 use crate::http::front::Reason;
@@ -113,26 +115,65 @@ pub(super) fn unread(unread: Unread) -> Reason {
 
 const BEARER: &str = "Send Authorization: Bearer and the access_token of the last answer.";
 
-fn envelope(refusal: kimbai_engine::EnvelopeRefusal) -> Reason {
+fn envelope(refusal: EnvelopeRefusal) -> Reason {
     use kimbai_engine::EnvelopeRefusal::{Envelope, Json, Partner, Utf8};
-    use kimbai_keyring::EnvelopeFault;
+    let (iv, key_spelling) = Default::default();
     let (name, mistake, explanation) = match refusal {
         Partner => ("partner", "a Partner-Code that no enabled partner has", "Compare it with the table at /."),
         Envelope(EnvelopeFault::Hex) => ("hex", "data that is not hexadecimal", "Write two digits for each byte."),
-        Envelope(EnvelopeFault::Length) => (
-            "length",
-            "data that is not whole blocks",
-            "Send hex(IV || cipher text): 32 bytes at least, and a multiple of 16.",
-        ),
-        Envelope(EnvelopeFault::Padding) => (
-            "padding",
-            "a wrong key or IV layout, most likely",
-            "Encrypt by AES-256-CBC with PKCS#7 under the 32 bytes that the key's 64 digits mean, IV in front.",
-        ),
+        Envelope(EnvelopeFault::Length) => ("length", "data that is not whole blocks", length_advice(iv)),
+        Envelope(EnvelopeFault::Padding) => {
+            ("padding", "a wrong key or IV layout, most likely", padding_advice(iv, key_spelling))
+        }
         Utf8 => ("utf8", "a wrong key or IV layout, most likely", "Compare the key, and where the IV is."),
         Json => ("json", "an envelope that does not hold one JSON object", "Encrypt a JSON object, each member once."),
     };
     Reason { name, detail: refusal.to_string(), mistake, explanation }
+}
+
+/// The same, with an advice for the envelopes of the very partner that the request names.
+pub(super) fn of_partner(why: Reason, unread: Unread, call: &Call) -> Reason {
+    let Unread::Envelope(EnvelopeRefusal::Envelope(fault)) = unread else { return why };
+    let client = request::partner_code(&call.headers).ok().and_then(|code| call.realm.partner(code));
+    let Some(partner) = client.as_ref().and_then(|client| client.partner()) else { return why };
+    let explanation = match fault {
+        EnvelopeFault::Hex => why.explanation,
+        EnvelopeFault::Length => length_advice(partner.iv),
+        EnvelopeFault::Padding => padding_advice(partner.iv, partner.key_spelling),
+    };
+    Reason { explanation, ..why }
+}
+
+const fn length_advice(iv: IvLayout) -> &'static str {
+    match iv {
+        IvLayout::Prepended => "Send hex(IV || cipher text): 32 bytes at least, and a multiple of 16.",
+        IvLayout::Zero | IvLayout::Fixed(_) => {
+            "Send hex(cipher text), without the IV: 16 bytes at least, and a multiple of 16."
+        }
+    }
+}
+
+const fn padding_advice(iv: IvLayout, key_spelling: KeySpelling) -> &'static str {
+    match (key_spelling, iv) {
+        (KeySpelling::Hex, IvLayout::Prepended) => {
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 bytes that the key's 64 digits mean, IV in front."
+        }
+        (KeySpelling::Hex, IvLayout::Zero) => {
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 bytes that the key's 64 digits mean, with an IV of zeros, not sent."
+        }
+        (KeySpelling::Hex, IvLayout::Fixed(_)) => {
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 bytes that the key's 64 digits mean, with the agreed IV, not sent."
+        }
+        (KeySpelling::Ascii, IvLayout::Prepended) => {
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 characters of the key as they are, IV in front."
+        }
+        (KeySpelling::Ascii, IvLayout::Zero) => {
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 characters of the key as they are, with an IV of zeros, not sent."
+        }
+        (KeySpelling::Ascii, IvLayout::Fixed(_)) => {
+            "Encrypt by AES-256-CBC with PKCS#7 under the 32 characters of the key as they are, with the agreed IV, not sent."
+        }
+    }
 }
 
 /// Why a token request of a partner was refused.

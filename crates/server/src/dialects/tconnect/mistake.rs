@@ -11,7 +11,9 @@ use kimbai_engine::EnvelopeRefusal;
 use kimbai_keyring::{CipherKey, Envelope, parse_object};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
+use super::error;
 use super::request::{self, Unread};
 use super::wall::Failure;
 use crate::http::front::Reason;
@@ -43,20 +45,29 @@ pub(super) enum Wanted {
 /// the delay of a failure. In bytes.
 const EXPLAINED_BYTES_MAX: usize = 4 * 1024;
 
+/// What some programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What was probably done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mistake {
     PlainJson,
     Form,
+    BareDigits,
     Unquoted,
     Placeholder,
     ObjectInData,
     Base64,
     Spaces,
+    HexPrefix,
     AsciiKey,
     IvNotPrepended,
     IvPrepended,
     IvLost,
+    OtherIv,
+    ByteOrderMark,
+    OtherEncoding,
+    BrokenObject,
     NoObject,
     CodeCase,
     RefreshAtLogIn,
@@ -71,15 +82,21 @@ impl Mistake {
         match self {
             Self::PlainJson => "plain JSON instead of an envelope",
             Self::Form => "a form instead of JSON",
+            Self::BareDigits => "the hexadecimal digits alone instead of JSON",
             Self::Unquoted => "the value of data without quotes",
             Self::Placeholder => "the placeholder of the documents instead of an envelope",
             Self::ObjectInData => "the object itself in data, not encrypted",
             Self::Base64 => "base64 instead of hexadecimal",
             Self::Spaces => "white space in the hexadecimal digits",
+            Self::HexPrefix => "0x in front of the hexadecimal digits",
             Self::AsciiKey => "the first 32 characters of the hexadecimal key, taken as its bytes",
             Self::IvNotPrepended => "an envelope without its IV in front, made with an IV of zeros",
             Self::IvPrepended => "an IV in front of an envelope that has an agreed one",
             Self::IvLost => "an envelope whose IV was not sent",
+            Self::OtherIv => "an IV that is not the agreed one",
+            Self::ByteOrderMark => "a byte order mark in front of the JSON",
+            Self::OtherEncoding => "JSON in another encoding than UTF-8",
+            Self::BrokenObject => "an envelope that holds what begins as an object and cannot be read as JSON",
             Self::NoObject => "an envelope that holds text, and no JSON object",
             Self::CodeCase => "a Partner-Code in the other case",
             Self::RefreshAtLogIn => "a refresh sent to the log-in",
@@ -93,16 +110,23 @@ impl Mistake {
     const fn advice(self) -> &'static str {
         match self {
             Self::PlainJson | Self::ObjectInData => "Encrypt the object and send {\"data\":\"<hex>\"}.",
-            Self::Form => "Send the JSON object {\"data\":\"<hex>\"}.",
+            Self::Form | Self::BareDigits => "Send the JSON object {\"data\":\"<hex>\"}.",
             Self::Unquoted => "Put the digits in quotes: the documents' sample shows a placeholder.",
-            Self::Placeholder => "Put hex(IV || cipher text) in its place; kimbai envelope seal makes it.",
+            Self::Placeholder => "Put the digits of an envelope in its place; kimbai envelope seal makes them.",
             Self::Base64 => "Write the bytes in hexadecimal: two digits each.",
             Self::Spaces => "Send the digits alone, without line breaks.",
+            Self::HexPrefix => "Send the digits alone, two for each byte.",
             Self::AsciiKey => "Decode the key: its 64 digits mean 32 bytes.",
             Self::IvNotPrepended | Self::IvLost => {
                 "Put the 16 bytes of the IV in front of the cipher text before you encode both."
             }
             Self::IvPrepended => "Send the cipher text alone, or have the partner's iv changed to prepended.",
+            Self::OtherIv => "Encrypt with the IV that was agreed, as the partner's iv has it.",
+            Self::ByteOrderMark => "Write UTF-8 without a byte order mark.",
+            Self::OtherEncoding => "Write the JSON in UTF-8 before you encrypt it.",
+            Self::BrokenObject => {
+                "Write each member once, at most 127 levels, no number beyond a double, no half of a surrogate pair."
+            }
             Self::NoObject => "Encrypt the JSON object itself: not a form, not a string that holds JSON.",
             Self::CodeCase => "Send the Partner-Code letter by letter as it was given.",
             Self::RefreshAtLogIn => "Send it to the endpoint of refreshes.",
@@ -119,11 +143,13 @@ pub(super) fn explained(call: &Call, body: &[u8], Failure { why, suspect, .. }: 
     if !is_read(call) {
         return why;
     }
-    let found = match suspect {
-        Suspect::Nothing => None,
-        Suspect::Request(unread) => of_request(body, unread, || Registered::of(call)),
-        Suspect::Members(names) => of_names(&names),
-        Suspect::Token(token, wanted) => of_token(token.expose(), wanted),
+    let (why, found) = match suspect {
+        Suspect::Nothing => (why, None),
+        Suspect::Request(unread) => {
+            (error::of_partner(why, unread, call), of_request(body, unread, || Registered::of(call)))
+        }
+        Suspect::Members(names) => (why, of_names(&names)),
+        Suspect::Token(token, wanted) => (why, of_token(token.expose(), wanted)),
     };
     match found {
         None => why,
@@ -214,6 +240,12 @@ fn of_body(body: &[u8]) -> Option<Mistake> {
     if body.starts_with(b"data=") {
         return Some(Mistake::Form);
     }
+    if body.starts_with(BYTE_ORDER_MARK) {
+        return Some(Mistake::ByteOrderMark);
+    }
+    if is_digits(body.trim_ascii()) {
+        return Some(Mistake::BareDigits);
+    }
     let Some(members) = parse_object(body) else { return is_unquoted(body).then_some(Mistake::Unquoted) };
     let is_payload =
         |members: &Map<String, Value>| ["username", "refresh_token"].iter().any(|name| members.contains_key(*name));
@@ -231,17 +263,30 @@ fn is_unquoted(body: &[u8]) -> bool {
     value.is_some_and(|value| value.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '<'))
 }
 
+/// Whether these are pairs of hexadecimal digits, in quotes or not.
+fn is_digits(text: &[u8]) -> bool {
+    let inner = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
+    !inner.is_empty() && inner.len().is_multiple_of(2) && inner.iter().all(u8::is_ascii_hexdigit)
+}
+
 /// By the digits alone.
 fn of_digits(digits: &str) -> Option<Mistake> {
     let is_placeholder = digits.to_ascii_lowercase().contains("payload") || digits.starts_with('<');
-    let is_spaced = digits.contains(|character: char| character.is_ascii_whitespace());
+    let unspaced = without_space(digits);
+    let is_spaced = unspaced.len() < digits.len() && unspaced.bytes().all(|digit| digit.is_ascii_hexdigit());
     if is_placeholder {
         Some(Mistake::Placeholder)
     } else if digits.trim_start().starts_with('{') {
         Some(Mistake::ObjectInData)
+    } else if digits.starts_with("0x") || digits.starts_with("0X") {
+        Some(Mistake::HexPrefix)
     } else {
         is_spaced.then_some(Mistake::Spaces)
     }
+}
+
+fn without_space(text: &str) -> String {
+    text.chars().filter(|character| !character.is_ascii_whitespace()).collect()
 }
 
 /// By what opens it: the keys as they are, misread, and the other layouts.
@@ -251,7 +296,9 @@ fn of_envelope(digits: &str, keys: &[CipherKey], iv: IvLayout) -> Option<Mistake
         let is_plain = is_object(&decoded).then_some(Mistake::ObjectInData);
         return is_plain.or_else(|| is_whole.then_some(Mistake::Base64));
     }
-    let opens = |keys: &[CipherKey], layout| keys.iter().any(|key| opened(digits, key, layout, is_object));
+    let opens = |keys: &[CipherKey], layout| {
+        keys.iter().any(|key| plain(digits, key, layout).is_some_and(|plain| is_object(&plain)))
+    };
     let misread: Vec<_> = keys.iter().flat_map(CipherKey::misread).collect();
     if opens(&misread, iv) {
         return Some(Mistake::AsciiKey);
@@ -261,17 +308,37 @@ fn of_envelope(digits: &str, keys: &[CipherKey], iv: IvLayout) -> Option<Mistake
         IvLayout::Zero | IvLayout::Fixed(_) if opens(keys, IvLayout::Prepended) => return Some(Mistake::IvPrepended),
         IvLayout::Prepended | IvLayout::Zero | IvLayout::Fixed(_) => {}
     }
-    let holds = |is: fn(&[u8]) -> bool| keys.iter().any(|key| opened(digits, key, iv, is));
-    if holds(is_tail) {
-        return Some(Mistake::IvLost);
-    }
-    holds(|plain| text(plain).is_some()).then_some(Mistake::NoObject)
+    keys.iter().find_map(|key| of_plain(&plain(digits, key, iv)?, iv))
 }
 
-/// Whether an envelope opens with this key to what is like this; what it opens to is wiped.
-fn opened(digits: &str, key: &CipherKey, layout: IvLayout, is: impl Fn(&[u8]) -> bool) -> bool {
-    let plain = Envelope::parse(digits.as_bytes(), layout).and_then(|envelope| envelope.open(key));
-    plain.is_ok_and(|plain| is(&plain))
+/// By what an envelope holds that opens and holds no object that can be read.
+fn of_plain(plain: &[u8], iv: IvLayout) -> Option<Mistake> {
+    if plain.starts_with(BYTE_ORDER_MARK) {
+        Some(Mistake::ByteOrderMark)
+    } else if is_utf16(plain) {
+        Some(Mistake::OtherEncoding)
+    } else if plain.trim_ascii_start().starts_with(b"{") {
+        let is_utf8 = std::str::from_utf8(plain).is_ok();
+        Some(if is_utf8 { Mistake::BrokenObject } else { Mistake::OtherEncoding })
+    } else {
+        of_first_block(plain, iv).or(text(plain).map(|_| Mistake::NoObject))
+    }
+}
+
+/// By a first block that is not what it should be in front of what ends as an object does.
+fn of_first_block(plain: &[u8], iv: IvLayout) -> Option<Mistake> {
+    match iv {
+        IvLayout::Prepended => is_tail(plain).then_some(Mistake::IvLost),
+        IvLayout::Zero | IvLayout::Fixed(_) => {
+            let is_garbled = text(plain).is_none() && plain.get(IV_BYTES..).is_some_and(is_tail);
+            is_garbled.then_some(Mistake::OtherIv)
+        }
+    }
+}
+
+/// What an envelope opens to with this key; wiped when it is dropped.
+fn plain(digits: &str, key: &CipherKey, layout: IvLayout) -> Option<Zeroizing<Vec<u8>>> {
+    Envelope::parse(digits.as_bytes(), layout).ok()?.open(key).ok()
 }
 
 /// Whether it is a JSON object. Keeps nothing of it.
@@ -284,18 +351,24 @@ fn text(plain: &[u8]) -> Option<&str> {
     text.chars().all(|character| !character.is_control() || character == '\n').then_some(text)
 }
 
-/// Whether it ends as an object does and does not begin as one: that its first block was taken for the IV.
+/// Whether it is text that ends as an object does: what is left of one without its first block.
 fn is_tail(plain: &[u8]) -> bool {
-    text(plain).is_some_and(|text| !text.starts_with('{') && text.trim_end().ends_with('}'))
+    text(plain).is_some_and(|text| text.trim_end().ends_with('}'))
 }
 
-/// The bytes behind base64. Letters of either case behind `f` tell it from hexadecimal with a slip in it.
+/// Whether it begins as an object in UTF-16 does, or with the mark of that.
+fn is_utf16(plain: &[u8]) -> bool {
+    [&b"\xff\xfe"[..], b"\xfe\xff", b"{\0", b"\0{"].iter().any(|start| plain.starts_with(start))
+}
+
+/// The bytes behind base64, wrapped in lines or not. Letters of either case behind `f` tell it from hexadecimal with a slip in it.
 fn from_base64(digits: &str) -> Option<Vec<u8>> {
+    let digits = without_space(digits);
     let has = |letters: std::ops::RangeInclusive<u8>| digits.bytes().any(|digit| letters.contains(&digit));
     if !has(b'G'..=b'Z') || !has(b'g'..=b'z') {
         return None;
     }
-    [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].iter().find_map(|engine| engine.decode(digits).ok())
+    [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].iter().find_map(|engine| engine.decode(&digits).ok())
 }
 
 /// By what a token says of itself.
@@ -310,173 +383,4 @@ fn of_token(token: &str, wanted: Wanted) -> Option<Mistake> {
 }
 
 #[cfg(test)]
-mod tests {
-    use kimbai_core::client::FixedIv;
-    use kimbai_keyring::EnvelopeFault;
-
-    use super::*;
-
-    const PLAIN: &[u8] = b"{\"refresh_token\":\"eyJhbGciOiJIUzI1NiJ9.e30.x\"}";
-
-    fn key() -> CipherKey {
-        CipherKey::new(std::array::from_fn(|index| u8::try_from(0xa0 + index).unwrap()))
-    }
-
-    fn seal(key: &CipherKey, layout: IvLayout, plain: &[u8]) -> String {
-        Envelope::seal(key, layout, plain).to_hex()
-    }
-
-    #[test]
-    fn a_body_without_an_envelope_is_recognised() {
-        for (body, expect) in [
-            (r#"{"username":"an","password":"x"}"#, Some(Mistake::PlainJson)),
-            (r#"{"refresh_token":"x"}"#, Some(Mistake::PlainJson)),
-            (r#"{"data":{"username":"an"}}"#, Some(Mistake::ObjectInData)),
-            (r#"{"data": ENCRYPTED_PAYLOAD}"#, Some(Mistake::Unquoted)),
-            (r#"{"data":f0f1}"#, Some(Mistake::Unquoted)),
-            (r#"{"data":"f0f1"}"#, None),
-            (r#"{"data":1}"#, None),
-            ("data=f0f1", Some(Mistake::Form)),
-            ("[]", None),
-            ("", None),
-        ] {
-            assert_eq!(of_body(body.as_bytes()), expect, "{body}");
-        }
-        for (digits, expect) in [
-            ("ENCRYPTED_PAYLOAD", Some(Mistake::Placeholder)),
-            ("<hex>", Some(Mistake::Placeholder)),
-            (r#"{"username":"an"}"#, Some(Mistake::ObjectInData)),
-            ("f0f1\nf2f3", Some(Mistake::Spaces)),
-            ("f0f1", None),
-        ] {
-            assert_eq!(of_digits(digits), expect, "{digits}");
-        }
-    }
-
-    #[test]
-    fn a_misread_key_or_layout_is_recognised_by_what_opens() {
-        use IvLayout::{Fixed, Prepended, Zero};
-        let fixed = Fixed(FixedIv([7; 16]));
-        let [lower, upper] = key().misread();
-        let whole = seal(&key(), Prepended, PLAIN);
-        let bytes: Vec<_> =
-            (0..whole.len()).step_by(2).map(|at| u8::from_str_radix(&whole[at..at + 2], 16).unwrap()).collect();
-        let in_base64 = STANDARD.encode(&bytes);
-        for (digits, iv, expect) in [
-            (seal(&lower, Prepended, PLAIN), Prepended, Some(Mistake::AsciiKey)),
-            (seal(&upper, Prepended, PLAIN), Prepended, Some(Mistake::AsciiKey)),
-            (seal(&upper, fixed, PLAIN), fixed, Some(Mistake::AsciiKey)),
-            (seal(&key(), Zero, PLAIN), Prepended, Some(Mistake::IvNotPrepended)),
-            (whole[32..].to_owned(), Prepended, Some(Mistake::IvLost)),
-            (whole.clone(), Zero, Some(Mistake::IvPrepended)),
-            (whole.clone(), fixed, Some(Mistake::IvPrepended)),
-            (in_base64.clone(), Prepended, Some(Mistake::Base64)),
-            (URL_SAFE_NO_PAD.encode(&bytes), Prepended, Some(Mistake::Base64)),
-            (in_base64[4..].to_owned(), Prepended, None),
-            (STANDARD.encode(PLAIN), Prepended, Some(Mistake::ObjectInData)),
-            (whole.replacen('0', "g", 1), Prepended, None),
-            ("Xin chao".to_owned(), Prepended, None),
-            (seal(&key(), Prepended, b"refresh_token=x"), Prepended, Some(Mistake::NoObject)),
-            (seal(&key(), Prepended, b"\"{}\""), Prepended, Some(Mistake::NoObject)),
-            (seal(&CipherKey::new([1; 32]), Zero, PLAIN), Zero, None),
-            ("zz".to_owned(), Prepended, None),
-            (String::new(), Prepended, None),
-        ] {
-            assert_eq!(of_envelope(&digits, &[key()], iv), expect, "{digits} {iv:?}");
-        }
-    }
-
-    #[test]
-    fn a_token_of_the_other_kind_is_recognised_by_its_header() {
-        let jwt = |header: &str| format!("{}.e30.x", URL_SAFE_NO_PAD.encode(header));
-        let (access, refresh) =
-            (jwt(r#"{"alg":"RS256","typ":"at+jwt","kid":"k"}"#), jwt(r#"{"alg":"RS256","typ":"rt+jwt","kid":"k"}"#));
-        for (token, wanted, expect) in [
-            (&*access, Wanted::Refresh, Some(Mistake::AccessToken)),
-            (&*access, Wanted::Access, None),
-            (&*refresh, Wanted::Access, Some(Mistake::RefreshToken)),
-            (&*refresh, Wanted::Refresh, None),
-            (&*jwt("{"), Wanted::Refresh, None),
-            (&*(access.clone() + &"x".repeat(EXPLAINED_BYTES_MAX)), Wanted::Refresh, None),
-            ("x", Wanted::Refresh, None),
-            ("", Wanted::Access, None),
-        ] {
-            assert_eq!(of_token(token, wanted), expect, "{token}");
-        }
-    }
-
-    #[test]
-    fn the_names_of_members_tell_the_wrong_endpoint_and_another_spelling() {
-        use Mistake::{LogInAtRefresh, MemberSpelling, RefreshAtLogIn};
-        for (names, expect) in [
-            (&["refresh_token"][..], Some(RefreshAtLogIn)),
-            (&["client_id", "password", "username"], Some(LogInAtRefresh)),
-            (&["userName"], Some(MemberSpelling)),
-            (&["clientId", "device"], Some(MemberSpelling)),
-            (&["refreshToken"], Some(MemberSpelling)),
-            (&["device", "password"], None),
-            (&[], None),
-        ] {
-            let names: Vec<_> = names.iter().copied().map(str::to_owned).collect();
-            assert_eq!(of_names(&names), expect, "{names:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_large_is_not_explained_and_asks_for_no_key() {
-        let unread = Unread::Envelope(EnvelopeRefusal::Envelope(EnvelopeFault::Padding));
-        let body = |bytes: usize| {
-            let digits = seal(&key(), IvLayout::Zero, PLAIN);
-            let frame = br#"{"data":"","x":""}"#.len() + digits.len();
-            format!(r#"{{"data":"{digits}","x":"{}"}}"#, "x".repeat(bytes - frame))
-        };
-        let registered = || Registered::Partner(vec![key()], IvLayout::Prepended);
-        let found = of_request(body(EXPLAINED_BYTES_MAX).as_bytes(), unread, registered);
-        assert_eq!(found, Some(Mistake::IvNotPrepended));
-        let larger = body(EXPLAINED_BYTES_MAX + 1);
-        assert_eq!(of_request(larger.as_bytes(), unread, || panic!("keys are opened")), None);
-        for unread in [Unread::Body, Unread::DataMissing, Unread::Envelope(EnvelopeRefusal::Partner)] {
-            assert_eq!(of_request(larger.as_bytes(), unread, || panic!("keys are opened")), None);
-        }
-        // One that is read at all is one that was opened.
-        assert_eq!(of_request(b"{}", Unread::Member("username"), || panic!("keys are opened")), None);
-    }
-
-    #[test]
-    fn a_partner_code_in_the_other_case_is_recognised() {
-        let unread = Unread::Envelope(EnvelopeRefusal::Partner);
-        assert_eq!(of_request(b"{}", unread, || Registered::OtherCase), Some(Mistake::CodeCase));
-        assert_eq!(of_request(b"{}", unread, || Registered::Nobody), None);
-    }
-
-    #[test]
-    fn every_mistake_has_a_name_and_an_advice() {
-        use Mistake::{
-            AccessToken, AsciiKey, Base64, CodeCase, Form, IvLost, IvNotPrepended, IvPrepended, LogInAtRefresh,
-            MemberSpelling, NoObject, ObjectInData, Placeholder, PlainJson, RefreshAtLogIn, RefreshToken, Spaces,
-            Unquoted,
-        };
-        for mistake in [
-            PlainJson,
-            Unquoted,
-            Placeholder,
-            ObjectInData,
-            Base64,
-            Spaces,
-            AsciiKey,
-            IvNotPrepended,
-            IvPrepended,
-            IvLost,
-            NoObject,
-            AccessToken,
-            RefreshToken,
-            CodeCase,
-            Form,
-            RefreshAtLogIn,
-            LogInAtRefresh,
-            MemberSpelling,
-        ] {
-            assert!(!mistake.name().is_empty() && mistake.advice().ends_with('.'), "{mistake:?}");
-        }
-    }
-}
+mod tests;

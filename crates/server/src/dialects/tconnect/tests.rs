@@ -124,6 +124,31 @@ fn partners_and_the_dialect_need_each_other() {
 }
 
 #[test]
+fn a_realm_begins_with_the_values_of_the_documents_and_with_ours_where_they_are_silent() {
+    let settings = super::settings("TCONNECT", "http://localhost:4603");
+    let partners = json!({
+        "grants_max": 50, "live_grants_max": 1_000, "failed_log_in_answer_ms": 250, "failed_refresh_answer_ms": 25,
+        "failure_limits": "on",
+    });
+    assert_eq!(serde_json::to_value(settings.partners).unwrap(), partners);
+    let lifetimes = settings.lifetimes;
+    assert_eq!((lifetimes.access_token_s, lifetimes.refresh_idle_s), (36_000, Some(30 * 86_400)));
+    assert_eq!((lifetimes.refresh_absolute_s, lifetimes.retry_confidential_s), (365 * 86_400, 86_400));
+    let said = serde_json::to_value(&settings).unwrap();
+    assert_eq!((&said["refresh_token_format"], &said["introspection"]), (&json!("jwt"), &json!("operator")));
+    assert_eq!(said["signing"]["algorithms"], json!(["RS256"]));
+    let platform = json!({
+        "log_in": "/openapi/v1/auth/login", "refresh": "/openapi/v1/auth/refresh", "qr": "/openapi/v1/qr",
+    });
+    assert_eq!((&said["paths"]["platform"], &said["paths"]["jwks"]), (&platform, &json!("/.well-known/jwks.json")));
+    // The sandbox differs in this alone.
+    let of_demo = serde_json::to_value(demo::registration("http://localhost:4603").settings.partners).unwrap();
+    let mut expect = partners;
+    expect["failure_limits"] = json!("off");
+    assert_eq!(of_demo, expect);
+}
+
+#[test]
 fn the_demo_is_one_that_can_be_served() {
     let registration = demo::registration("http://localhost:4603");
     registration.settings.check().unwrap();
