@@ -1,4 +1,5 @@
-//! Migrations: numbered SQL files, applied forwards, each in one transaction, each remembered with its digest.
+//! Migrations: numbered SQL files, applied forwards, each in one transaction, each remembered with its digest. An empty
+//! database gets all of them in one: whoever starts beside it, or after a crash, finds the schema whole or not at all.
 //!
 //! Each says which schema a kimbai must at least know to work on the database afterwards, so that servers of the
 //! version before can go on beside newer ones. One process migrates at a time, under a lock of the database.
@@ -68,7 +69,7 @@ pub async fn plan_migration(url: &StoreUrl) -> Result<MigrationPlan, OpenError> 
 }
 
 /// Brings the schema of a database to what this version needs; calls `progress` before each step. An empty database gets its
-/// schema. What was applied before a failure stays applied.
+/// schema, whole or not at all. Of another one, what was applied before a failure stays applied.
 ///
 /// # Errors
 /// [`OpenError`]: why it could not.
@@ -109,9 +110,15 @@ async fn apply(
     let state = state(client).await.map_err(failed)?;
     let due = decide(&state, migrations)?;
     let plan = MigrationPlan::from(due.clone());
-    for (migration, planned) in due.migrations.iter().zip(&plan.due) {
-        progress(planned);
-        step(client, migration, state.has_schema).await.map_err(failed)?;
+    if due.found == 0 {
+        plan.due.iter().for_each(&mut progress);
+        let all = due.migrations.iter().map(|migration| change(migration, state.has_schema));
+        transaction(client, &all.collect::<String>()).await.map_err(failed)?;
+    } else {
+        for (migration, planned) in due.migrations.iter().zip(&plan.due) {
+            progress(planned);
+            transaction(client, &change(migration, state.has_schema)).await.map_err(failed)?;
+        }
     }
     Lock::Migration.release(client).await.map_err(failed)?;
     Ok(plan)
@@ -130,8 +137,8 @@ macro_rules! migrations_table {
     };
 }
 
-/// One transaction: the schema itself where this is the first, the change, and that it was made.
-async fn step(client: &Client, migration: &Migration, has_schema: bool) -> Result<(), tokio_postgres::Error> {
+/// The schema itself where this is the first, the change, and that it was made.
+fn change(migration: &Migration, has_schema: bool) -> String {
     let first = match (migration.number, has_schema) {
         (1, false) => concat!("CREATE SCHEMA kimbai;", migrations_table!()),
         (1, true) => migrations_table!(),
@@ -139,11 +146,14 @@ async fn step(client: &Client, migration: &Migration, has_schema: bool) -> Resul
     };
     let digest = digest(migration).map(|byte| format!("{byte:02x}")).concat();
     let Migration { number, name, sql, oldest } = migration;
-    let record = format!(
-        "INSERT INTO kimbai.migrations (number, name, digest, oldest) VALUES ({number}, '{name}', '\\x{digest}', {oldest})"
-    );
-    let transaction = format!("BEGIN;\n{first}\n{sql}\n;{record};\nCOMMIT");
-    let done = client.batch_execute(&transaction).await;
+    format!(
+        "{first}\n{sql}\n;INSERT INTO kimbai.migrations (number, name, digest, oldest) \
+         VALUES ({number}, '{name}', '\\x{digest}', {oldest});\n"
+    )
+}
+
+async fn transaction(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error> {
+    let done = client.batch_execute(&format!("BEGIN;\n{sql}COMMIT")).await;
     if done.is_err() {
         // What failed has ended the transaction for all but its name; a connection that is gone needs nothing.
         drop(client.batch_execute("ROLLBACK").await);

@@ -90,6 +90,18 @@ async fn a_migration_is_applied_wholly_or_not() {
 }
 
 #[tokio::test]
+async fn an_empty_database_gets_its_schema_whole_or_not_at_all() {
+    for database in databases() {
+        let at = url(&database.url());
+        let broken = Migration { sql: "INSERT INTO nowhere VALUES (1)", ..EXPAND };
+        prepared(&at, &[FIRST, broken]).await.unwrap_err();
+        assert_eq!(database.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'kimbai'"), "0");
+        prepared(&at, &[FIRST, EXPAND]).await.unwrap();
+        assert_eq!(database.sql("SELECT number, name, oldest FROM kimbai.migrations"), "1|first|1\n2|expand|1");
+    }
+}
+
+#[tokio::test]
 async fn another_spelling_of_an_applied_migration_is_refused() {
     for database in databases() {
         let at = url(&database.url());
