@@ -3,7 +3,7 @@
 //! So the lock that it holds is never held over a way to us, and a caller that goes leaves no half of it behind.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -160,14 +160,15 @@ async fn transaction(connection: &Connection<'_>, statements: &[Statement], step
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 /// Sends all of these, and waits for the answers; the first that failed is the error. A statement that cannot even be
-/// sent is the last: without a COMMIT behind it the connection must be closed.
+/// sent is the last: without a COMMIT behind it the connection must be closed. One that was answered before we looked is
+/// none of those.
 async fn in_order(sent: Vec<Sent<'_>>) -> Result<(), Error> {
-    let mut waiting = Vec::with_capacity(sent.len());
+    let mut waiting: Vec<Sent<'_>> = Vec::with_capacity(sent.len());
     for mut answer in sent {
         // The first poll of a statement sends it.
         match poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) if error.as_db_error().is_none() => return Err(error),
+            Poll::Ready(answered) => waiting.push(Box::pin(ready(answered))),
             Poll::Pending => waiting.push(answer),
         }
     }
@@ -184,5 +185,38 @@ async fn in_order(sent: Vec<Sent<'_>>) -> Result<(), Error> {
 impl Step {
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kimbai_postgres_fixture::{Server, Version};
+
+    use super::super::connect::{Connector, Role};
+    use super::*;
+
+    /// Each is answered before the next one is sent, as it happens to a thread that has to wait for its turn.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_statements_that_are_answered_at_once_the_first_that_failed_is_the_error_and_all_are_sent() {
+        let server = Server::shared(*Version::under_test().last().unwrap());
+        let database = server.fresh_database();
+        let connector = Connector::new(&database.url().parse().unwrap()).unwrap();
+        let connected = connector.connect(Role::General).await.unwrap();
+        let client = &connected.client;
+        let sent = ["BEGIN", "SELECT 1 / 0", "SELECT 1", "COMMIT"].map(|sql| -> Sent<'_> {
+            let mut answer = Box::pin(client.batch_execute(sql));
+            Box::pin(poll_fn(move |context| {
+                loop {
+                    let polled = answer.as_mut().poll(context);
+                    if polled.is_ready() {
+                        return polled;
+                    }
+                    std::thread::yield_now();
+                }
+            }))
+        });
+        let error = in_order(sent.into()).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "22012", "the division, not what it did to the transaction: {error}");
+        client.batch_execute("SELECT 1").await.unwrap();
     }
 }
